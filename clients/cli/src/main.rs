@@ -1,0 +1,2 @@
+//! The `paraply` command: composition root of the project.
+fn main() {}

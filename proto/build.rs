@@ -1,0 +1,33 @@
+//! Compiles the schema with protox (no protoc) into tonic stubs and a descriptor set for reflection.
+
+use std::{env, error::Error, fs, path::Path, path::PathBuf};
+
+use prost::Message as _;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let mut files = Vec::new();
+    collect(&root.join("paraply"), &mut files)?;
+    files.sort();
+    println!("cargo:rerun-if-changed=paraply");
+    let descriptors = protox::compile(&files, [&root])?;
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        // Payload bytes are slices of the message that brought them, never copies.
+        .bytes(".")
+        .compile_fds(descriptors)?;
+    Ok(())
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|e| e == "proto") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! What the services share: wire conversion, configuration, transport, tower layers, telemetry.

@@ -1,0 +1,1 @@
+//! The control plane: membership, identity and the operator's API.

@@ -1,0 +1,112 @@
+//! How tasks end, and what they write on the way.
+
+use bytes::Bytes;
+
+use crate::{id::EngineId, payload::Payload};
+
+/// Why a task has no result. The wire names of these say what each means.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum FailureKind {
+    Exception,
+    EngineLost,
+    Aborted,
+    QueueTimeout,
+    RunTimeout,
+    Unreadable,
+    Refused,
+    Cancelled,
+}
+
+/// A task's failure: data, like a result.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// What sort of failure.
+    pub kind: FailureKind,
+    /// The exception's class name, UTF-8.
+    pub type_name: Bytes,
+    /// UTF-8.
+    pub message: Bytes,
+    /// UTF-8, without colour.
+    pub traceback: Bytes,
+    /// The exception object, where it could be pickled.
+    pub exception: Option<Payload>,
+    /// Where it happened.
+    pub engine: Option<EngineId>,
+}
+
+/// A result or a failure, with its times and how much output belongs to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// What the task came to.
+    pub value: Result<Payload, Failure>,
+    /// Engine's wall clock, nanoseconds since the Unix epoch; 0 where user code never started.
+    pub started_unix_nanos: u64,
+    /// The same, at the end.
+    pub finished_unix_nanos: u64,
+    /// Bytes written to stdout by the end.
+    pub stdout_bytes: u64,
+    /// Bytes written to stderr by the end.
+    pub stderr_bytes: u64,
+    /// Structured outputs sent by the end.
+    pub records: u32,
+}
+
+impl Outcome {
+    /// A failure that no engine reported: user code did not run, or nobody saw it end.
+    #[must_use]
+    pub fn failed(kind: FailureKind, type_name: &'static str, message: String, engine: Option<EngineId>) -> Self {
+        Self {
+            value: Err(Failure {
+                kind,
+                type_name: Bytes::from_static(type_name.as_bytes()),
+                message: message.into(),
+                traceback: Bytes::new(),
+                exception: None,
+                engine,
+            }),
+            started_unix_nanos: 0,
+            finished_unix_nanos: 0,
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            records: 0,
+        }
+    }
+
+    /// Bytes that it keeps in memory, blobs not counted.
+    #[must_use]
+    pub fn inline_size(&self) -> u64 {
+        match &self.value {
+            Ok(payload) => payload.inline_size(),
+            Err(failure) => {
+                let exception = failure.exception.as_ref().map_or(0, Payload::inline_size);
+                (failure.message.len() + failure.traceback.len()) as u64 + exception
+            }
+        }
+    }
+}
+
+/// What a piece of output is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum OutputKind {
+    Stdout,
+    Stderr,
+    DisplayData,
+    ExecuteResult,
+    ExecuteInput,
+    Published,
+}
+
+/// A piece of what a task wrote.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Output {
+    /// Which stream or what sort of record.
+    pub kind: OutputKind,
+    /// Byte offset in its stream; for records their number.
+    pub offset: u64,
+    /// The bytes.
+    pub data: Bytes,
+    /// Bytes dropped just before `offset` because a limit was reached.
+    pub dropped: u64,
+}

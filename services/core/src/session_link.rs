@@ -1,0 +1,231 @@
+//! What a client and the scheduler say to each other, in the machines' own words. `scheduler/v1/session.proto` says
+//! what each means; `services/common` converts.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use crate::{
+    call::Call,
+    id::{Digest, EngineId, Epoch, Incarnation, SessionId},
+    outcome::{Outcome, Output},
+    payload::Function,
+};
+
+/// Client to scheduler.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ToScheduler {
+    /// First on every stream.
+    Hello(Hello),
+    /// New calls, with functions the scheduler has not had from this client in this epoch.
+    Submit {
+        /// In order of index, without gaps.
+        calls: Vec<Call>,
+        /// Come before the calls.
+        functions: Vec<Arc<Function>>,
+    },
+    /// After a scheduler restart: calls whose results the client does not have.
+    Replay {
+        /// In order of index; gaps are finished tasks.
+        calls: Vec<Call>,
+        /// Come before the calls.
+        functions: Vec<Arc<Function>>,
+        /// Tasks within `calls` that are finished.
+        finished: Vec<u64>,
+        /// Where tasks had been claimed, as far as the client was told.
+        claims: Vec<KnownClaim>,
+        /// No more follows.
+        complete: bool,
+    },
+    /// Cancel tasks of this session.
+    Cancel {
+        /// Which.
+        indexes: Vec<u64>,
+        /// How.
+        mode: CancelMode,
+    },
+    /// The client holds every event up to this one.
+    Ack {
+        /// Inclusive.
+        sequence: u64,
+    },
+    /// How many bytes of events the client reads in total on this stream.
+    Credit {
+        /// Cumulative.
+        total_bytes: u64,
+    },
+    /// End the session now.
+    Close,
+}
+
+/// Scheduler to client.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ToClient {
+    /// First on every stream.
+    Welcome(Welcome),
+    /// Indexes below `up_to` are held by the scheduler.
+    Accepted {
+        /// Exclusive.
+        up_to: u64,
+    },
+    /// What happened, in order.
+    Events(Vec<Event>),
+    /// What the client may have sent in total.
+    Credit(SubmitCredit),
+    /// Functions that calls name and the scheduler lacks.
+    NeedFunctions(Vec<Digest>),
+    /// The stream ends, and why.
+    Closed {
+        /// What the client should make of it.
+        reason: CloseReason,
+        /// For people.
+        message: String,
+        /// For `OutOfOrder`: the index expected.
+        expected_index: u64,
+    },
+}
+
+/// A session to open or to resume.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Hello {
+    /// Which session.
+    pub session: SessionId,
+    /// Absent for a new one.
+    pub resume: Option<ResumePoint>,
+    /// Queued tasks are aborted when the stream ends (`on_disconnect="cancel"`).
+    pub cancel_on_disconnect: bool,
+    /// For people, UTF-8.
+    pub label: Bytes,
+}
+
+/// How far the client had come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ResumePoint {
+    /// The scheduler it knew.
+    pub epoch: Epoch,
+    /// The last event it received.
+    pub sequence: u64,
+    /// The index it will use next.
+    pub next_index: u64,
+}
+
+/// The scheduler's answer to a hello.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Welcome {
+    /// This scheduler process.
+    pub epoch: Epoch,
+    /// Indexes below are accepted; meaningless while `replay` is set.
+    pub accepted_up_to: u64,
+    /// The client is to replay.
+    pub replay: bool,
+    /// All engines attached now.
+    pub engines: Vec<Arc<EngineInfo>>,
+    /// What may be sent.
+    pub credit: SubmitCredit,
+    /// How long the session outlives its stream.
+    pub session_grace: Duration,
+}
+
+/// What a client may have sent in total in this epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SubmitCredit {
+    /// Tasks, cumulative.
+    pub total_tasks: u64,
+    /// Bytes of arguments, cumulative.
+    pub total_bytes: u64,
+}
+
+/// An engine as others see it. `describe` is opaque to the machines: the shell's encoded peer information.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EngineInfo {
+    /// Its id.
+    pub id: EngineId,
+    /// Its process.
+    pub incarnation: Incarnation,
+    /// Encoded `PeerInfo`.
+    pub peer: Bytes,
+    /// Labels, sorted by key.
+    pub labels: Vec<(Bytes, Bytes)>,
+}
+
+/// Something that happened. `sequence` is 0 for what is not kept: membership.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Event {
+    /// Dense from 1 within session and epoch; 0 for membership.
+    pub sequence: u64,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Debug)]
+pub enum EventKind {
+    /// An engine said it would start a task (told only if the task does not finish at once).
+    Claimed(KnownClaim),
+    /// A task wrote something.
+    Output {
+        /// Task.
+        index: u64,
+        /// Which run of it.
+        attempt: u32,
+        /// Where.
+        engine: EngineId,
+        /// What.
+        output: Output,
+    },
+    /// A task has its outcome.
+    Finished {
+        /// Task.
+        index: u64,
+        /// Which run of it; 0 if it never ran.
+        attempt: u32,
+        /// The engine that ran it or that it was addressed to.
+        engine: Option<EngineId>,
+        /// What it came to.
+        outcome: Arc<Outcome>,
+    },
+    /// An engine attached.
+    EngineJoined(Arc<EngineInfo>),
+    /// An engine is gone.
+    EngineLeft {
+        /// Which.
+        engine: EngineId,
+        /// For people.
+        reason: &'static str,
+    },
+}
+
+/// A claim that a client was told of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KnownClaim {
+    /// Task.
+    pub index: u64,
+    /// Which run of it.
+    pub attempt: u32,
+    /// Where.
+    pub engine: EngineId,
+    /// Which process of that id.
+    pub incarnation: Incarnation,
+}
+
+/// What cancelling does to a task that runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CancelMode {
+    /// Nothing: only queued tasks are aborted.
+    Abort,
+    /// It is interrupted.
+    Interrupt,
+}
+
+/// Why the scheduler ended a session stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum CloseReason {
+    Closed,
+    Superseded,
+    Expired,
+    OutOfOrder,
+    ProtocolError,
+    Limit,
+    Shutdown,
+}

@@ -1,0 +1,1 @@
+//! The Python runtime of the engine, as an extension module.

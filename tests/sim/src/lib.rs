@@ -1,0 +1,1 @@
+//! Simulated clusters: the real state machines, virtual time, breaking connections.
