@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::{
     call::Call,
-    id::{Digest, EngineId, Epoch, Incarnation, SessionId},
+    id::{BlobId, Digest, EngineId, Epoch, Incarnation, SessionId},
     outcome::{Outcome, Output},
     payload::Function,
 };
@@ -23,6 +23,8 @@ pub enum ToScheduler {
         calls: Vec<Call>,
         /// Come before the calls.
         functions: Vec<Arc<Function>>,
+        /// The same as an `Ack` just before.
+        ack: Option<u64>,
     },
     /// After a scheduler restart: calls whose results the client does not have.
     Replay {
@@ -54,6 +56,11 @@ pub enum ToScheduler {
         /// Cumulative.
         total_bytes: u64,
     },
+    /// Result blobs that the client has read or does not want.
+    Release {
+        /// Which.
+        blobs: Vec<BlobId>,
+    },
     /// End the session now.
     Close,
 }
@@ -63,17 +70,8 @@ pub enum ToScheduler {
 pub enum ToClient {
     /// First on every stream.
     Welcome(Welcome),
-    /// Indexes below `up_to` are held by the scheduler.
-    Accepted {
-        /// Exclusive.
-        up_to: u64,
-    },
-    /// What happened, in order.
-    Events(Vec<Event>),
-    /// What the client may have sent in total.
-    Credit(SubmitCredit),
-    /// Functions that calls name and the scheduler lacks.
-    NeedFunctions(Vec<Digest>),
+    /// All that is due, in one message.
+    Update(Update),
     /// The stream ends, and why.
     Closed {
         /// What the client should make of it.
@@ -83,6 +81,19 @@ pub enum ToClient {
         /// For `OutOfOrder`: the index expected.
         expected_index: u64,
     },
+}
+
+/// All that is due to a client: whatever came up while the line was busy.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Update {
+    /// Indexes below are held by the scheduler.
+    pub accepted_up_to: Option<u64>,
+    /// What the client may have sent in total.
+    pub credit: Option<SubmitCredit>,
+    /// Functions that calls name and the scheduler lacks.
+    pub need_functions: Vec<Digest>,
+    /// What happened, in order.
+    pub events: Vec<Event>,
 }
 
 /// A session to open or to resume.
