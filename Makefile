@@ -1,0 +1,28 @@
+# Every verb prepares what it needs: on a machine with Rust, Python 3.11 and make nothing else has to be there.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench dist clean
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Put client, engine, command and development tools into .venv/
+	@scripts/setup
+
+run: setup ## Estimate pi on a local cluster of four engines
+	@.venv/bin/python examples/monte_carlo_pi.py
+
+test: ## Set up, then lint and run every test
+	@scripts/test
+
+lint: setup ## Check formatting, lints, types, the schema and generated code
+	@scripts/lint
+
+bench: setup ## Measure latency, throughput and bandwidth of a local cluster
+	@.venv/bin/python tests/bench/local.py
+
+dist: ## Build the three wheels into dist/
+	@scripts/dist
+
+clean: ## Remove everything that the other verbs made
+	@rm -rf target dist .venv .cache .mypy_cache .ruff_cache .pytest_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
