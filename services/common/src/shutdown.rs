@@ -1,0 +1,70 @@
+//! Stopping, bounded in time: first everyone is told, then there is a moment to finish, then what is left is dropped.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+
+/// How long streams may take to end once everyone was told.
+pub const GRACE: Duration = Duration::from_secs(2);
+
+/// Tells services to stop. Dropping it without [`Stop::stop`] does not.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    token: CancellationToken,
+}
+
+/// What a service watches. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    token: CancellationToken,
+    grace: Duration,
+}
+
+/// A stop button and what it is wired to.
+#[must_use]
+pub fn shutdown(grace: Duration) -> (Stop, Shutdown) {
+    let token = CancellationToken::new();
+    (Stop { token: token.clone() }, Shutdown { token, grace })
+}
+
+impl Stop {
+    /// Tells everyone, once and for all.
+    pub fn stop(&self) {
+        self.token.cancel();
+    }
+}
+
+impl Shutdown {
+    /// Resolves when stopping has begun.
+    pub async fn begun(&self) {
+        self.token.cancelled().await;
+    }
+
+    /// Resolves when the time to finish is over too.
+    pub async fn over(&self) {
+        self.begun().await;
+        clock::sleep_until(clock::now() + self.grace).await;
+    }
+
+    /// Whether stopping has begun.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.token.is_cancelled()
+    }
+}
+
+/// Resolves at the first SIGINT (Ctrl-C) or SIGTERM.
+///
+/// # Errors
+/// If the handlers cannot be installed.
+pub async fn signalled() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

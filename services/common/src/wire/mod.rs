@@ -1,0 +1,1 @@
+//! Conversion between the schema and the machines' own words.
