@@ -1,0 +1,7 @@
+//! Round trips of arbitrary messages, and what malformed ones are told.
+
+mod client;
+mod engine_link;
+mod malformed;
+mod samples;
+mod session_link;

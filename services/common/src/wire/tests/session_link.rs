@@ -1,0 +1,148 @@
+//! The scheduler's end of the session link against a client's end that is written apart from it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use paraply_core::{
+    call::Call,
+    id::{BlobId, Epoch},
+    session_link::{
+        CloseReason, Event, EventKind, Hello, KnownClaim, ResumePoint, SubmitCredit, ToClient, ToScheduler, Update,
+        Welcome,
+    },
+};
+use paraply_proto::scheduler::v1::{OpenSessionRequest, OpenSessionResponse};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use prost::Message as _;
+
+use super::{
+    client,
+    samples::{
+        cancel_mode, digest, engine, engine_info, function, head, incarnation, millis, outcome, output, payload,
+        placement, session, text,
+    },
+};
+use crate::wire::{
+    ServerIdentity,
+    session_link::{decode_request, encode_response},
+};
+
+fn hello() -> impl Strategy<Value = Hello> {
+    let resume = (1..u64::MAX, any::<u64>(), any::<u64>()).prop_map(|(epoch, sequence, next_index)| ResumePoint {
+        epoch: Epoch(epoch),
+        sequence,
+        next_index,
+    });
+    (session(), option::of(resume), any::<bool>(), text()).prop_map(|(session, resume, cancel_on_disconnect, label)| {
+        Hello { session, resume, cancel_on_disconnect, label }
+    })
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    (any::<u64>(), head(placement()), vec(payload(), 0..3)).prop_map(|(first_index, head, arguments)| Call {
+        first_index,
+        head,
+        arguments,
+    })
+}
+
+fn claim() -> impl Strategy<Value = KnownClaim> {
+    (any::<u64>(), any::<u32>(), engine(), incarnation()).prop_map(|(index, attempt, engine, incarnation)| KnownClaim {
+        index,
+        attempt,
+        engine,
+        incarnation,
+    })
+}
+
+fn to_scheduler() -> impl Strategy<Value = ToScheduler> {
+    let calls = || vec(call(), 0..3);
+    let functions = || vec(function(), 0..2);
+    let replay = (calls(), functions(), vec(any::<u64>(), 0..3), vec(claim(), 0..3), any::<bool>());
+    prop_oneof![
+        hello().prop_map(ToScheduler::Hello),
+        (calls(), functions(), any::<Option<u64>>()).prop_map(|(calls, functions, ack)| ToScheduler::Submit {
+            calls,
+            functions,
+            ack
+        }),
+        replay.prop_map(|(calls, functions, finished, claims, complete)| ToScheduler::Replay {
+            calls,
+            functions,
+            finished,
+            claims,
+            complete
+        }),
+        (vec(any::<u64>(), 0..3), cancel_mode()).prop_map(|(indexes, mode)| ToScheduler::Cancel { indexes, mode }),
+        any::<u64>().prop_map(|sequence| ToScheduler::Ack { sequence }),
+        any::<u64>().prop_map(|total_bytes| ToScheduler::Credit { total_bytes }),
+        vec(any::<u128>().prop_map(BlobId), 0..3).prop_map(|blobs| ToScheduler::Release { blobs }),
+        Just(ToScheduler::Close),
+    ]
+}
+
+fn credit() -> impl Strategy<Value = SubmitCredit> {
+    any::<(u64, u64)>().prop_map(|(total_tasks, total_bytes)| SubmitCredit { total_tasks, total_bytes })
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let kind = prop_oneof![
+        claim().prop_map(EventKind::Claimed),
+        (any::<u64>(), any::<u32>(), engine(), output())
+            .prop_map(|(index, attempt, engine, output)| { EventKind::Output { index, attempt, engine, output } }),
+        (any::<u64>(), any::<u32>(), option::of(engine()), outcome().prop_map(Arc::new))
+            .prop_map(|(index, attempt, engine, outcome)| EventKind::Finished { index, attempt, engine, outcome }),
+        engine_info().prop_map(EventKind::EngineJoined),
+        engine().prop_map(|engine| EventKind::EngineLeft { engine, reason: client::REASON }),
+    ];
+    (any::<u64>(), kind).prop_map(|(sequence, kind)| Event { sequence, kind })
+}
+
+fn welcome() -> impl Strategy<Value = Welcome> {
+    (1..u64::MAX, any::<u64>(), any::<bool>(), vec(engine_info(), 0..3), credit(), millis()).prop_map(
+        |(epoch, accepted_up_to, replay, engines, credit, session_grace)| Welcome {
+            epoch: Epoch(epoch),
+            accepted_up_to,
+            replay,
+            engines,
+            credit,
+            session_grace,
+        },
+    )
+}
+
+fn closed() -> impl Strategy<Value = ToClient> {
+    use CloseReason::{Closed, Expired, Limit, OutOfOrder, ProtocolError, Shutdown, Superseded};
+    let reasons = vec![Closed, Superseded, Expired, OutOfOrder, ProtocolError, Limit, Shutdown];
+    (select(reasons), "[a-z]{0,5}", any::<u64>()).prop_map(|(reason, message, expected_index)| ToClient::Closed {
+        reason,
+        message,
+        expected_index,
+    })
+}
+
+fn update() -> impl Strategy<Value = Update> {
+    (any::<Option<u64>>(), option::of(credit()), vec(digest(), 0..3), vec(event(), 0..3)).prop_map(
+        |(accepted_up_to, credit, need_functions, events)| Update { accepted_up_to, credit, need_functions, events },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_a_client_says_arrives(message in to_scheduler()) {
+        let wire = client::encode(message.clone()).encode_to_vec();
+        let wire = OpenSessionRequest::decode(Bytes::from(wire)).unwrap();
+        prop_assert_eq!(decode_request(wire), Ok(message));
+    }
+
+    #[test]
+    fn what_the_scheduler_says_to_a_client_arrives(message in prop_oneof![
+        welcome().prop_map(ToClient::Welcome),
+        update().prop_map(ToClient::Update),
+        closed(),
+    ]) {
+        let wire = encode_response(message.clone(), &ServerIdentity::default()).encode_to_vec();
+        let wire = OpenSessionResponse::decode(Bytes::from(wire)).unwrap();
+        prop_assert_eq!(client::decode(wire), message);
+    }
+}
