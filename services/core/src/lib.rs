@@ -4,6 +4,7 @@
 //! this crate: its manifest says so. The services around it turn streams into stimuli and instructions into writes; the
 //! simulation in `tests/sim` drives the same machines with virtual time and breaking connections.
 
+mod backoff;
 pub mod call;
 pub mod client_session;
 pub mod engine_link;
@@ -15,3 +16,4 @@ pub mod payload;
 pub mod scheduler;
 pub mod session_link;
 pub mod time;
+pub mod transitions;

@@ -1,1 +1,224 @@
-//! See the crate's documentation.
+//! An engine's end of its stream to the scheduler.
+//!
+//! The shell gives stimuli, calls [`EngineSession::flush`], carries out the instructions in their order, and comes back
+//! with [`Stimulus::Tick`] at [`EngineSession::next_timeout`].
+//!
+//! **Connection.** `Dial` asks for one stream; the answer is `Connected`, or `Broken` if it failed. `Broken` also says
+//! that a stream ended. After `HangUp` the shell drops the stream (or the dial under way) and gives nothing more of it,
+//! `Broken` included. The line starts free with `Connected`; each `Send` occupies it until `LineFree`; what becomes due
+//! meanwhile is merged into the next message. The first message is the hello with all that is held; nothing else is
+//! sent, and nothing is claimed, before the welcome. If nothing was heard for a lease, the machine hangs up.
+//!
+//! **Tasks.** An assigned task waits in one of two queues, direct and balanced, which take turns. Only the head of a
+//! queue may be claimed; a head that lacks its function, or waits for the scheduler's yes (`start_once`), holds up its
+//! own queue and not the other. When the runtime is idle and the engine is attached, one task is claimed, or tasks of
+//! measured length up to `claim_ahead` together; the claim is put on the line before `Run`. A task assigned as claimed
+//! needs no report, and, being the scheduler's own word, no yes either. While detached nothing is claimed: the
+//! scheduler may have given it away.
+//!
+//! **Reports** keep their order: a task's claim, then its output, then its outcome. Outcomes are kept until
+//! acknowledged, output until its outcome is (the oldest goes first when `output_bytes` is reached); after every
+//! welcome both are sent again, and the receiver drops what it has. Output that finds no room is counted in `dropped`
+//! of the piece after it. Everything is fenced by attempt: what the machine does not hold is ignored.
+//!
+//! **Credit.** A task counts from its arrival until it is rid of: acknowledged, given back or dropped. The totals are
+//! what arrived on this stream and what there is room for beside what is held. They travel with any report, and alone
+//! when a quarter of the window is unannounced or a heartbeat is due. Function bytes count as room again at once: their
+//! cache has a cap of its own.
+
+mod credit;
+mod functions;
+mod link;
+mod machine;
+mod outbox;
+mod queue;
+mod received;
+mod task;
+mod work;
+
+use std::{sync::Arc, time::Duration};
+
+pub use machine::EngineSession;
+
+pub use crate::backoff::DialConfig;
+use crate::{
+    call::CallHead,
+    engine_link::{Credit, ToEngine, ToScheduler},
+    id::AttemptId,
+    outcome::{Outcome, Output},
+    payload::{Function, Payload},
+    session_link::EngineInfo,
+    transitions::transitions,
+};
+
+/// Limits and times. None is a constant of the machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// When to dial.
+    pub dial: DialConfig,
+    /// Tasks held at most.
+    pub task_window: u64,
+    /// Bytes of arguments held at most.
+    pub byte_window: u64,
+    /// Measured work that one claim may cover.
+    pub claim_ahead: Duration,
+    /// Bytes of functions kept for later tasks.
+    pub function_cache_bytes: u64,
+    /// Bytes of output kept.
+    pub output_bytes: u64,
+    /// Reports are cut at about this size, in bytes.
+    pub message_bytes: u64,
+    /// How long to look for a scheduler before giving up.
+    pub orphan_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            dial: DialConfig::default(),
+            task_window: 1024,
+            byte_window: 64 << 20,
+            claim_ahead: Duration::from_millis(1),
+            function_cache_bytes: 64 << 20,
+            output_bytes: 8 << 20,
+            message_bytes: 1 << 20,
+            orphan_timeout: Duration::from_secs(600),
+        }
+    }
+}
+
+/// What happens to an engine.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Stimulus {
+    /// The controller gave it an id. Dialling starts; a different id or incarnation than before starts it over.
+    Registered {
+        /// Who it is from now on.
+        info: Arc<EngineInfo>,
+    },
+    /// The dial succeeded.
+    Connected,
+    /// A message came.
+    Received(ToEngine),
+    /// The stream ended, or the dial failed.
+    Broken,
+    /// The transport took the message and wants another.
+    LineFree,
+    /// The runtime has nothing left to do. Also said once at the start.
+    RuntimeIdle,
+    /// A task wrote something.
+    Output {
+        /// Which.
+        attempt: AttemptId,
+        /// What.
+        output: Output,
+    },
+    /// A task ended.
+    Finished {
+        /// Which.
+        attempt: AttemptId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// Take no new work and leave when done (SIGTERM).
+    Drain,
+    /// Time passed.
+    Tick,
+}
+
+/// What the shell is to do.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Instruction {
+    /// Open a stream.
+    Dial,
+    /// Send this; occupies the line.
+    Send(ToScheduler),
+    /// Drop the stream or the dial.
+    HangUp,
+    /// Run these, in order, then say `RuntimeIdle`.
+    Run(Vec<RunTask>),
+    /// Interrupt this task if it runs; end it as cancelled if it did not start.
+    Interrupt {
+        /// Which.
+        attempt: AttemptId,
+    },
+    /// Leave. Nothing follows.
+    Exit {
+        /// Why.
+        reason: ExitReason,
+    },
+}
+
+/// One task, as the runtime gets it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunTask {
+    /// Which run of which task.
+    pub attempt: AttemptId,
+    /// What it shares with its call.
+    pub head: Arc<CallHead>,
+    /// What to call; none for code.
+    pub function: Option<Arc<Function>>,
+    /// With what.
+    pub arguments: Payload,
+}
+
+/// What a machine holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Status {
+    /// Tasks that arrived and were not got rid of.
+    pub tasks: usize,
+    /// What they take of the windows.
+    pub held: Credit,
+    /// Functions that tasks wait for.
+    pub functions_waited_for: usize,
+    /// Bytes of functions kept for later tasks.
+    pub function_bytes: u64,
+    /// Bytes of output kept, with an allowance for each piece.
+    pub output_bytes: u64,
+}
+
+/// Why an engine leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExitReason {
+    /// The scheduler said so: the engine was removed.
+    Ordered,
+    /// It was draining and has nothing left.
+    Drained,
+    /// No scheduler was found for `orphan_timeout`.
+    Orphaned,
+}
+
+transitions!(
+    /// What an engine session can do.
+    Transition {
+        Dialled,
+        Attached,
+        AttachedToNewEpoch,
+        Broke,
+        WentSilent,
+        Assigned,
+        AssignedClaimed,
+        Claimed,
+        ClaimedSeveral,
+        AskedToStart,
+        Started,
+        Finished,
+        Acknowledged,
+        GaveBack,
+        RefusedRetract,
+        CancelledQueued,
+        Interrupted,
+        DroppedQueued,
+        DroppedRunning,
+        DroppedFinished,
+        ReportedAgain,
+        NeededFunction,
+        GotFunction,
+        EvictedFunction,
+        ForgotFunction,
+        DroppedOutput,
+        CutReports,
+        SentHeartbeat,
+        StartedDraining,
+        Exited,
+    }
+);

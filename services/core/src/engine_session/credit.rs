@@ -1,0 +1,88 @@
+//! What the scheduler may send: grows as the engine gets rid of tasks.
+
+use crate::engine_link::Credit;
+
+/// Counts what arrived on this stream and what is held.
+#[derive(Debug)]
+pub(super) struct Room {
+    window: Credit,
+    arrived: Credit,
+    held: Credit,
+    announced: Credit,
+}
+
+impl Room {
+    pub(super) fn new(total_tasks: u64, total_bytes: u64) -> Self {
+        let window = Credit { total_tasks, total_bytes };
+        Self { window, arrived: Credit::default(), held: Credit::default(), announced: Credit::default() }
+    }
+
+    /// A new stream: totals count from zero again.
+    pub(super) fn restart(&mut self) -> Credit {
+        self.arrived = Credit::default();
+        self.announced = Credit::default();
+        self.announced = self.total();
+        self.announced
+    }
+
+    /// A task arrived and is held.
+    pub(super) fn arrived(&mut self, bytes: u64) {
+        self.arrived.total_tasks += 1;
+        self.arrived.total_bytes += bytes;
+        self.held.total_tasks += 1;
+        self.held.total_bytes += bytes;
+    }
+
+    /// A task or a function arrived and is not counted as held.
+    pub(super) fn passed(&mut self, tasks: u64, bytes: u64) {
+        self.arrived.total_tasks += tasks;
+        self.arrived.total_bytes += bytes;
+    }
+
+    /// A task is held no more.
+    pub(super) fn rid_of(&mut self, bytes: u64) {
+        self.held.total_tasks -= 1;
+        self.held.total_bytes -= bytes;
+    }
+
+    pub(super) fn held(&self) -> Credit {
+        self.held
+    }
+
+    /// More arrived than was announced: the scheduler broke the rule.
+    pub(super) fn overdrawn(&self) -> bool {
+        self.arrived.total_tasks > self.announced.total_tasks || self.arrived.total_bytes > self.announced.total_bytes
+    }
+
+    /// The totals, if they grew since they were announced.
+    pub(super) fn announce(&mut self) -> Option<Credit> {
+        let total = self.total();
+        let grew = total != self.announced;
+        self.announced = total;
+        grew.then_some(total)
+    }
+
+    /// A quarter of the window is unannounced.
+    pub(super) fn is_due(&self) -> bool {
+        let total = self.total();
+        let grew = |total: u64, announced: u64, window: u64| (total - announced).saturating_mul(4) >= window.max(1);
+        grew(total.total_tasks, self.announced.total_tasks, self.window.total_tasks)
+            || grew(total.total_bytes, self.announced.total_bytes, self.window.total_bytes)
+    }
+
+    /// Something is unannounced.
+    pub(super) fn grew(&self) -> bool {
+        self.total() != self.announced
+    }
+
+    fn total(&self) -> Credit {
+        // What was announced stays announced, also where more is held than the window has.
+        let room = |arrived: u64, window: u64, held: u64| arrived + window.saturating_sub(held);
+        Credit {
+            total_tasks: room(self.arrived.total_tasks, self.window.total_tasks, self.held.total_tasks)
+                .max(self.announced.total_tasks),
+            total_bytes: room(self.arrived.total_bytes, self.window.total_bytes, self.held.total_bytes)
+                .max(self.announced.total_bytes),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The two queues of an engine: direct calls, and balanced work. They take turns.
+
+use std::collections::BTreeMap;
+
+use crate::id::AttemptId;
+
+/// Tasks that wait, each at a place of its own so that one can be taken out of the middle.
+#[derive(Debug, Default)]
+pub(super) struct Queues {
+    direct: BTreeMap<u64, AttemptId>,
+    balanced: BTreeMap<u64, AttemptId>,
+    next_place: u64,
+    /// Whose turn it is.
+    balanced_turn: bool,
+}
+
+impl Queues {
+    /// Puts a task at the end of its queue and says where that is.
+    pub(super) fn push(&mut self, direct: bool, attempt: AttemptId) -> u64 {
+        let place = self.next_place;
+        self.next_place += 1;
+        self.queue(direct).insert(place, attempt);
+        place
+    }
+
+    pub(super) fn remove(&mut self, direct: bool, place: u64) {
+        self.queue(direct).remove(&place);
+    }
+
+    /// The heads of both queues, that of the queue whose turn it is first.
+    pub(super) fn heads(&self) -> impl Iterator<Item = AttemptId> + use<> {
+        let direct = self.direct.values().next().copied();
+        let balanced = self.balanced.values().next().copied();
+        let (first, second) = if self.balanced_turn { (balanced, direct) } else { (direct, balanced) };
+        first.into_iter().chain(second)
+    }
+
+    /// A task of this queue was taken: the other is next.
+    pub(super) fn took(&mut self, direct: bool) {
+        self.balanced_turn = direct;
+    }
+
+    fn queue(&mut self, direct: bool) -> &mut BTreeMap<u64, AttemptId> {
+        if direct { &mut self.direct } else { &mut self.balanced }
+    }
+}

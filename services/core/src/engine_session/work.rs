@@ -1,0 +1,135 @@
+//! What becomes of the tasks held: claimed, run, finished, given back.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    EngineSession, RunTask, Transition,
+    task::{Claim, Finished, NeededFunction, State, Task, in_order},
+};
+use crate::{
+    id::AttemptId,
+    outcome::{Outcome, Output},
+};
+
+impl EngineSession {
+    /// Claims the next task, or several short ones, for the runtime.
+    pub(super) fn claim(&mut self) -> Vec<RunTask> {
+        let mut batch = Vec::new();
+        let mut measured = Duration::ZERO;
+        while let Some((attempt, expected)) = self.next_runnable() {
+            if !batch.is_empty() {
+                match expected {
+                    Some(expected) if measured + expected <= self.config.claim_ahead => {}
+                    _ => break,
+                }
+            }
+            batch.extend(self.start(attempt));
+            match expected {
+                Some(expected) => measured += expected,
+                None => break,
+            }
+        }
+        if batch.len() > 1 {
+            self.transitions.took(Transition::ClaimedSeveral);
+        }
+        batch
+    }
+
+    /// The head of the queue whose turn it is, or of the other, and how long it will take. Asks for the scheduler's yes
+    /// where a head needs it.
+    fn next_runnable(&mut self) -> Option<(AttemptId, Option<Duration>)> {
+        for attempt in self.queues.heads() {
+            let Some(task) = self.tasks.get_mut(&attempt) else { continue };
+            let State::Queued { claim, .. } = &mut task.state else { continue };
+            if matches!(task.function, NeededFunction::Missing(_)) {
+                continue;
+            }
+            match *claim {
+                Claim::Given => return Some((attempt, task.expected)),
+                Claim::None if self.line_free && task.head.start_once => {
+                    *claim = Claim::Asked;
+                    self.transitions.took(Transition::AskedToStart);
+                    self.outbox.claims.push(attempt);
+                }
+                Claim::None if self.line_free => return Some((attempt, task.expected)),
+                Claim::None | Claim::Asked => {}
+            }
+        }
+        None
+    }
+
+    fn start(&mut self, attempt: AttemptId) -> Option<RunTask> {
+        let task = self.tasks.get_mut(&attempt)?;
+        let State::Queued { place, claim } = task.state else { return None };
+        if claim == Claim::None {
+            self.transitions.took(Transition::Claimed);
+            self.outbox.claims.push(attempt);
+        }
+        self.queues.remove(task.direct, place);
+        self.queues.took(task.direct);
+        task.state = State::Running;
+        let function = match std::mem::replace(&mut task.function, NeededFunction::None) {
+            NeededFunction::Here(function) => Some(function),
+            NeededFunction::None | NeededFunction::Missing(_) => None,
+        };
+        let arguments = std::mem::take(&mut task.arguments);
+        Some(RunTask { attempt, head: Arc::clone(&task.head), function, arguments })
+    }
+
+    pub(super) fn output(&mut self, attempt: AttemptId, output: Output) {
+        let running = self.tasks.get(&attempt).is_some_and(|task| matches!(task.state, State::Running));
+        if running && !self.outbox.push_output(attempt, output) {
+            self.transitions.took(Transition::DroppedOutput);
+        }
+    }
+
+    pub(super) fn ended(&mut self, attempt: AttemptId, outcome: Outcome) {
+        let running = self.tasks.get(&attempt).is_some_and(|task| matches!(task.state, State::Running));
+        if running {
+            self.transitions.took(Transition::Finished);
+            self.finish(attempt, outcome);
+        }
+    }
+
+    pub(super) fn finish(&mut self, attempt: AttemptId, outcome: Outcome) {
+        let Some(task) = self.tasks.get_mut(&attempt) else { return };
+        let after_output = self.outbox.end_output(attempt);
+        self.finished += 1;
+        task.arguments = Default::default();
+        task.state = State::Finished(Box::new(Finished { outcome, order: self.finished, after_output }));
+        self.outbox.outcomes.push_back(attempt);
+    }
+
+    pub(super) fn drain(&mut self) {
+        if self.draining {
+            return;
+        }
+        self.transitions.took(Transition::StartedDraining);
+        self.draining = true;
+        self.draining_unsaid = true;
+        let unclaimed = |task: &Task| matches!(task.state, State::Queued { claim: Claim::None, .. });
+        let back = self.tasks.iter().filter(|(_, task)| unclaimed(task)).map(|(attempt, _)| *attempt).collect();
+        for attempt in in_order(back) {
+            self.give_back(attempt);
+        }
+    }
+
+    pub(super) fn give_back(&mut self, attempt: AttemptId) {
+        self.transitions.took(Transition::GaveBack);
+        self.forget(attempt);
+        self.outbox.answers.push((attempt, true));
+    }
+
+    /// Removes a task from everything that knows it, but for its output.
+    pub(super) fn forget(&mut self, attempt: AttemptId) -> Option<Task> {
+        let task = self.tasks.remove(&attempt)?;
+        self.room.rid_of(task.bytes);
+        if let State::Queued { place, .. } = task.state {
+            self.queues.remove(task.direct, place);
+        }
+        if let NeededFunction::Missing(digest) = task.function {
+            self.functions.stop_waiting(digest, attempt);
+        }
+        Some(task)
+    }
+}
