@@ -1,0 +1,36 @@
+"""Values and functions to bytes and back, at both ends.
+
+At the client: `dump_function`, `dump_arguments`, `load_result`, `load_exception`. At the engine: `prepare_function`, `run`,
+`dump_exception`; `load_function`, `load_arguments` and `dump_result` are the parts of `run`.
+"""
+
+from paraply._serialize.functions import Prepared, dump_function, load_function, prepare_function, run
+from paraply._serialize.payload import BytesLike, Encoding, Function, Payload
+from paraply._serialize.reference import Reference
+from paraply._serialize.values import (
+    dump_arguments,
+    dump_exception,
+    dump_result,
+    load_arguments,
+    load_exception,
+    load_result,
+)
+
+__all__ = [
+    "BytesLike",
+    "Encoding",
+    "Function",
+    "Payload",
+    "Prepared",
+    "Reference",
+    "dump_arguments",
+    "dump_exception",
+    "dump_function",
+    "dump_result",
+    "load_arguments",
+    "load_exception",
+    "load_function",
+    "load_result",
+    "prepare_function",
+    "run",
+]

@@ -1,0 +1,168 @@
+"""Values: arguments, results and exceptions, to payloads and back."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import pickle
+from typing import Any
+
+import cloudpickle
+
+from paraply import error
+from paraply._serialize import rebuild, reference
+from paraply._serialize.call import Call
+from paraply._serialize.explain import unpicklable
+from paraply._serialize.payload import OUT_OF_BAND_BYTES, PYTHON_VERSION, BytesLike, Encoding, Payload
+from paraply._serialize.pickler import Buffers, Pickler
+from paraply._serialize.rebuild import Scope
+
+_SCALARS = frozenset({int, float, str, bool, type(None), complex})
+_CONTAINERS = frozenset({list, tuple, dict})
+
+
+class _Raw:
+    """A large `bytes` or `bytearray`, sent outside the pickle: pickle itself would copy it in."""
+
+    __slots__ = ("_make", "_obj")
+
+    def __init__(self, obj: Any) -> None:
+        self._obj = obj
+        self._make = rebuild.make_bytes if type(obj) is bytes else rebuild.make_bytearray
+
+    def __reduce__(self) -> Any:
+        return self._make, (pickle.PickleBuffer(self._obj),)
+
+
+def _lift(value: Any, depth: int = 1) -> Any:
+    """`value` with its large byte strings marked to travel outside the pickle; `depth` levels of containers are looked at."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind is bytes or kind is bytearray:
+        return _Raw(value) if len(value) >= OUT_OF_BAND_BYTES else value
+    if depth and kind in _CONTAINERS and value:
+        items = value.values() if kind is dict else value
+        if any(type(item) in (bytes, bytearray) and len(item) >= OUT_OF_BAND_BYTES for item in items):
+            if kind is dict:
+                return {key: _lift(item, depth - 1) for key, item in value.items()}
+            return kind([_lift(item, depth - 1) for item in value])
+    return value
+
+
+def dump(value: Any, what: str = "value") -> Payload:
+    """`value` as a payload. Raises `UnpicklableError`, which starts with the path from `what` to the culprit."""
+    buffers = Buffers()
+    try:
+        data = pickle.dumps(value, 5, buffer_callback=buffers)
+    except Exception:  # a lambda, a lock, a class that says no: the slow way knows more, and fails with a reason
+        return _dump_slowly(value, what)
+    if buffers.read_only or b"__main__" in data or cloudpickle.list_registry_pickle_by_value():
+        return _dump_slowly(value, what)
+    return Payload(Encoding.PICKLE5, data, buffers.raw)
+
+
+def _dump_slowly(value: Any, what: str) -> Payload:
+    buffers = Buffers()
+    with io.BytesIO() as file:
+        pickler = Pickler(file, buffers)
+        try:
+            pickler.dump(value)
+        except Exception as failure:
+            raise unpicklable(value, what, failure) from failure
+        return Payload(Encoding.PICKLE5, file.getvalue(), buffers.raw, pickler.python_version)
+
+
+def check_readable(payload: Payload) -> None:
+    """Raises `UnreadableError` where this interpreter cannot or must not unpickle the payload."""
+    if payload.encoding not in (Encoding.PICKLE5, Encoding.TEXT):
+        name = Encoding(payload.encoding).name if payload.encoding in list(Encoding) else str(payload.encoding)
+        raise error.UnreadableError(f"this end reads payloads in the encodings PICKLE5 and TEXT, not {name}")
+    if payload.python_version and payload.python_version != PYTHON_VERSION:
+        raise error.UnreadableError(
+            f"made by Python {payload.python_version}, and this is Python {PYTHON_VERSION}: code objects are read by the "
+            f"minor version that made them. Run client and engines on the same one, or put the function into a module"
+        )
+
+
+def load(payload: Payload, scope: Scope) -> Any:
+    """The value of a payload; its functions get the scope's namespace as their globals."""
+    check_readable(payload)
+    if payload.encoding == Encoding.TEXT:
+        return bytes(payload.data).decode()
+    if not payload.buffers:
+        before, rebuild._current.scope = rebuild._current.scope, scope
+        try:
+            return pickle.loads(payload.data)
+        finally:
+            rebuild._current.scope = before
+    scope.arrays = [_writable(buffer) for buffer in payload.buffers]
+    with rebuild.reading_into(scope):
+        return pickle.loads(payload.data, buffers=scope.arrays)
+
+
+def _writable(buffer: BytesLike) -> BytesLike:
+    return bytearray(buffer) if memoryview(buffer).readonly else buffer
+
+
+def dump_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
+    """The arguments of one call."""
+    for value in args:
+        if type(value) not in _SCALARS:
+            args = tuple([_lift(each) for each in args])
+            break
+    if kwargs:
+        kwargs = {name: _lift(value) for name, value in kwargs.items()}
+    buffers = Buffers()
+    try:
+        data = pickle.dumps((args, kwargs), 5, buffer_callback=buffers)
+    except Exception:  # as in `dump`
+        return _dump_slowly_as_call(args, kwargs)
+    if buffers.read_only or b"__main__" in data or cloudpickle.list_registry_pickle_by_value():
+        return _dump_slowly_as_call(args, kwargs)
+    return Payload(Encoding.PICKLE5, data, buffers.raw)
+
+
+def _dump_slowly_as_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
+    return _dump_slowly(Call(args, kwargs), "")
+
+
+def load_arguments(payload: Payload, scope: Scope | dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of one call, with the references in them resolved."""
+    if not isinstance(scope, Scope):
+        scope = Scope(scope)
+    args, kwargs = load(payload, scope)
+    if scope.has_references:
+        namespace = scope.namespace
+        args = tuple([reference.evaluate(value, namespace) for value in args])
+        kwargs = {name: reference.evaluate(value, namespace) for name, value in kwargs.items()}
+    return args, kwargs
+
+
+def dump_result(value: Any) -> Payload:
+    """The result of a task. Raises `UnpicklableError`."""
+    return dump(_lift(value), "result")
+
+
+def load_result(payload: Payload) -> Any:
+    """The result of a task, at the client: functions in it get the client's `__main__` as their globals."""
+    return load(payload, Scope(vars(importlib.import_module("__main__"))))
+
+
+def dump_exception(exception: BaseException) -> Payload | None:
+    """An exception as a value, or None where it does not survive the journey: its text travels in any case."""
+    try:
+        payload = dump(exception, "exception")
+        load_result(payload)  # many take other arguments than the ones they keep, and fail only when they are read
+    except Exception:
+        return None
+    return payload
+
+
+def load_exception(payload: Payload) -> BaseException | None:
+    """The exception of a failed task, or None where this end does not have its class."""
+    try:
+        loaded = load_result(payload)
+    except Exception:
+        return None
+    return loaded if isinstance(loaded, BaseException) else None
