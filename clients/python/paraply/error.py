@@ -182,7 +182,9 @@ class AlreadyDisplayedError(RemoteError):
     """Stands for an error whose text and traceback have been shown already."""
 
     def __init__(self, original_error: RemoteError) -> None:
-        super().__init__(original_error.ename, original_error.evalue, original_error.traceback, original_error.engine_info)
+        super().__init__(
+            original_error.ename, original_error.evalue, original_error.traceback, original_error.engine_info
+        )
         self.original_error = original_error
 
     def __repr__(self) -> str:
@@ -239,7 +241,7 @@ def _text(value: BaseException | None) -> str:
     convert: Callable[[object], str] = str
     try:
         return convert(value)
-    except Exception as failure:
+    except Exception as failure:  # noqa: BLE001  # `__str__` is users' code
         return f"Failed to cast exception to string: {type(failure).__name__}"
 
 

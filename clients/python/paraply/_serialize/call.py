@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 
 class Call(tuple[tuple[Any, ...], dict[str, Any]]):
@@ -10,7 +10,7 @@ class Call(tuple[tuple[Any, ...], dict[str, Any]]):
 
     __slots__ = ()
 
-    def __new__(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    def __new__(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Self:
         return super().__new__(cls, (args, kwargs))
 
     def __reduce__(self) -> Any:

@@ -46,7 +46,7 @@ class _Search:
 def _failure(value: Any) -> BaseException | None:
     try:
         Pickler(io.BytesIO()).dump(value)
-    except Exception as failure:
+    except Exception as failure:  # noqa: BLE001  # pickling runs users' code
         return failure
     return None
 

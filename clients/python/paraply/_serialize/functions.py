@@ -35,7 +35,9 @@ class Mapped:
         return Mapped, (self.function,)
 
 
-_cache: weakref.WeakKeyDictionary[types.FunctionType, dict[bool, tuple[Snapshot, Function]]] = weakref.WeakKeyDictionary()
+_cache: weakref.WeakKeyDictionary[types.FunctionType, dict[bool, tuple[Snapshot, Function]]] = (
+    weakref.WeakKeyDictionary()
+)
 _cache_lock = threading.Lock()
 
 

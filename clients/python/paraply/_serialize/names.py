@@ -55,7 +55,7 @@ def global_value(function: types.FunctionType, name: str) -> Any:
     """What `name` means to `function` as a global, the helpers that came with it included; else `ABSENT`."""
     value = function.__globals__.get(name, ABSENT)
     if value is ABSENT:
-        bound: dict[str, Any] = function.__builtins__  # type: ignore[attr-defined]  # since 3.10
+        bound: dict[str, Any] = function.__builtins__  # type: ignore[attr-defined]
         if bound is not vars(builtins):
             value = bound.get(name, ABSENT)
             if value is vars(builtins).get(name, ABSENT):

@@ -53,7 +53,7 @@ class Buffers:
         return False
 
 
-class Pickler(cloudpickle.Pickler):
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     """Pickles one value. `snapshot`, where given, learns what the pickle depends on."""
 
     def __init__(
@@ -117,7 +117,7 @@ class Pickler(cloudpickle.Pickler):
                 made: tuple[Any, ...] = (rebuild.make_module_function, (function.__code__, function.__closure__, home))
                 return *made, self._state(function, None, 0), None, None, rebuild.set_function_state
         helpers = self._helpers(function)
-        origin = rebuild.MAIN if names.is_main(home) and _is_main_dict(function.__globals__) else id(function.__globals__)
+        origin = rebuild.MAIN if _is_main_dict(function.__globals__) else id(function.__globals__)
         arguments = (function.__code__, function.__closure__, origin, helpers is not None)
         state = self._state(function, helpers, origin)
         return rebuild.make_function, arguments, state, None, None, rebuild.set_function_state

@@ -14,7 +14,7 @@ import importlib
 import threading
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from paraply._serialize import names
 
@@ -158,7 +158,7 @@ def set_function_state(function: types.FunctionType, state: FunctionState) -> No
     function.__module__ = module  # type: ignore[assignment]  # None is allowed
     function.__doc__ = doc
     function.__defaults__ = defaults
-    function.__kwdefaults__ = kwdefaults  # type: ignore[assignment]  # None is allowed
+    function.__kwdefaults__ = kwdefaults
     if annotations:
         function.__annotations__ = annotations
     if attributes:
@@ -224,10 +224,11 @@ def make_memoryview(buffer: Any, form: str, shape: tuple[int, ...]) -> memoryvie
     flat = memoryview(buffer).cast("B")
     if form == "B" and len(shape) == 1:
         return flat
-    return flat.cast(form, shape) if len(shape) != 1 else flat.cast(form)
+    view: memoryview = flat.cast(form, shape)  # type: ignore[call-overload]  # any native format
+    return view
 
 
-def make_array(index: int, buffer: Any, dtype: Any, shape: tuple[int, ...], order: str) -> Any:
+def make_array(index: int, buffer: Any, dtype: Any, shape: tuple[int, ...], order: Literal["C", "F"]) -> Any:
     """An array that was read-only at the sender and is writable here: it is the reader's memory."""
     import numpy
 

@@ -59,7 +59,9 @@ class Snapshot:
         """Watches a function that travels by value, and the helpers that it names."""
         parts = _parts_of_function(function)
         defaults, kwdefaults, attributes, closure = parts[1:5]
-        if not all(is_constant(value) for value in (defaults, *kwdefaults, *attributes, *closure) if value is not names.ABSENT):
+        if not all(
+            is_constant(value) for value in (defaults, *kwdefaults, *attributes, *closure) if value is not names.ABSENT
+        ):
             self.volatile = True
         self._functions.append((function, parts))
 
@@ -82,7 +84,9 @@ class Snapshot:
 def _parts_of_function(function: types.FunctionType) -> tuple[Any, ...]:
     code = function.__code__
     named = [names.global_value(function, name) for name in names.global_names(code)]
-    submodules = [each for value in named if type(value) is types.ModuleType for each in names.used_submodules(value, code)]
+    submodules = [
+        each for value in named if type(value) is types.ModuleType for each in names.used_submodules(value, code)
+    ]
     kwdefaults = function.__kwdefaults__
     return (
         code,
@@ -96,7 +100,9 @@ def _parts_of_function(function: types.FunctionType) -> tuple[Any, ...]:
 
 
 def _parts_of_class(cls: type) -> tuple[Any, ...]:
-    kept = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__", "__annotations__")}
+    kept = {
+        name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__", "__annotations__")
+    }
     return (*kept, *kept.values())
 
 

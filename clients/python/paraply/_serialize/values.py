@@ -55,7 +55,7 @@ def dump(value: Any, what: str = "value") -> Payload:
     buffers = Buffers()
     try:
         data = pickle.dumps(value, 5, buffer_callback=buffers)
-    except Exception:  # a lambda, a lock, a class that says no: the slow way knows more, and fails with a reason
+    except Exception:  # noqa: BLE001  # a lambda, a lock, a class that says no: the slow way knows more, and fails with a reason
         return _dump_slowly(value, what)
     if buffers.read_only or b"__main__" in data or cloudpickle.list_registry_pickle_by_value():
         return _dump_slowly(value, what)
@@ -116,7 +116,7 @@ def dump_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
     buffers = Buffers()
     try:
         data = pickle.dumps((args, kwargs), 5, buffer_callback=buffers)
-    except Exception:  # as in `dump`
+    except Exception:  # noqa: BLE001  # as in `dump`
         return _dump_slowly_as_call(args, kwargs)
     if buffers.read_only or b"__main__" in data or cloudpickle.list_registry_pickle_by_value():
         return _dump_slowly_as_call(args, kwargs)
@@ -154,7 +154,7 @@ def dump_exception(exception: BaseException) -> Payload | None:
     try:
         payload = dump(exception, "exception")
         load_result(payload)  # many take other arguments than the ones they keep, and fail only when they are read
-    except Exception:
+    except Exception:  # noqa: BLE001  # pickling runs users' code
         return None
     return payload
 
@@ -163,6 +163,6 @@ def load_exception(payload: Payload) -> BaseException | None:
     """The exception of a failed task, or None where this end does not have its class."""
     try:
         loaded = load_result(payload)
-    except Exception:
+    except Exception:  # noqa: BLE001  # pickling runs users' code
         return None
     return loaded if isinstance(loaded, BaseException) else None
