@@ -5,9 +5,17 @@
 
 pub mod actor;
 pub mod clock;
+pub mod config;
+pub mod connection;
 pub mod health;
 pub mod line;
 pub mod mailbox;
+pub mod reflection;
+pub mod secret;
 pub mod shutdown;
 pub mod spawn;
+pub mod telemetry;
+pub mod ticket;
+pub mod tower;
+pub mod transport;
 pub mod wire;

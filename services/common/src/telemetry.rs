@@ -1,0 +1,49 @@
+//! What a process says of itself: structured events on standard error, for people or for machines.
+
+use std::io::IsTerminal as _;
+
+use serde::Deserialize;
+use tracing_subscriber::{EnvFilter, filter::ParseError, util::TryInitError};
+
+/// How events are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line of text each.
+    #[default]
+    Text,
+    /// A JSON object each, with the fields of the spans around it.
+    Json,
+}
+
+/// Why telemetry cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is not one.
+    #[error("{filter:?} is not a log filter (such as `info` or `info,paraply_scheduler=debug`): {source}")]
+    Filter {
+        /// As it was given.
+        filter: String,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// It was started before.
+    #[error(transparent)]
+    Started(#[from] TryInitError),
+}
+
+/// Starts it, once a process. `filter` is as in `RUST_LOG`, such as "info,paraply_scheduler=debug".
+///
+/// # Errors
+/// If the filter is malformed or telemetry was started before.
+pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let filter =
+        EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
+    let writer = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => writer.with_ansi(std::io::stderr().is_terminal()).finish().try_init()?,
+        LogFormat::Json => writer.json().flatten_event(true).finish().try_init()?,
+    }
+    Ok(())
+}

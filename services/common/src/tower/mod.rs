@@ -1,0 +1,5 @@
+//! Layers around every service's gRPC methods, one a file.
+
+pub mod auth;
+pub mod pass_through;
+pub mod trace;

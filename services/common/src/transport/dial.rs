@@ -1,0 +1,112 @@
+//! Reaching a service: the first of its endpoints that answers.
+
+use std::io;
+
+use hyper_util::rt::TokioIo;
+use paraply_core::membership::Endpoint;
+use tokio::net::{TcpStream, UnixStream};
+use tonic::transport::Channel;
+
+use super::{boot_id, http2, socket::Socket};
+
+/// Why a service cannot be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// No endpoint is one that this process can try.
+    #[error("no address to reach it by ({0} given, none for this machine)")]
+    NoAddress(usize),
+    /// "host:port" it is not.
+    #[error("{0:?} is not an address of the form host:port")]
+    Malformed(String),
+    /// None answered.
+    #[error("{}", with_sources(.0))]
+    Unreachable(#[from] tonic::transport::Error),
+}
+
+/// Connects to the first endpoint that answers, in the order given.
+///
+/// # Errors
+/// If none answers; each that was tried is named.
+pub async fn connect(endpoints: &[Endpoint]) -> Result<Channel, DialError> {
+    let (settings, candidates) = plan(endpoints)?;
+    Ok(settings.connect_with_connector(connector(candidates)).await?)
+}
+
+/// A channel that connects at its first call, and again when its connection has ended, each time to the first endpoint
+/// that answers.
+///
+/// # Errors
+/// If no endpoint is one that this process can try.
+pub fn dial_lazily(endpoints: &[Endpoint]) -> Result<Channel, DialError> {
+    let (settings, candidates) = plan(endpoints)?;
+    Ok(settings.connect_with_connector_lazy(connector(candidates)))
+}
+
+/// Channel settings, and what can be tried from here.
+fn plan(endpoints: &[Endpoint]) -> Result<(tonic::transport::Endpoint, Vec<Endpoint>), DialError> {
+    let here = |endpoint: &&Endpoint| match endpoint {
+        Endpoint::Unix { boot_id, .. } => boot_id == boot_id::boot_id(),
+        Endpoint::Tcp(_) => true,
+        Endpoint::Same => false,
+    };
+    let candidates: Vec<Endpoint> = endpoints.iter().filter(here).cloned().collect();
+    // h2 refuses a path as the authority, which is what a socket's address would make.
+    let authority = match candidates.first().ok_or(DialError::NoAddress(endpoints.len()))? {
+        Endpoint::Tcp(address) => address,
+        Endpoint::Unix { .. } | Endpoint::Same => "localhost",
+    };
+    let settings = tonic::transport::Endpoint::from_shared(format!("http://{authority}"))
+        .map_err(|_| DialError::Malformed(authority.to_owned()))?;
+    Ok((http2::client(settings), candidates))
+}
+
+fn connector(
+    candidates: Vec<Endpoint>,
+) -> impl tower::Service<
+    http::Uri,
+    Response = TokioIo<Socket>,
+    Error = io::Error,
+    Future = impl Future<Output = io::Result<TokioIo<Socket>>> + Send,
+> + Send
++ 'static {
+    tower::service_fn(move |_| {
+        let candidates = candidates.clone();
+        async move { first_that_answers(&candidates).await.map(TokioIo::new) }
+    })
+}
+
+async fn first_that_answers(candidates: &[Endpoint]) -> io::Result<Socket> {
+    let mut tried = Vec::new();
+    for endpoint in candidates {
+        let (name, answer) = match endpoint {
+            Endpoint::Unix { path, .. } => (path, UnixStream::connect(path).await.map(Socket::Unix)),
+            Endpoint::Tcp(address) => (address, tcp(address).await.map(Socket::Tcp)),
+            Endpoint::Same => continue,
+        };
+        match answer {
+            Ok(socket) => return Ok(socket),
+            Err(error) => tried.push(format!("{name}: {error}")),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::NotConnected, tried.join("; ")))
+}
+
+async fn tcp(address: &str) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// tonic says "transport error"; what the matter is, its sources say.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,16 @@
+//! How bytes come and go: listeners, dialling, HTTP/2 settings. The rest of the workspace sees `tonic`'s servers and
+//! channels, but not how they are set up.
+
+mod boot_id;
+mod dial;
+mod http2;
+mod incoming;
+mod listener;
+mod serve;
+mod socket;
+
+pub use boot_id::boot_id;
+pub use dial::{DialError, connect, dial_lazily};
+pub use http2::{MAX_MESSAGE_BYTES, MESSAGE_BYTES};
+pub use listener::{ListenError, Listener};
+pub use serve::{ServeError, Server, serve};
