@@ -39,6 +39,8 @@ mod link;
 mod machine;
 mod outbox;
 mod output;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
