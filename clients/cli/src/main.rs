@@ -1,2 +1,78 @@
-//! The `paraply` command: composition root of the project.
-fn main() {}
+//! The `paraply` command: the composition root of the project.
+//!
+//! It is the one program that links the controller and the scheduler. `paraply start` supervises a cluster on this
+//! machine; the other subcommands talk to such a supervisor, or to the services themselves.
+
+mod cluster_client;
+mod command;
+mod control;
+mod error;
+mod folder;
+mod inherited;
+mod lock;
+mod record;
+mod supervisor;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+
+#[derive(Debug, Parser)]
+#[command(name = "paraply", version, about, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  paraply start -n 4                 a cluster of four engines, until Ctrl-C
+  paraply start -n 4 --daemonize     the same in the background
+  paraply status                     its engines, queues and versions
+  paraply engines -n 2               two engines more
+  paraply stop                       the end of it
+
+In Python:
+  import paraply as ipp
+  rc = ipp.Client()                  finds the running cluster
+  rc[:].apply_sync(lambda: 6 * 7)    [42, 42, 42, 42]";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a cluster on this machine
+    Start(command::start::Start),
+    /// Stop clusters
+    Stop(command::stop::Stop),
+    /// List the clusters that `paraply start` started
+    List(command::list::List),
+    /// Ask a running cluster for its engines, queues and versions
+    Status(command::status::Status),
+    /// Add engines to a running cluster
+    Engines(command::engines::Engines),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Start(start) => start.run(),
+        Command::Stop(stop) => stop.run(),
+        Command::List(list) => list.run(),
+        Command::Status(status) => status.run(),
+        Command::Engines(engines) => engines.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("paraply: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// The runtime of the subcommands: they wait much and compute nothing.
+fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Error::io("cannot start the event loop"))?.block_on(future)
+}

@@ -34,8 +34,6 @@ mod outbox;
 mod queue;
 mod received;
 mod task;
-#[cfg(test)]
-mod tests;
 mod work;
 
 use std::{sync::Arc, time::Duration};

@@ -1,0 +1,32 @@
+//! The subcommands, one a file.
+
+pub(crate) mod engines;
+pub(crate) mod list;
+pub(crate) mod start;
+pub(crate) mod status;
+pub(crate) mod stop;
+
+use clap::Args;
+
+use crate::{
+    error::Error,
+    folder::{ClusterFolder, DEFAULT},
+};
+
+/// Names one running cluster.
+#[derive(Debug, Args)]
+pub(crate) struct Cluster {
+    /// Profile of the cluster
+    #[arg(long, default_value = DEFAULT, env = "PARAPLY_PROFILE")]
+    profile: String,
+
+    /// Which of the profile's clusters [default: the one called "default", else the newest that runs]
+    #[arg(long)]
+    cluster_id: Option<String>,
+}
+
+impl Cluster {
+    fn running(&self) -> Result<ClusterFolder, Error> {
+        ClusterFolder::running(&self.profile, self.cluster_id.as_deref())
+    }
+}

@@ -1,0 +1,178 @@
+//! `paraply start`: a cluster on this machine, in the foreground or not.
+
+use std::{
+    env,
+    fs::File,
+    io::{self, BufRead as _, BufReader},
+    os::fd::RawFd,
+    path::PathBuf,
+    process::{Command, Stdio},
+    thread::available_parallelism,
+};
+
+use clap::Args;
+use command_fds::{CommandFdExt as _, FdMapping};
+use rustix::io::Errno;
+
+use crate::{
+    block_on,
+    error::Error,
+    folder::{ClusterFolder, ClusterName, DEFAULT},
+    inherited,
+    supervisor::{self, Options, Progress, Ready},
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  paraply start -n 4
+  paraply start -n 8 --profile mpi --daemonize
+  paraply start -n 2 --cluster-id second --python ~/venvs/science/bin/python
+
+Ctrl-C stops the cluster, a second Ctrl-C kills it.")]
+pub(crate) struct Start {
+    /// Engines to start [default: one for each core]
+    #[arg(short, long = "engines", value_name = "ENGINES", value_parser = clap::value_parser!(u32).range(0..=4096))]
+    n: Option<u32>,
+
+    /// Profile to start it in
+    #[arg(long, default_value = DEFAULT, env = "PARAPLY_PROFILE")]
+    profile: String,
+
+    /// Name of the cluster, among those of its profile
+    #[arg(long, default_value = DEFAULT)]
+    cluster_id: String,
+
+    /// Return when the cluster is ready, and let it run in the background
+    #[arg(long)]
+    daemonize: bool,
+
+    /// Python that runs the engines [default: the one beside this program, else python3]
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
+
+    /// Folder in which engines run [default: this one]
+    #[arg(long, value_name = "FOLDER")]
+    work_dir: Option<PathBuf>,
+
+    /// For programs: end the cluster when the other end of this pipe is closed
+    #[arg(long, value_name = "FD", hide = true, conflicts_with = "daemonize")]
+    parent_fd: Option<RawFd>,
+
+    /// For programs: say there, in lines of JSON, how far the start is
+    #[arg(long, value_name = "FD", hide = true, conflicts_with = "daemonize")]
+    ready_fd: Option<RawFd>,
+
+    /// For programs: leave no logs behind if all went well
+    #[arg(long, hide = true)]
+    ephemeral: bool,
+}
+
+impl Start {
+    pub(crate) fn run(self) -> Result<(), Error> {
+        if self.daemonize { self.in_background() } else { self.in_foreground() }
+    }
+
+    fn in_foreground(self) -> Result<(), Error> {
+        let mut ready = match self.ready_fd {
+            Some(number) => Ready::to(inherited::take(number).map_err(Error::io("--ready-fd"))?),
+            None => Ready::default(),
+        };
+        let in_background = self.ready_fd.is_some();
+        let outcome = self.options().and_then(|options| {
+            if in_background {
+                detach(&options)?;
+            }
+            block_on(supervisor::run(options, &mut ready))
+        });
+        if let Err(error) = &outcome {
+            let failed = Progress::Failed { exit_code: error.exit_code(), message: error.to_string() };
+            // Whoever started the cluster may have gone.
+            let _ = ready.tell_last(&failed);
+        }
+        outcome
+    }
+
+    fn options(self) -> Result<Options, Error> {
+        let work_dir = match self.work_dir {
+            Some(folder) => folder.canonicalize().map_err(Error::io(format!("--work-dir {}", folder.display())))?,
+            None => env::current_dir().map_err(Error::io("the current folder"))?,
+        };
+        let parent = self.parent_fd.map(inherited::take).transpose().map_err(Error::io("--parent-fd"))?;
+        Ok(Options {
+            name: ClusterName::new(&self.profile, &self.cluster_id)?,
+            engines: self.n.unwrap_or_else(cores),
+            python: self.python,
+            work_dir,
+            ephemeral: self.ephemeral,
+            parent,
+        })
+    }
+
+    /// Starts this program again without a terminal, and waits for what it says.
+    fn in_background(self) -> Result<(), Error> {
+        /// Where the child finds the pipe.
+        const READY: RawFd = 3;
+        let engines = self.n.unwrap_or_else(cores).to_string();
+        let (read, write) = io::pipe().map_err(Error::io("cannot make a pipe"))?;
+        let mut command = Command::new(env::current_exe().map_err(Error::io("cannot find this program"))?);
+        command.args(["start", "--engines", &engines, "--profile", &self.profile, "--cluster-id", &self.cluster_id]);
+        command.args(["--ready-fd", &READY.to_string()]);
+        for (flag, value) in [("--python", &self.python), ("--work-dir", &self.work_dir)] {
+            if let Some(value) = value {
+                command.arg(flag).arg(value);
+            }
+        }
+        let mapping = FdMapping { parent_fd: write.into(), child_fd: READY };
+        command.fd_mappings(vec![mapping]).map_err(|error| Error::io("--daemonize")(io::Error::other(error)))?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().map_err(Error::io("cannot start the cluster's supervisor"))?;
+        // The command has the child's end until it is dropped.
+        drop(command);
+
+        for line in BufReader::new(read).lines() {
+            let line = line.map_err(Error::io("the cluster's supervisor"))?;
+            match serde_json::from_str(&line) {
+                Ok(Progress::Starting { .. }) => {}
+                Ok(Progress::Ready { engine_ids }) => {
+                    println!(
+                        "Cluster {} runs with {} engines. In Python: import paraply; rc = paraply.Client()\n\
+                         It ends with: paraply stop {} --profile {}",
+                        ClusterName::new(&self.profile, &self.cluster_id)?,
+                        engine_ids.len(),
+                        self.cluster_id,
+                        self.profile,
+                    );
+                    return Ok(());
+                }
+                Ok(Progress::Failed { exit_code, message }) => return Err(Error::Background { exit_code, message }),
+                Err(error) => return Err(Error::Start(format!("its supervisor said {line:?}: {error}"))),
+            }
+        }
+        let status = child.wait_with_output().map_err(Error::io("the cluster's supervisor"))?.status;
+        Err(Error::Start(format!("its supervisor ended ({status}) without a word")))
+    }
+}
+
+fn cores() -> u32 {
+    available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
+}
+
+/// Leaves the terminal: a session of its own, and output to the cluster's log.
+fn detach(options: &Options) -> Result<(), Error> {
+    match rustix::process::setsid() {
+        // Whoever started this has done it.
+        Ok(_) | Err(Errno::PERM) => {}
+        Err(error) => return Err(Error::io("cannot leave the terminal")(error)),
+    }
+    let folder = ClusterFolder::of(options.name.clone())?;
+    folder.create()?;
+    let path = folder.log("supervisor");
+    let redirect = || {
+        let log = File::options().create(true).append(true).open(&path)?;
+        rustix::stdio::dup2_stdout(&log)?;
+        rustix::stdio::dup2_stderr(&log)?;
+        io::Result::Ok(())
+    };
+    redirect().map_err(Error::io(format!("cannot write {}", path.display())))
+}

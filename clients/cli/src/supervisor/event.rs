@@ -1,0 +1,37 @@
+//! Everything that a supervisor reacts to.
+
+use rustix::process::Signal;
+use tokio::sync::oneshot;
+
+use super::{cluster::Stage, service::Role};
+use crate::control::{Reply, Request};
+
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A service's process has ended and waits to be reaped.
+    ServiceEnded(Role),
+    /// The time to start a service again has come.
+    StartService(Role),
+    /// An engine's process, by its pid, has ended and waits to be reaped.
+    EngineEnded(u32),
+    /// The controller answers; what it knows of engines follows.
+    ControllerAnswers,
+    /// An engine takes tasks.
+    EngineJoined {
+        engine_id: u32,
+        pid: u32,
+    },
+    /// Engines that have not joined by now hang.
+    StartOverdue,
+    Asked(Request, oneshot::Sender<Reply>),
+    /// A signal asks to stop; the text says which.
+    Stop(&'static str),
+    /// A signal that engines are to have.
+    Relay(Signal),
+    /// The process that wanted this cluster is gone.
+    ParentGone,
+    /// What was asked to end at this stage has had its time.
+    Overdue(Stage),
+    /// These engines were asked to end and have had their time.
+    EnginesOverdue(Vec<u32>),
+}

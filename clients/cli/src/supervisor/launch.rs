@@ -1,0 +1,94 @@
+//! How the processes of a cluster are started: their command lines, descriptors, environment and logs.
+
+use std::{
+    env, io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    process::Command,
+    thread::available_parallelism,
+};
+
+use command_fds::{CommandFdExt as _, FdMapping};
+
+use super::{process::Process, service::Role, setup::Listeners};
+use crate::folder::ClusterFolder;
+
+/// Where children find what they inherit.
+const PARENT: i32 = 3;
+const LISTENERS: [i32; 2] = [4, 5];
+
+/// Libraries that start a thread for each core, each engine of many on the same cores.
+const THREADS: [&str; 3] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
+
+/// Starts the processes of one cluster.
+#[derive(Debug)]
+pub(super) struct Launcher {
+    /// This program, which is the services too.
+    program: PathBuf,
+    python: PathBuf,
+    work_dir: PathBuf,
+    folder: ClusterFolder,
+    /// The read end of the pipe whose write end only the supervisor has.
+    parent: OwnedFd,
+}
+
+impl Launcher {
+    pub(super) fn new(python: PathBuf, work_dir: PathBuf, folder: ClusterFolder, parent: OwnedFd) -> io::Result<Self> {
+        Ok(Self { program: env::current_exe()?, python, work_dir, folder, parent })
+    }
+
+    pub(super) fn python(&self) -> &Path {
+        &self.python
+    }
+
+    pub(super) fn service(&self, role: Role, listeners: &Listeners) -> io::Result<Process> {
+        let mut command = Command::new(&self.program);
+        command.arg(role.name()).arg("--config").arg(self.folder.config());
+        let mut mappings = vec![self.parent_mapping()?];
+        for (descriptor, child_fd) in listeners.descriptors()?.into_iter().zip(LISTENERS) {
+            command.arg("--listen-fd").arg(child_fd.to_string());
+            mappings.push(FdMapping { parent_fd: descriptor, child_fd });
+        }
+        self.spawn(command, mappings, &self.folder.log(role.name()))
+    }
+
+    /// An engine that shares the machine with others, `engines` in all.
+    pub(super) fn engine(&self, log: &Path, engines: usize) -> io::Result<Process> {
+        let mut command = Command::new(&self.python);
+        command.args(["-m", "paraply.engine", "--connection"]).arg(self.folder.engine_connection());
+        command.current_dir(&self.work_dir);
+        // `Client()` in an engine means the engine's own cluster.
+        command.env("PARAPLY_CONNECTION", self.folder.connection());
+        let threads = threads_each(available_parallelism().map_or(1, usize::from), engines).to_string();
+        for variable in THREADS.iter().filter(|variable| env::var_os(variable).is_none()) {
+            command.env(variable, &threads);
+        }
+        self.spawn(command, vec![self.parent_mapping()?], log)
+    }
+
+    fn parent_mapping(&self) -> io::Result<FdMapping> {
+        Ok(FdMapping { parent_fd: self.parent.try_clone()?, child_fd: PARENT })
+    }
+
+    fn spawn(&self, mut command: Command, mappings: Vec<FdMapping>, log: &Path) -> io::Result<Process> {
+        command.arg("--parent-fd").arg(PARENT.to_string());
+        command.fd_mappings(mappings).map_err(io::Error::other)?;
+        Process::spawn(command, log)
+    }
+}
+
+/// The cores divided among the engines, one at least.
+fn threads_each(cores: usize, engines: usize) -> usize {
+    (cores / engines.max(1)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_share_the_cores() {
+        let shares: Vec<_> = [(8, 4), (8, 3), (2, 4), (1, 0)].map(|(cores, n)| threads_each(cores, n)).to_vec();
+        assert_eq!(shares, [2, 2, 1, 1]);
+    }
+}
