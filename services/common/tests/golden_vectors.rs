@@ -4,6 +4,8 @@
 //! After a change of the schema this writes the bytes anew:
 //! `PARAPLY_WRITE_VECTORS=1 cargo test -p paraply-common --test golden_vectors the_bytes`.
 
+#![allow(clippy::unwrap_used, reason = "a failed look-up is a failed test")]
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
