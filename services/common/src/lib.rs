@@ -10,6 +10,7 @@ pub mod connection;
 pub mod health;
 pub mod line;
 pub mod mailbox;
+pub mod peer;
 pub mod reflection;
 pub mod secret;
 pub mod shutdown;

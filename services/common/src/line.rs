@@ -30,6 +30,8 @@ pub struct LineStream<M> {
 #[derive(Debug)]
 struct Slot<M> {
     message: Option<M>,
+    /// Goes after `message`, whether the line is free or not.
+    last: Option<M>,
     /// The transport took a message and has not asked for more yet.
     taken: bool,
     end: Option<Result<(), Status>>,
@@ -39,7 +41,7 @@ struct Slot<M> {
 /// A line; `on_free` is called each time that it becomes free again (not for the first time: a line starts free). It is
 /// the place to send the machine its `LineFree`, by [`crate::mailbox::Mailbox::notice`].
 pub fn line<M>(on_free: impl FnMut() + Send + 'static) -> (Line<M>, LineStream<M>) {
-    let slot = Arc::new(Mutex::new(Slot { message: None, taken: false, end: None, waker: None }));
+    let slot = Arc::new(Mutex::new(Slot { message: None, last: None, taken: false, end: None, waker: None }));
     (Line { slot: Arc::clone(&slot) }, LineStream { slot, on_free: Box::new(on_free) })
 }
 
@@ -55,6 +57,12 @@ impl<M> Line<M> {
             slot.message = Some(message);
         }
         slot.wake();
+    }
+
+    /// Ends the stream with a last message, which goes after the one that is on it: why the stream ends has to be said
+    /// also where the line is taken.
+    pub fn close_with(self, last: M) {
+        lock(&self.slot).last.get_or_insert(last);
     }
 
     /// Ends the stream after the message that is on it: well, or with a status that says what to do about it.
@@ -84,7 +92,7 @@ impl<M> Stream for LineStream<M> {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         let mut slot = lock(&this.slot);
-        if let Some(message) = slot.message.take() {
+        if let Some(message) = slot.message.take().or_else(|| slot.last.take()) {
             slot.taken = true;
             return Poll::Ready(Some(Ok(message)));
         }
@@ -158,6 +166,16 @@ mod tests {
         assert_eq!(stream.next().now_or_never().unwrap().unwrap().unwrap(), 1);
         let end = stream.next().now_or_never().unwrap().unwrap();
         assert_eq!(end.unwrap_err().code(), tonic::Code::NotFound);
+        assert!(stream.next().now_or_never().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_last_message_goes_out_though_the_line_is_taken() {
+        let (line, mut stream, _) = counted();
+        line.send(1);
+        assert_eq!(stream.next().now_or_never().unwrap().unwrap().unwrap(), 1);
+        line.close_with(2);
+        assert_eq!(stream.next().now_or_never().unwrap().unwrap().unwrap(), 2);
         assert!(stream.next().now_or_never().unwrap().is_none());
     }
 

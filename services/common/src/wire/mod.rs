@@ -5,6 +5,7 @@
 //! fields are copied out of the message they came in, so that they do not keep its whole buffer alive.
 
 mod call;
+pub mod endpoint;
 pub mod engine_link;
 mod error;
 pub mod field;
