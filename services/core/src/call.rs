@@ -89,6 +89,13 @@ impl Call {
         }
     }
 
+    /// Bytes that it brings: what credit counts.
+    #[must_use]
+    pub fn inline_size(&self) -> u64 {
+        let code = if let Work::Execute { source, .. } = &self.head.work { source.len() as u64 } else { 0 };
+        code + self.arguments.iter().map(Payload::inline_size).sum::<u64>()
+    }
+
     /// The argument of the `nth` task; empty for code.
     #[must_use]
     pub fn argument(&self, nth: usize) -> Payload {

@@ -34,6 +34,8 @@ mod outbox;
 mod queue;
 mod received;
 mod task;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::{sync::Arc, time::Duration};

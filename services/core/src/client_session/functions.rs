@@ -1,0 +1,81 @@
+//! Functions that kept calls name, and which of all functions the scheduler was sent.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use crate::{id::Digest, payload::Function};
+
+#[derive(Debug, Default)]
+pub(super) struct Functions {
+    kept: HashMap<Digest, Kept>,
+    /// In this epoch.
+    sent: HashSet<Digest>,
+    /// The scheduler asked for them.
+    needed: BTreeSet<Digest>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    function: Arc<Function>,
+    calls: u64,
+}
+
+impl Functions {
+    /// A call that names it was submitted.
+    pub(super) fn keep(&mut self, function: Arc<Function>) {
+        self.kept.entry(function.digest).or_insert(Kept { function, calls: 0 }).calls += 1;
+    }
+
+    /// A call that names it is over.
+    pub(super) fn release(&mut self, digest: Digest) {
+        if let Some(kept) = self.kept.get_mut(&digest) {
+            kept.calls -= 1;
+            if kept.calls == 0 {
+                self.kept.remove(&digest);
+                self.needed.remove(&digest);
+            }
+        }
+    }
+
+    /// Another scheduler, or one that wants a replay: nothing counts as sent.
+    pub(super) fn forget_sent(&mut self) {
+        self.sent.clear();
+        self.needed.clear();
+    }
+
+    /// The scheduler lacks it.
+    pub(super) fn need(&mut self, digest: Digest) {
+        if self.kept.contains_key(&digest) {
+            self.needed.insert(digest);
+        }
+    }
+
+    pub(super) fn is_needed(&self) -> bool {
+        !self.needed.is_empty()
+    }
+
+    /// One that the scheduler asked for.
+    pub(super) fn take_needed(&mut self) -> Option<Arc<Function>> {
+        let digest = self.needed.pop_first()?;
+        self.kept.get(&digest).map(|kept| Arc::clone(&kept.function))
+    }
+
+    /// The function, if this epoch's scheduler has to be sent it, which counts as done. At most `remembered` count as
+    /// sent: sending one again does no harm.
+    pub(super) fn take_unsent(&mut self, digest: Digest, remembered: usize) -> Option<Arc<Function>> {
+        if self.sent.contains(&digest) {
+            return None;
+        }
+        if self.sent.len() >= remembered {
+            self.sent.clear();
+        }
+        self.sent.insert(digest);
+        self.kept.get(&digest).map(|kept| Arc::clone(&kept.function))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+}

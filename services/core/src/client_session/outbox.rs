@@ -1,0 +1,202 @@
+//! What is due to the scheduler: one message at a time, whatever the line has room for.
+
+use std::collections::VecDeque;
+
+use super::{ClientSession, Transition, link::Link};
+use crate::{
+    id::BlobId,
+    session_link::{CancelMode, SubmitCredit, ToScheduler},
+    time::Time,
+};
+
+/// How far this stream has carried the calls.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// Calls from this index on are to be submitted.
+    next_to_send: u64,
+    /// A replay under way.
+    replay: Option<Replay>,
+    /// Calls from this index on were not counted in `sent`.
+    uncounted_from: u64,
+    /// What was submitted in this epoch.
+    sent: SubmitCredit,
+    pub(super) releases: VecDeque<BlobId>,
+    close_sent: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Replay {
+    /// Calls from here on are to be replayed.
+    next: u64,
+    /// Up to here.
+    until: u64,
+}
+
+impl Outbox {
+    /// Another scheduler: nothing was sent in its epoch.
+    pub(super) fn restart(&mut self) {
+        self.sent = SubmitCredit::default();
+        self.uncounted_from = 0;
+    }
+
+    /// A stream was welcomed: calls from `accepted_up_to` on go again, or all below `next_index` are replayed.
+    pub(super) fn resume(&mut self, accepted_up_to: Option<u64>, next_index: u64) {
+        self.replay = accepted_up_to.is_none().then_some(Replay { next: 0, until: next_index });
+        self.next_to_send = accepted_up_to.unwrap_or(next_index);
+        self.uncounted_from = self.uncounted_from.max(self.next_to_send);
+    }
+}
+
+impl ClientSession {
+    /// The next message, if one is due.
+    pub(super) fn message(&mut self, now: Time) -> Option<ToScheduler> {
+        match self.link {
+            Link::Greeting { hello: None, deadline } => {
+                self.link = Link::Greeting { hello: Some(self.calls.next_index), deadline };
+                Some(self.hello())
+            }
+            Link::Attached if self.closing => {
+                let first = !std::mem::replace(&mut self.outbox.close_sent, true);
+                first.then_some(ToScheduler::Close)
+            }
+            Link::Attached => self
+                .cancels()
+                .or_else(|| self.replay())
+                .or_else(|| self.submission())
+                .or_else(|| self.ack(now))
+                .or_else(|| self.releases()),
+            _ => None,
+        }
+    }
+
+    /// The scheduler knows what was received.
+    pub(super) fn acknowledged(&mut self) {
+        self.acked = self.sequence;
+        self.unacked_bytes = 0;
+        self.unacked_since = None;
+    }
+
+    /// Cancels of tasks that were sent before: one mode a message.
+    fn cancels(&mut self) -> Option<ToScheduler> {
+        let sent = match self.outbox.replay {
+            Some(replay) => replay.next,
+            None => self.outbox.next_to_send,
+        };
+        let first = *self.cancels_unsent.range(..sent).next()?;
+        let mode = self.cancelled.get(&first).copied().unwrap_or(CancelMode::Abort);
+        let cancelled = &self.cancelled;
+        let indexes: Vec<_> =
+            self.cancels_unsent.range(..sent).copied().filter(|index| cancelled.get(index) == Some(&mode)).collect();
+        indexes.iter().for_each(|index| {
+            self.cancels_unsent.remove(index);
+        });
+        Some(ToScheduler::Cancel { indexes, mode })
+    }
+
+    fn replay(&mut self) -> Option<ToScheduler> {
+        let Replay { next, until } = self.outbox.replay?;
+        let (mut calls, mut functions) = (Vec::new(), Vec::new());
+        let (mut finished, mut claims) = (Vec::new(), Vec::new());
+        let mut size = 0;
+        let mut complete = true;
+        for kept in self.calls.from(next) {
+            if kept.call.first_index >= until {
+                break;
+            }
+            size += kept.wire_size();
+            if size > self.config.message_bytes && !calls.is_empty() {
+                self.outbox.replay = Some(Replay { next: kept.call.first_index, until });
+                self.transitions.took(Transition::CutReplay);
+                complete = false;
+                break;
+            }
+            if let Some(function) =
+                kept.function().and_then(|digest| self.functions.take_unsent(digest, self.config.functions_remembered))
+            {
+                size += function.payload.inline_size();
+                functions.push(function);
+            }
+            finished.extend(kept.done_indexes());
+            claims.extend_from_slice(kept.claims());
+            calls.push(kept.call.clone());
+        }
+        if complete {
+            self.outbox.replay = None;
+        }
+        Some(ToScheduler::Replay { calls, functions, finished, claims, complete })
+    }
+
+    /// Functions that are needed, and calls as far as message and credit have room.
+    fn submission(&mut self) -> Option<ToScheduler> {
+        let mut size = 0;
+        let mut functions = Vec::new();
+        while size < self.config.message_bytes
+            && self.functions.is_needed()
+            && let Some(function) = self.functions.take_needed()
+        {
+            self.transitions.took(Transition::SentFunctionAgain);
+            size += function.payload.inline_size();
+            functions.push(function);
+        }
+        let mut calls = Vec::new();
+        for kept in self.calls.from(self.outbox.next_to_send) {
+            let first = kept.call.first_index;
+            let mut sent = self.outbox.sent;
+            if first >= self.outbox.uncounted_from {
+                sent.total_tasks += kept.range().end - first;
+                sent.total_bytes += kept.bytes;
+            }
+            if sent.total_tasks > self.credit.total_tasks || sent.total_bytes > self.credit.total_bytes {
+                self.transitions.took(Transition::WaitedForCredit);
+                break;
+            }
+            size += kept.wire_size();
+            if size > self.config.message_bytes && !(calls.is_empty() && functions.is_empty()) {
+                break;
+            }
+            if let Some(function) =
+                kept.function().and_then(|digest| self.functions.take_unsent(digest, self.config.functions_remembered))
+            {
+                self.transitions.took(Transition::SentFunction);
+                size += function.payload.inline_size();
+                functions.push(function);
+            }
+            let again = first < self.outbox.uncounted_from;
+            self.transitions.took(if again { Transition::SubmittedAgain } else { Transition::Submitted });
+            self.outbox.sent = sent;
+            self.outbox.next_to_send = kept.range().end;
+            self.outbox.uncounted_from = self.outbox.uncounted_from.max(kept.range().end);
+            calls.push(kept.call.clone());
+        }
+        if calls.is_empty() && functions.is_empty() {
+            return None;
+        }
+        let ack = self.unacked_since.is_some().then_some(self.sequence);
+        if ack.is_some() {
+            self.transitions.took(Transition::AcknowledgedWithSubmit);
+            self.acknowledged();
+        }
+        Some(ToScheduler::Submit { calls, functions, ack })
+    }
+
+    fn ack(&mut self, now: Time) -> Option<ToScheduler> {
+        let since = self.unacked_since?;
+        let due = self.sequence - self.acked >= self.config.ack_events
+            || self.unacked_bytes >= self.config.ack_bytes
+            || since + self.config.ack_delay <= now;
+        if !due {
+            return None;
+        }
+        self.transitions.took(Transition::Acknowledged);
+        self.acknowledged();
+        Some(ToScheduler::Ack { sequence: self.sequence })
+    }
+
+    fn releases(&mut self) -> Option<ToScheduler> {
+        if self.outbox.releases.is_empty() {
+            return None;
+        }
+        self.transitions.took(Transition::Released);
+        Some(ToScheduler::Release { blobs: self.outbox.releases.drain(..).collect() })
+    }
+}

@@ -1,0 +1,271 @@
+//! Queues of balanced work: by priority, and within one priority by session, served by deficit round robin
+//! (Shreedhar and Varghese, "Efficient fair queuing using deficit round-robin", 1995) where a task costs the time it is
+//! expected to take. A session that submits a million tasks delays another's ten by one turn.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use crate::id::{EngineId, SessionId};
+
+/// What a session may use up in its turn.
+const QUANTUM: u64 = 5_000_000;
+/// The most that one task counts, so that a long task costs its session some turns and not the day.
+const MOST: u64 = 4 * QUANTUM;
+
+/// All balanced tasks in the state `Queued`.
+#[derive(Debug, Default)]
+pub(super) struct Balanced {
+    levels: BTreeMap<Reverse<i32>, Level>,
+    waiting: u64,
+}
+
+#[derive(Debug, Default)]
+struct Level {
+    turns: VecDeque<SessionId>,
+    queues: BTreeMap<SessionId, Queue>,
+}
+
+/// One session's tasks of one priority. Entries of tasks that have left the queue another way (cancelled, or taken from
+/// another engine's list) stay until they come up.
+#[derive(Debug, Default)]
+struct Queue {
+    deficit: u64,
+    in_turn: bool,
+    any: VecDeque<u64>,
+    only: BTreeMap<EngineId, VecDeque<u64>>,
+}
+
+/// What the queues have for an engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Offer {
+    /// This task, taken out of its queue.
+    Task(SessionId, u64),
+    /// There is work for it, but the next in turn does not fit.
+    DoesNotFit,
+    /// No work that it may do.
+    Nothing,
+}
+
+/// What the queues ask about an entry: `None` if its task is not queued any more or may not run there, else how long it
+/// is expected to take, if measured.
+pub(super) type Lookup<'a> = dyn Fn(SessionId, u64, EngineId) -> Option<Option<Duration>> + 'a;
+
+impl Balanced {
+    /// Puts a task at the back of its session's queue, or at the front if it was there before.
+    pub(super) fn push(
+        &mut self,
+        priority: i32,
+        session: SessionId,
+        index: u64,
+        only: Option<&[EngineId]>,
+        front: bool,
+    ) {
+        let level = self.levels.entry(Reverse(priority)).or_default();
+        let queue = level.queues.entry(session).or_insert_with(|| {
+            level.turns.push_back(session);
+            Queue::default()
+        });
+        let put = |list: &mut VecDeque<u64>| if front { list.push_front(index) } else { list.push_back(index) };
+        match only {
+            None => put(&mut queue.any),
+            Some(engines) => engines.iter().for_each(|engine| put(queue.only.entry(*engine).or_default())),
+        }
+        self.waiting += 1;
+    }
+
+    /// A task left the state `Queued` by another way than `take`.
+    pub(super) fn left(&mut self) {
+        self.waiting -= 1;
+    }
+
+    /// Tasks in the state `Queued`.
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting
+    }
+
+    /// The next task for an engine, if it `fits`.
+    pub(super) fn take(
+        &mut self,
+        engine: EngineId,
+        lookup: &Lookup<'_>,
+        fits: &dyn Fn(Option<Duration>) -> bool,
+    ) -> Offer {
+        let mut offer = Offer::Nothing;
+        for level in self.levels.values_mut() {
+            offer = level.take(engine, lookup, fits);
+            if offer != Offer::Nothing {
+                break;
+            }
+        }
+        self.levels.retain(|_, level| !level.queues.is_empty());
+        if let Offer::Task(..) = offer {
+            self.waiting -= 1;
+        }
+        offer
+    }
+
+    /// The session is gone; its tasks have left already.
+    pub(super) fn forget(&mut self, session: SessionId) {
+        for level in self.levels.values_mut() {
+            if level.queues.remove(&session).is_some() {
+                level.turns.retain(|turn| *turn != session);
+            }
+        }
+        self.levels.retain(|_, level| !level.queues.is_empty());
+    }
+}
+
+impl Level {
+    fn take(&mut self, engine: EngineId, lookup: &Lookup<'_>, fits: &dyn Fn(Option<Duration>) -> bool) -> Offer {
+        // Sessions in a row that had nothing for this engine: once all had nothing, there is nothing.
+        let mut idle = 0;
+        while idle < self.turns.len() {
+            let Some(&session) = self.turns.front() else { break };
+            let Some(queue) = self.queues.get_mut(&session) else {
+                self.turns.pop_front();
+                continue;
+            };
+            let Some((index, expected)) = queue.peek(session, engine, lookup) else {
+                if queue.is_empty() {
+                    self.queues.remove(&session);
+                    self.turns.pop_front();
+                } else {
+                    queue.in_turn = false;
+                    self.turns.rotate_left(1);
+                    idle += 1;
+                }
+                continue;
+            };
+            if !fits(expected) {
+                return Offer::DoesNotFit;
+            }
+            if !queue.in_turn {
+                queue.in_turn = true;
+                queue.deficit += QUANTUM;
+            }
+            let cost = expected.map_or(QUANTUM, |time| u64::try_from(time.as_nanos()).unwrap_or(MOST).clamp(1, MOST));
+            if queue.deficit < cost {
+                queue.in_turn = false;
+                self.turns.rotate_left(1);
+                idle = 0;
+                continue;
+            }
+            queue.deficit -= cost;
+            queue.pop(engine, index);
+            if queue.is_empty() {
+                self.queues.remove(&session);
+                self.turns.pop_front();
+            }
+            return Offer::Task(session, index);
+        }
+        Offer::Nothing
+    }
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.any.is_empty() && self.only.is_empty()
+    }
+
+    /// The oldest task for this engine, after dropping entries whose task has left.
+    fn peek(&mut self, session: SessionId, engine: EngineId, lookup: &Lookup<'_>) -> Option<(u64, Option<Duration>)> {
+        let mut head = |list: &mut VecDeque<u64>| {
+            while let Some(index) = list.front() {
+                if let Some(expected) = lookup(session, *index, engine) {
+                    return Some((*index, expected));
+                }
+                list.pop_front();
+            }
+            None
+        };
+        let any = head(&mut self.any);
+        let only = self.only.get_mut(&engine).and_then(&mut head);
+        if only.is_none() {
+            self.only.remove(&engine);
+        }
+        any.into_iter().chain(only).min_by_key(|(index, _)| *index)
+    }
+
+    fn pop(&mut self, engine: EngineId, index: u64) {
+        if self.any.front() == Some(&index) {
+            self.any.pop_front();
+        } else if let Some(list) = self.only.get_mut(&engine) {
+            list.pop_front();
+            if list.is_empty() {
+                self.only.remove(&engine);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: SessionId = SessionId(1);
+    const B: SessionId = SessionId(2);
+    const E: EngineId = EngineId(0);
+
+    fn drain(queues: &mut Balanced, engine: EngineId, expected: Option<Duration>) -> Vec<(SessionId, u64)> {
+        let lookup = move |_: SessionId, _: u64, _: EngineId| Some(expected);
+        std::iter::from_fn(|| match queues.take(engine, &lookup, &|_| true) {
+            Offer::Task(session, index) => Some((session, index)),
+            Offer::DoesNotFit | Offer::Nothing => None,
+        })
+        .collect()
+    }
+
+    #[test]
+    fn sessions_take_turns_and_priorities_go_first() {
+        let mut queues = Balanced::default();
+        (0..3).for_each(|index| queues.push(0, A, index, None, false));
+        (0..2).for_each(|index| queues.push(0, B, index, None, false));
+        queues.push(7, B, 9, None, false);
+        assert_eq!(queues.waiting(), 6);
+        assert_eq!(drain(&mut queues, E, None), [(B, 9), (A, 0), (B, 0), (A, 1), (B, 1), (A, 2)]);
+        assert_eq!(queues.waiting(), 0);
+    }
+
+    #[test]
+    fn a_turn_is_worth_time_not_tasks() {
+        let mut queues = Balanced::default();
+        for index in 0..4 {
+            queues.push(0, A, index, None, false);
+            queues.push(0, B, index, None, false);
+        }
+        // A's tasks take a quantum each, B's half of one.
+        let lookup = |session: SessionId, _: u64, _: EngineId| {
+            Some(Some(Duration::from_nanos(if session == A { QUANTUM } else { QUANTUM / 2 })))
+        };
+        let mut order = Vec::new();
+        while let Offer::Task(session, _) = queues.take(E, &lookup, &|_| true) {
+            order.push(session);
+        }
+        assert_eq!(order, [A, B, B, A, B, B, A, A]);
+    }
+
+    #[test]
+    fn restricted_tasks_wait_for_their_engines_and_block_nobody() {
+        let mut queues = Balanced::default();
+        queues.push(0, A, 0, Some(&[EngineId(1), EngineId(2)]), false);
+        queues.push(0, A, 1, None, false);
+        assert_eq!(drain(&mut queues, E, None), [(A, 1)]);
+        assert_eq!(drain(&mut queues, EngineId(2), None), [(A, 0)]);
+        // Its entry in engine 1's list is stale now, and goes when it comes up.
+        let gone = |_: SessionId, _: u64, _: EngineId| None;
+        assert_eq!(queues.take(EngineId(1), &gone, &|_| true), Offer::Nothing);
+        assert!(queues.levels.is_empty());
+    }
+
+    #[test]
+    fn what_does_not_fit_stays() {
+        let mut queues = Balanced::default();
+        queues.push(0, A, 0, None, false);
+        let lookup = |_: SessionId, _: u64, _: EngineId| Some(None);
+        assert_eq!(queues.take(E, &lookup, &|_| false), Offer::DoesNotFit);
+        assert_eq!(queues.take(E, &lookup, &|_| true), Offer::Task(A, 0));
+    }
+}

@@ -1,0 +1,209 @@
+//! How tasks end: with an outcome that their session gets as an event, or with another try elsewhere.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Record, Scheduler, task::State};
+use crate::{
+    id::{AttemptId, BlobId, EngineId, TaskId},
+    outcome::{FailureKind, Outcome},
+    session_link::EventKind,
+    time::Time,
+};
+
+impl Scheduler {
+    /// An engine reports the end of a run.
+    pub(super) fn on_finished(&mut self, now: Time, engine: EngineId, attempt: AttemptId, outcome: Outcome) {
+        let id = attempt.task;
+        if !self.is_on(engine, attempt) {
+            if self.recovery.keep_outcome(engine, attempt, &outcome) {
+                return;
+            }
+            let kept = self.sessions.get(&id.session).is_some_and(|session| session.outbox.keeps(engine, attempt));
+            if !kept {
+                self.order_ack(engine, attempt);
+            }
+            return;
+        }
+        self.measure(id, &outcome);
+        if let Some(engine) = self.engines.get_mut(&engine) {
+            engine.completed += 1;
+        }
+        let retry = matches!(&outcome.value, Err(failure) if failure.kind == FailureKind::Exception)
+            && self.task(id).is_some_and(super::task::Task::may_retry);
+        if retry {
+            self.order_ack(engine, attempt);
+            return self.retry(now, id, engine, outcome);
+        }
+        self.finish_kept(now, id, engine, outcome);
+    }
+
+    /// The fence: the task is with this engine, in this attempt.
+    pub(super) fn is_on(&self, engine: EngineId, attempt: AttemptId) -> bool {
+        self.task(attempt.task).is_some_and(|task| task.engine() == Some(engine) && task.attempt == attempt.attempt)
+    }
+
+    fn measure(&mut self, id: TaskId, outcome: &Outcome) {
+        let took = outcome.finished_unix_nanos.saturating_sub(outcome.started_unix_nanos);
+        if outcome.started_unix_nanos == 0 {
+            return;
+        }
+        if let Some(digest) = self.task(id).and_then(super::task::Task::digest) {
+            self.functions.measure(digest, Duration::from_nanos(took));
+        }
+    }
+
+    /// The engine keeps the outcome until the client has it, if it does not keep too many.
+    fn finish_kept(&mut self, now: Time, id: TaskId, engine: EngineId, outcome: Outcome) {
+        let Some(attempt) = self.task(id).map(|task| AttemptId { task: id, attempt: task.attempt }) else { return };
+        self.leave_state(now, id);
+        self.remove_task(id);
+        let crowded =
+            self.engines.get(&engine).is_none_or(|engine| engine.kept_outcomes >= self.config.engine_outcomes);
+        let keeper = (!self.config.durable && !crowded).then_some((engine, attempt));
+        if keeper.is_some() {
+            if let Some(engine) = self.engines.get_mut(&engine) {
+                engine.kept_outcomes += 1;
+            }
+        } else if self.config.durable {
+            self.unpersisted_outcomes.push_back((self.sequence + 1, engine, attempt));
+        } else {
+            self.order_ack(engine, attempt);
+        }
+        self.announce(id, attempt.attempt, Some(engine), outcome, keeper);
+    }
+
+    /// Ends a task with an outcome that no engine keeps.
+    pub(super) fn finish(&mut self, now: Time, id: TaskId, engine: Option<EngineId>, outcome: Outcome) {
+        let Some(attempt) = self.task(id).map(|task| task.attempt) else { return };
+        self.leave_state(now, id);
+        self.remove_task(id);
+        self.announce(id, attempt, engine, outcome, None);
+    }
+
+    /// Gives a session the outcome of a task that has no record any more.
+    pub(super) fn announce(
+        &mut self,
+        id: TaskId,
+        attempt: u32,
+        engine: Option<EngineId>,
+        outcome: Outcome,
+        keeper: Option<(EngineId, AttemptId)>,
+    ) {
+        let Some(session) = self.sessions.get_mut(&id.session) else { return };
+        let blobs: Vec<BlobId> = outcome.value.iter().flat_map(|payload| payload.blobs().map(|blob| blob.id)).collect();
+        for blob in blobs {
+            if session.result_blobs.insert(blob) {
+                self.blobs.hold(blob);
+            }
+        }
+        let outcome = Arc::new(outcome);
+        self.records.push(Record::Finished { attempt: AttemptId { task: id, attempt }, outcome: outcome.clone() });
+        session.outbox.push(EventKind::Finished { index: id.index, attempt, engine, outcome }, keeper);
+        session.undelivered += 1;
+        self.completed += 1;
+        self.dirty_sessions.insert(id.session);
+    }
+
+    /// Another try on an engine where it has not failed, or the outcome if there is none.
+    pub(super) fn retry(&mut self, now: Time, id: TaskId, engine: EngineId, outcome: Outcome) {
+        self.leave_state(now, id);
+        let now_plus = self.task(id).and_then(super::task::Task::queue_timeout).map(|timeout| now + timeout);
+        let Some(task) = self.task_mut(id) else { return };
+        task.failures += 1;
+        task.excluded.push(engine);
+        task.last_failure = Some((engine, Arc::new(outcome)));
+        task.queue_deadline = now_plus;
+        self.queue(now, id, true);
+    }
+
+    /// Takes a task out of wherever its state says it is. The caller gives it another state or removes it.
+    pub(super) fn leave_state(&mut self, _now: Time, id: TaskId) {
+        let Some(task) = self.task_mut(id) else { return };
+        let direct = task.is_direct();
+        match task.state {
+            State::Queued if !direct => self.balanced.left(),
+            State::Assigned(engine) | State::Retracting(engine) | State::Claimed(engine) => {
+                let retracting = matches!(task.state, State::Retracting(_));
+                if let Some(held_by) = self.engines.get_mut(&engine) {
+                    held_by.release(id);
+                    held_by.retracting -= usize::from(retracting);
+                    self.reopen(engine);
+                }
+            }
+            // A direct queue passes over tasks that have left; so does the list of unsure tasks.
+            State::Queued | State::Waiting | State::Unsure(_) => {}
+        }
+    }
+
+    /// Drops a task's record and what it names.
+    pub(super) fn remove_task(&mut self, id: TaskId) {
+        let Some(session) = self.sessions.get_mut(&id.session) else { return };
+        let Some(task) = session.tasks.remove(&id.index) else { return };
+        session.task_bytes -= task.size();
+        if let Some(deadline) = task.queue_deadline {
+            self.timers.remove(&(deadline, super::timers::Timer::QueueTimeout(id)));
+        }
+        if let Some(digest) = task.digest() {
+            self.functions.release(digest);
+        }
+        for blob in task.arguments.blobs() {
+            self.release_blob(blob.id);
+        }
+    }
+
+    pub(super) fn release_blob(&mut self, blob: BlobId) {
+        if self.blobs.release(blob) {
+            self.out.push(super::Instruction::DropBlob { blob });
+        }
+    }
+
+    /// The client holds an outcome that the engine kept for it.
+    pub(super) fn ack_outcome(&mut self, engine: EngineId, attempt: AttemptId) {
+        if let Some(keeper) = self.engines.get_mut(&engine) {
+            keeper.kept_outcomes = keeper.kept_outcomes.saturating_sub(1);
+        }
+        self.order_ack(engine, attempt);
+    }
+
+    fn order_ack(&mut self, engine: EngineId, attempt: AttemptId) {
+        if let Some(attached) = self.engines.get_mut(&engine) {
+            attached.orders.acked.push(attempt);
+            self.dirty_engines.insert(engine);
+        }
+    }
+
+    pub(super) fn on_blob_gone(&mut self, now: Time, blob: BlobId) {
+        if !self.blobs.gone(blob) {
+            return;
+        }
+        let mut lost = Vec::new();
+        for (session, tasks) in self.sessions.iter().map(|(id, session)| (*id, &session.tasks)) {
+            for (index, task) in tasks.iter().filter(|(_, task)| task.engine().is_none()) {
+                if task.arguments.blobs().any(|named| named.id == blob) {
+                    lost.push(TaskId { session, index: *index });
+                }
+            }
+        }
+        for id in lost {
+            let message = "bytes of its arguments were lost or did not fit; see the setting `blob_bytes`".to_owned();
+            self.finish(now, id, None, Outcome::failed(FailureKind::Refused, "PayloadLost", message, None));
+        }
+        self.queue_what_is_ready(now);
+    }
+
+    pub(super) fn on_persisted(&mut self, up_to: u64) {
+        while self.unpersisted_outcomes.front().is_some_and(|(batch, ..)| *batch <= up_to) {
+            if let Some((_, engine, attempt)) = self.unpersisted_outcomes.pop_front() {
+                self.order_ack(engine, attempt);
+            }
+        }
+        for (id, session) in &mut self.sessions {
+            while session.unpersisted.front().is_some_and(|(batch, _)| *batch <= up_to) {
+                if let Some((_, accepted)) = session.unpersisted.pop_front() {
+                    session.persisted = accepted;
+                    self.dirty_sessions.insert(*id);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Engines attach and are lost: who gets what they had.
+
+use super::{CloseStatus, Instruction, Peer, Scheduler, engine::Engine, task::State};
+use crate::{
+    engine_link::{Hello, Welcome},
+    id::{AttemptId, ConnectionId, EngineId, TaskId},
+    outcome::{FailureKind, Outcome},
+    session_link::EventKind,
+    time::Time,
+};
+
+impl Scheduler {
+    pub(super) fn on_engine_opened(&mut self, now: Time, connection: ConnectionId, hello: Hello) {
+        if self.shutting_down {
+            return self.close(connection, CloseStatus::Unavailable("the scheduler is shutting down"));
+        }
+        let (id, incarnation) = (hello.info.id, hello.info.incarnation);
+        if self.incarnations.get(&id).is_some_and(|known| *known != incarnation) {
+            return self.close(connection, CloseStatus::AlreadyExists("another process holds the engine id"));
+        }
+        // Its old stream is half open: what it had there is given away, as if the break had been seen in time.
+        self.lose_engine(now, id, "connected again", CloseStatus::Unavailable("the engine connected again"));
+        self.incarnations.insert(id, incarnation);
+        self.connections.insert(connection, Peer::Engine(id));
+        let mut engine = Engine::new(hello.info.clone(), connection, hello.credit, now);
+        engine.direct = self.recovery.came_back(id);
+        self.engines.insert(id, engine);
+        let mut dropped = Vec::new();
+        for held in hello.held {
+            if !self.adopt(now, id, held) {
+                dropped.push(held.attempt);
+            }
+        }
+        if let Some(engine) = self.engines.get_mut(&id) {
+            engine.welcome = Some(Welcome { epoch: self.epoch, lease: self.config.lease, dropped });
+        }
+        self.each_session(|session| {
+            if session.connection.is_some() && !session.welcome_due {
+                session.outbox.push(EventKind::EngineJoined(hello.info.clone()), None);
+            }
+        });
+        self.watch_engine(now, id);
+        self.reopen(id);
+        self.dirty_engines.insert(id);
+        self.out.push(Instruction::EngineAttached { info: hello.info });
+        self.settle_unsure(now, Some(id));
+        self.end_recovery_if_all_are_back(now);
+    }
+
+    pub(super) fn on_broken(&mut self, now: Time, connection: ConnectionId) {
+        match self.connections.remove(&connection) {
+            Some(Peer::Session(id)) => self.on_session_broken(now, id),
+            Some(Peer::Engine(id)) => self.lose_engine(now, id, "connection closed", CloseStatus::Ok),
+            None => {}
+        }
+    }
+
+    pub(super) fn on_member_removed(&mut self, now: Time, id: EngineId) {
+        if let Some(engine) = self.engines.get_mut(&id) {
+            engine.orders.exit = true;
+            self.write_engine(now, id);
+        }
+        self.lose_engine(now, id, "removed", CloseStatus::Ok);
+        self.recovery.is_gone(id);
+        self.end_recovery_if_all_are_back(now);
+    }
+
+    /// An engine is gone. Clients hear of it before they hear what became of its tasks.
+    pub(super) fn lose_engine(&mut self, now: Time, id: EngineId, reason: &'static str, status: CloseStatus) {
+        let Some(engine) = self.engines.remove(&id) else { return };
+        if self.connections.remove(&engine.connection).is_some() {
+            self.out.push(Instruction::Close { connection: engine.connection, status });
+        }
+        self.dirty_engines.remove(&id);
+        if let Some(load) = engine.open_at {
+            self.room.remove(&(load, id));
+        }
+        self.unpersisted_outcomes.retain(|(_, keeper, _)| *keeper != id);
+        self.each_session(|session| {
+            session.outbox.forget_keeper(id);
+            if session.connection.is_some() && !session.welcome_due {
+                session.outbox.push(EventKind::EngineLeft { engine: id, reason }, None);
+            }
+        });
+        self.out.push(Instruction::EngineLost { engine: id, reason });
+        for task in engine.held.keys() {
+            self.lose_attempt(now, *task, id);
+        }
+        for task in engine.direct {
+            if self.task(task).is_some_and(|record| record.state == State::Queued && record.target == Some(id)) {
+                self.fail_lost(now, task, id);
+            }
+        }
+        self.give_up_stranded(now);
+        self.queue_what_is_ready(now);
+    }
+
+    /// What becomes of a task that a lost engine had.
+    fn lose_attempt(&mut self, now: Time, id: TaskId, engine: EngineId) {
+        let Some(task) = self.task(id).filter(|task| task.engine() == Some(engine)) else { return };
+        let claimed = matches!(task.state, State::Claimed(_));
+        if task.is_direct() || (claimed && !task.may_retry()) {
+            self.fail_lost(now, id, engine);
+        } else if claimed {
+            let outcome = lost(id, engine);
+            self.retry(now, id, engine, outcome);
+        } else {
+            self.queue(now, id, true);
+        }
+    }
+
+    pub(super) fn fail_lost(&mut self, now: Time, id: TaskId, engine: EngineId) {
+        self.finish(now, id, Some(engine), lost(id, engine));
+    }
+
+    /// An attaching engine holds a task. True if the task is its own from here on.
+    fn adopt(&mut self, now: Time, engine: EngineId, held: crate::engine_link::Held) -> bool {
+        let AttemptId { task: id, attempt } = held.attempt;
+        let Some(task) = self.task(id) else {
+            return self.recovery.keep_orphan(engine, held, self.sessions.get(&id.session));
+        };
+        let free = match task.state {
+            State::Unsure(None) => task.target.is_none_or(|target| target == engine),
+            State::Unsure(Some(expected)) => expected == engine,
+            // A direct task that waited for this engine, or a replayed one whose bytes are not here yet.
+            State::Queued | State::Waiting => task.target == Some(engine) && task.attempt == 0,
+            _ => false,
+        };
+        if free {
+            self.give_to(now, id, engine, attempt, held.state);
+        }
+        free
+    }
+}
+
+fn lost(id: TaskId, engine: EngineId) -> Outcome {
+    let message = format!("Engine {engine} died while running task '{id}'");
+    Outcome::failed(FailureKind::EngineLost, "EngineError", message, Some(engine))
+}

@@ -1,0 +1,194 @@
+//! Placement: which engine gets which task next.
+//!
+//! Direct tasks go to their engine as far as its credit reaches. Balanced tasks go to the least loaded engine that may
+//! run them, at most `prefetch` ahead of what it runs. An engine with nothing to do, when the queue has nothing for it,
+//! gets back what another was sent and has not claimed.
+
+use super::{
+    Scheduler,
+    balanced::Offer,
+    engine::{Engine, Held, nanos},
+    task::State,
+};
+use crate::{
+    call::Work,
+    engine_link::{AssignedCall, AssignedTask},
+    id::{AttemptId, EngineId, SessionId, TaskId},
+    time::Time,
+};
+
+impl Scheduler {
+    pub(super) fn place(&mut self, now: Time) {
+        let dirty: Vec<EngineId> = self.dirty_engines.iter().copied().collect();
+        for engine in dirty {
+            self.place_direct(now, engine);
+        }
+        self.place_balanced(now);
+    }
+
+    fn place_direct(&mut self, now: Time, id: EngineId) {
+        let mut placed = false;
+        loop {
+            let Some(engine) = self.engines.get_mut(&id) else { return };
+            let Some(task) = engine.direct.front().copied() else { break };
+            let record = self.sessions.get(&task.session).and_then(|session| session.tasks.get(&task.index));
+            let Some(record) = record.filter(|record| record.state == State::Queued && record.target == Some(id))
+            else {
+                engine.direct.pop_front(); // It has left: cancelled, or its session is gone.
+                continue;
+            };
+            // The last of the credit is left for balanced work, if there is some: neither starves the other.
+            let left = engine.credit.total_tasks.saturating_sub(engine.used.total_tasks);
+            let reserved = left <= 1 && engine.held_balanced == 0 && self.balanced.waiting() > 0 && placed;
+            if reserved || !engine.has_credit(record.size()) {
+                break;
+            }
+            engine.direct.pop_front();
+            self.assign(now, id, task);
+            placed = true;
+        }
+        if placed {
+            self.reopen(id);
+        }
+    }
+
+    fn place_balanced(&mut self, now: Time) {
+        let mut passed = Vec::new();
+        while self.balanced.waiting() > 0 {
+            let Some((_, id)) = self.room.pop_first() else { break };
+            if let Some(engine) = self.engines.get_mut(&id) {
+                engine.open_at = None;
+            }
+            match self.offer(id) {
+                Offer::Task(session, index) => {
+                    self.assign(now, id, TaskId { session, index });
+                    self.reopen(id);
+                }
+                // Until it changes, there is no use in asking again.
+                Offer::DoesNotFit => {}
+                Offer::Nothing => {
+                    passed.push(id);
+                    self.take_back_for(id);
+                }
+            }
+        }
+        if self.balanced.waiting() == 0 && passed.is_empty() {
+            let idle: Vec<EngineId> = self.room.iter().take_while(|(load, _)| *load == 0).map(|(_, id)| *id).collect();
+            for id in idle {
+                if !self.take_back_for(id) {
+                    break;
+                }
+            }
+        }
+        passed.into_iter().for_each(|id| self.reopen(id));
+    }
+
+    fn offer(&mut self, id: EngineId) -> Offer {
+        let Self { engines, balanced, sessions, functions, config, .. } = self;
+        let Some(engine) = engines.get(&id).filter(|engine| engine.has_credit(0)) else { return Offer::DoesNotFit };
+        let lookup = |session: SessionId, index: u64, engine: EngineId| {
+            let task = sessions.get(&session)?.tasks.get(&index)?;
+            let queued = task.state == State::Queued && task.may_run_on(engine);
+            queued.then(|| task.digest().and_then(|digest| functions.expected(digest)))
+        };
+        let (held, prefetched) = (engine.held_balanced, engine.prefetched());
+        balanced.take(id, &lookup, &|expected| Engine::fits(held, prefetched, expected, config.prefetch))
+    }
+
+    /// Sends a queued task to an engine.
+    fn assign(&mut self, now: Time, id: EngineId, task: TaskId) {
+        let cost = self.cost(task);
+        let Some(record) = self.sessions.get_mut(&task.session).and_then(|session| session.tasks.get_mut(&task.index))
+        else {
+            return;
+        };
+        let Some(engine) = self.engines.get_mut(&id) else { return };
+        let (head, arguments, direct) = (record.head.clone(), record.arguments.clone(), record.is_direct());
+        let claimed = engine.held.is_empty() && !head.start_once;
+        record.attempt += 1;
+        record.state = if claimed { State::Claimed(id) } else { State::Assigned(id) };
+        let attempt = record.attempt;
+        engine.used.total_tasks += 1;
+        engine.used.total_bytes += arguments.inline_size();
+        engine.hold(task, Held { balanced: !direct, claimed, cost });
+        let mut expected = None;
+        if let Work::Function(digest) = head.work {
+            expected = self.functions.expected(digest);
+            if !engine.functions.contains(&digest) {
+                self.send_function(id, digest);
+            }
+        }
+        let Some(engine) = self.engines.get_mut(&id) else { return };
+        let assigned = AssignedTask { index: task.index, attempt, claimed, arguments, expected };
+        match engine.assigned.back_mut() {
+            Some(call)
+                if call.session == task.session
+                    && call.direct == direct
+                    && std::sync::Arc::ptr_eq(&call.head, &head) =>
+            {
+                call.tasks.push(assigned);
+            }
+            _ => engine.assigned.push_back(AssignedCall { head, session: task.session, direct, tasks: vec![assigned] }),
+        }
+        self.dirty_engines.insert(id);
+        if claimed {
+            self.note_claim(now, id, AttemptId { task, attempt });
+        }
+    }
+
+    /// What a task weighs, in nanoseconds: unmeasured ones fill the prefetch.
+    pub(super) fn cost(&self, task: TaskId) -> u64 {
+        let digest = self.task(task).and_then(super::task::Task::digest);
+        nanos(digest.and_then(|digest| self.functions.expected(digest)).unwrap_or(self.config.prefetch))
+    }
+
+    /// The engine changed: it may be offered balanced work again.
+    pub(super) fn reopen(&mut self, id: EngineId) {
+        let Some(engine) = self.engines.get_mut(&id) else { return };
+        if let Some(load) = engine.open_at.take() {
+            self.room.remove(&(load, id));
+        }
+        if engine.has_credit(0) {
+            engine.open_at = Some(engine.held_cost);
+            self.room.insert((engine.held_cost, id));
+        }
+    }
+
+    /// Asks the engine with the most unclaimed balanced work for half of it, for one that has nothing. False if none has
+    /// any to give.
+    fn take_back_for(&mut self, idle: EngineId) -> bool {
+        if self.engines.get(&idle).is_none_or(|engine| !engine.held.is_empty()) {
+            return true;
+        }
+        if self.engines.values().any(|engine| engine.retracting > 0) {
+            return true; // One engine's answer first: it may be enough for all.
+        }
+        let spare = |engine: &Engine| (engine.held_balanced > 1).then(|| engine.prefetched());
+        let victims = self.engines.iter().filter(|(id, _)| **id != idle);
+        let victims = victims.filter_map(|(id, engine)| Some((spare(engine)?, *id)));
+        let Some((prefetched, victim)) = victims.max() else { return false };
+        // Moving work costs a round trip: less than a fifth of the prefetch is not worth it.
+        if prefetched < nanos(self.config.prefetch) / 5 {
+            return false;
+        }
+        let Some(engine) = self.engines.get(&victim) else { return false };
+        let unclaimed =
+            engine.sent_balanced.iter().copied().filter(|id| engine.held.get(id).is_some_and(|held| !held.claimed));
+        let mut unclaimed: Vec<TaskId> = unclaimed.collect();
+        let give: Vec<TaskId> = unclaimed.split_off(unclaimed.len() / 2);
+        for task in give {
+            let Some(record) = self.task_mut(task) else { continue };
+            if record.state != State::Assigned(victim) || !record.may_run_on(idle) {
+                continue;
+            }
+            record.state = State::Retracting(victim);
+            let attempt = AttemptId { task, attempt: record.attempt };
+            if let Some(engine) = self.engines.get_mut(&victim) {
+                engine.retracting += 1;
+                engine.orders.retract.push(attempt);
+                self.dirty_engines.insert(victim);
+            }
+        }
+        true
+    }
+}

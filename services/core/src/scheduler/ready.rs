@@ -1,0 +1,139 @@
+//! When a call's bytes are all here its tasks enter their queues, all of them in one step.
+//!
+//! A direct call also waits for every earlier direct call of its session to any of its engines. So calls enter the
+//! direct queues one after the other: one session's calls to one engine are FIFO, and all calls on several engines have
+//! one order that is the same on every engine.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    mem,
+};
+
+use super::{Scheduler, session::PendingCall, task::State, timers::Timer};
+use crate::{
+    id::{EngineId, SessionId, TaskId},
+    outcome::{FailureKind, Outcome},
+    time::Time,
+};
+
+impl Scheduler {
+    pub(super) fn queue_what_is_ready(&mut self, now: Time) {
+        let waiting = self.sessions.iter().filter(|(_, session)| !session.pending.is_empty());
+        let waiting: Vec<SessionId> = waiting.map(|(id, _)| *id).collect();
+        waiting.into_iter().for_each(|id| self.queue_ready_of(now, id));
+    }
+
+    pub(super) fn queue_ready_of(&mut self, now: Time, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let mut blocked: BTreeSet<EngineId> = BTreeSet::new();
+        let mut later = VecDeque::new();
+        for call in mem::take(&mut session.pending) {
+            if blocked.is_disjoint(&call.engines.iter().copied().collect()) && self.is_here(&call) {
+                self.queue_call(now, id, &call);
+            } else if self.is_waited_for(id, &call) {
+                blocked.extend(&call.engines);
+                later.push_back(call);
+            }
+        }
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.pending = later;
+        }
+    }
+
+    fn is_here(&self, call: &PendingCall) -> bool {
+        call.function.is_none_or(|digest| self.functions.get(digest).is_some())
+            && call.blobs.iter().all(|blob| self.blobs.is_ready(*blob))
+    }
+
+    fn is_waited_for(&self, id: SessionId, call: &PendingCall) -> bool {
+        let Some(session) = self.sessions.get(&id) else { return false };
+        let mut tasks = session.tasks.range(call.first_index..call.first_index + call.tasks);
+        tasks.any(|(_, task)| task.state == State::Waiting)
+    }
+
+    fn queue_call(&mut self, now: Time, id: SessionId, call: &PendingCall) {
+        for index in call.first_index..call.first_index + call.tasks {
+            let task = TaskId { session: id, index };
+            if self.task(task).is_some_and(|task| task.state == State::Waiting) {
+                self.queue(now, task, false);
+            }
+        }
+    }
+
+    /// Puts a task into its queue: at the back, or at the front when it was there before.
+    pub(super) fn queue(&mut self, now: Time, id: TaskId, front: bool) {
+        let Some(task) = self.task_mut(id) else { return };
+        task.state = State::Queued;
+        if let Some(engine) = task.target {
+            return self.queue_direct(now, id, engine);
+        }
+        if let Some(deadline) = task.queue_deadline {
+            self.timers.insert((deadline, Timer::QueueTimeout(id)));
+        }
+        let Some(task) = self.task(id) else { return };
+        let priority = task.head.priority;
+        if !task.is_restricted() {
+            return self.balanced.push(priority, id.session, id.index, None, front);
+        }
+        let engines: Vec<EngineId> = self.engines.keys().copied().filter(|engine| task.may_run_on(*engine)).collect();
+        if engines.is_empty() && !self.recovery.is_on() {
+            return self.give_up(now, id);
+        }
+        // While engines are still coming back, the ones it names may be among them.
+        let named: Vec<EngineId> = task.allowed().map_or_else(|| engines.clone(), <[EngineId]>::to_vec);
+        let named: Vec<EngineId> = named.into_iter().filter(|engine| task.may_run_on(*engine)).collect();
+        self.balanced.push(priority, id.session, id.index, Some(&named), front);
+    }
+
+    fn queue_direct(&mut self, now: Time, id: TaskId, engine: EngineId) {
+        if let Some(attached) = self.engines.get_mut(&engine) {
+            attached.direct.push_back(id);
+            self.dirty_engines.insert(engine);
+        } else if self.recovery.may_come_back(engine) && !self.incarnations.contains_key(&engine) {
+            self.recovery.wait_for(engine, id);
+        } else {
+            let message = format!("engine {engine} is gone");
+            self.finish(
+                now,
+                id,
+                Some(engine),
+                Outcome::failed(FailureKind::EngineLost, "EngineError", message, Some(engine)),
+            );
+        }
+    }
+
+    /// No engine is left that a queued task may run on: its last real failure is its outcome.
+    pub(super) fn give_up(&mut self, now: Time, id: TaskId) {
+        let Some(task) = self.task_mut(id) else { return };
+        let (engine, outcome) = match task.last_failure.take() {
+            Some((engine, outcome)) => (Some(engine), (*outcome).clone()),
+            None => {
+                let message = "none of the engines that the task is limited to is attached".to_owned();
+                (None, Outcome::failed(FailureKind::EngineLost, "EngineError", message, None))
+            }
+        };
+        // Not in the balanced queue: `finish` must not count it as leaving one.
+        task.state = State::Waiting;
+        self.finish(now, id, engine, outcome);
+    }
+
+    /// An engine is gone: restricted tasks that only it could run have nowhere to go.
+    pub(super) fn give_up_stranded(&mut self, now: Time) {
+        if self.recovery.is_on() {
+            return;
+        }
+        let mut stranded = Vec::new();
+        for (session, tasks) in self.sessions.iter().map(|(id, session)| (*id, &session.tasks)) {
+            let restricted = tasks.iter().filter(|(_, task)| task.state == State::Queued && !task.is_direct());
+            let restricted = restricted.filter(|(_, task)| task.is_restricted());
+            for (index, _) in restricted.filter(|(_, task)| !self.engines.keys().any(|engine| task.may_run_on(*engine)))
+            {
+                stranded.push(TaskId { session, index: *index });
+            }
+        }
+        for id in stranded {
+            self.balanced.left();
+            self.give_up(now, id);
+        }
+    }
+}

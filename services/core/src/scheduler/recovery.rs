@@ -1,0 +1,211 @@
+//! After a restart: engines of the earlier epoch come back with what they hold, clients replay what they miss, and a
+//! replayed task that an engine may still hold waits until that is known.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{Scheduler, engine::Held as Weight, session::Session, task::State, timers::Timer};
+use crate::{
+    engine_link::{Held, HeldState},
+    id::{AttemptId, EngineId, Incarnation, SessionId, TaskId},
+    outcome::Outcome,
+    session_link::CancelMode,
+    time::Time,
+};
+
+/// What an engine holds for a session that has not replayed yet.
+#[derive(Debug)]
+pub(super) struct Orphan {
+    pub(super) engine: EngineId,
+    pub(super) held: Held,
+    pub(super) outcome: Option<Outcome>,
+}
+
+/// What is known of the earlier epoch.
+#[derive(Debug)]
+pub(super) struct Recovery {
+    /// `None` once recovery is over.
+    deadline: Option<Time>,
+    /// The engines that may come back; `None` while nobody has said which there are.
+    expected: Option<BTreeSet<EngineId>>,
+    /// Direct tasks for engines that may come back.
+    absent: BTreeMap<EngineId, VecDeque<TaskId>>,
+    pub(super) orphans: BTreeMap<TaskId, Orphan>,
+    /// Tasks in `State::Unsure`, with entries of tasks that have left.
+    pub(super) unsure: BTreeSet<TaskId>,
+}
+
+impl Recovery {
+    pub(super) fn new(deadline: Time) -> Self {
+        Self {
+            deadline: Some(deadline),
+            expected: None,
+            absent: BTreeMap::new(),
+            orphans: BTreeMap::new(),
+            unsure: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    /// The engine may be one of the earlier epoch that has not come back yet.
+    pub(super) fn may_come_back(&self, engine: EngineId) -> bool {
+        self.is_on() && self.expected.as_ref().is_none_or(|expected| expected.contains(&engine))
+    }
+
+    pub(super) fn wait_for(&mut self, engine: EngineId, task: TaskId) {
+        self.absent.entry(engine).or_default().push_back(task);
+    }
+
+    /// The engine attached: the direct tasks that waited for it.
+    pub(super) fn came_back(&mut self, engine: EngineId) -> VecDeque<TaskId> {
+        self.is_gone(engine);
+        self.absent.remove(&engine).unwrap_or_default()
+    }
+
+    pub(super) fn is_gone(&mut self, engine: EngineId) {
+        if let Some(expected) = &mut self.expected {
+            expected.remove(&engine);
+        }
+    }
+
+    /// An engine holds a task that nobody has replayed. Kept unless its session has replayed all it misses.
+    pub(super) fn keep_orphan(&mut self, engine: EngineId, held: Held, session: Option<&Session>) -> bool {
+        let kept = session.is_none_or(|session| session.replaying) && !self.orphans.contains_key(&held.attempt.task);
+        if kept {
+            self.orphans.insert(held.attempt.task, Orphan { engine, held, outcome: None });
+        }
+        kept
+    }
+
+    /// The outcome of an orphan: kept with it.
+    pub(super) fn keep_outcome(&mut self, engine: EngineId, attempt: AttemptId, outcome: &Outcome) -> bool {
+        let orphan = self.orphans.get_mut(&attempt.task);
+        let Some(orphan) = orphan.filter(|orphan| orphan.engine == engine && orphan.held.attempt == attempt) else {
+            return false;
+        };
+        orphan.outcome = Some(outcome.clone());
+        true
+    }
+
+    pub(super) fn forget_session(&mut self, session: SessionId) {
+        self.orphans.retain(|task, _| task.session != session);
+    }
+}
+
+impl Scheduler {
+    pub(super) fn on_members_known(&mut self, now: Time, engines: &[(EngineId, Incarnation)]) {
+        if self.recovery.is_on() && self.recovery.expected.is_none() {
+            let absent = engines.iter().map(|(id, _)| *id).filter(|id| !self.incarnations.contains_key(id));
+            self.recovery.expected = Some(absent.collect());
+            self.end_recovery_if_all_are_back(now);
+        }
+    }
+
+    pub(super) fn end_recovery_if_all_are_back(&mut self, now: Time) {
+        if self.recovery.expected.as_ref().is_some_and(BTreeSet::is_empty) {
+            self.end_recovery(now);
+        }
+    }
+
+    /// Whoever has not come back is gone.
+    pub(super) fn end_recovery(&mut self, now: Time) {
+        if self.recovery.deadline.take().is_none() {
+            return;
+        }
+        self.timers.retain(|(_, timer)| *timer != Timer::Recovery);
+        for (engine, tasks) in std::mem::take(&mut self.recovery.absent) {
+            for task in tasks {
+                if self.task(task).is_some_and(|record| record.state == State::Queued) {
+                    self.fail_lost(now, task, engine);
+                }
+            }
+        }
+        self.settle_unsure(now, None);
+        self.give_up_stranded(now);
+    }
+
+    /// Tasks that waited to learn whether an engine holds them: it does not, or it will not come back.
+    pub(super) fn settle_unsure(&mut self, now: Time, came_back: Option<EngineId>) {
+        let unsure: Vec<TaskId> = self.recovery.unsure.iter().copied().collect();
+        for id in unsure {
+            match self.task(id).map(|task| task.state) {
+                Some(State::Unsure(Some(engine))) if came_back.is_none_or(|back| back == engine) => {
+                    self.recovery.unsure.remove(&id);
+                    self.lose_unsure(now, id, engine);
+                }
+                Some(State::Unsure(None)) if came_back.is_none() => {
+                    self.recovery.unsure.remove(&id);
+                    self.make_ready(now, id);
+                }
+                Some(State::Unsure(_)) => {}
+                _ => {
+                    self.recovery.unsure.remove(&id);
+                }
+            }
+        }
+    }
+
+    /// A task was claimed by an engine that does not hold it any more.
+    pub(super) fn lose_unsure(&mut self, now: Time, id: TaskId, engine: EngineId) {
+        let Some(task) = self.task_mut(id) else { return };
+        if !task.may_retry() {
+            return self.fail_lost(now, id, engine);
+        }
+        task.failures += 1;
+        task.excluded.push(engine);
+        self.make_ready(now, id);
+    }
+
+    /// A replayed task is not held by anyone: it queues like a new one.
+    fn make_ready(&mut self, now: Time, id: TaskId) {
+        let Some(task) = self.task_mut(id) else { return };
+        task.state = State::Waiting;
+        let (function, engines) = (task.digest(), task.target.into_iter().collect());
+        let blobs = task.arguments.blobs().map(|blob| blob.id).collect();
+        let call = super::session::PendingCall { first_index: id.index, tasks: 1, engines, function, blobs };
+        if let Some(session) = self.sessions.get_mut(&id.session) {
+            session.pending.push_back(call);
+        }
+        self.queue_ready_of(now, id.session);
+    }
+
+    /// A task turns out to be with an engine already.
+    pub(super) fn give_to(&mut self, now: Time, id: TaskId, engine: EngineId, attempt: u32, state: HeldState) {
+        let cost = self.cost(id);
+        let Some(task) = self.task_mut(id) else { return };
+        let claimed = state != HeldState::Queued;
+        let balanced = !task.is_direct();
+        if balanced && task.state == State::Queued {
+            self.balanced.left();
+        }
+        let Some(task) = self.task_mut(id) else { return };
+        task.attempt = attempt;
+        task.failures = task.failures.max(attempt.saturating_sub(1));
+        task.state = if claimed { State::Claimed(engine) } else { State::Assigned(engine) };
+        self.recovery.unsure.remove(&id);
+        if let Some(holder) = self.engines.get_mut(&engine) {
+            holder.hold(id, Weight { balanced, claimed, cost });
+        }
+        if claimed {
+            self.note_claim(now, engine, AttemptId { task: id, attempt });
+        }
+        self.reopen(engine);
+    }
+
+    /// The session has replayed all it misses: what engines hold for it beyond that, nobody waits for.
+    pub(super) fn drop_orphans_of(&mut self, session: SessionId) {
+        let all = TaskId { session, index: 0 }..=TaskId { session, index: u64::MAX };
+        let left: Vec<TaskId> = self.recovery.orphans.range(all).map(|(id, _)| *id).collect();
+        for id in left {
+            let Some(orphan) = self.recovery.orphans.remove(&id) else { continue };
+            let attempt = orphan.held.attempt;
+            if orphan.held.state != HeldState::Finished && orphan.outcome.is_none() {
+                self.order_cancel(orphan.engine, id, attempt.attempt, CancelMode::Abort);
+            } else {
+                self.ack_outcome(orphan.engine, attempt);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A task as the scheduler holds it, and the states it goes through.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    call::{CallHead, Placement, Work},
+    id::{Digest, EngineId},
+    outcome::Outcome,
+    payload::Payload,
+    time::Time,
+};
+
+/// Where a task is. Finished tasks have no record: their outcome is an event in the session's outbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// Accepted; bytes that its call names, or an earlier direct call, are not here yet.
+    Waiting,
+    /// Replayed; an engine of an earlier epoch may still hold it: this one, or any.
+    Unsure(Option<EngineId>),
+    /// In a balanced queue, or in the direct queue of an engine.
+    Queued,
+    /// Sent to an engine that has not claimed it.
+    Assigned(EngineId),
+    /// The engine was asked to give it back.
+    Retracting(EngineId),
+    /// The engine said it starts it, or had nothing else when it was sent.
+    Claimed(EngineId),
+}
+
+/// A task that is accepted and not finished.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) head: Arc<CallHead>,
+    pub(super) arguments: Payload,
+    pub(super) state: State,
+    /// The run it is in, or was in last; 0 before the first.
+    pub(super) attempt: u32,
+    /// Runs that ended in failure or with their engine.
+    pub(super) failures: u32,
+    /// Which engine a direct task is for.
+    pub(super) target: Option<EngineId>,
+    /// Where earlier runs failed: it does not run there again.
+    pub(super) excluded: Vec<EngineId>,
+    /// How the last failed run ended.
+    pub(super) last_failure: Option<(EngineId, Arc<Outcome>)>,
+    /// When a task still queued fails with a time-out.
+    pub(super) queue_deadline: Option<Time>,
+}
+
+impl Task {
+    pub(super) fn new(head: Arc<CallHead>, arguments: Payload, target: Option<EngineId>) -> Self {
+        Self {
+            head,
+            arguments,
+            state: State::Waiting,
+            attempt: 0,
+            failures: 0,
+            target,
+            excluded: Vec::new(),
+            last_failure: None,
+            queue_deadline: None,
+        }
+    }
+
+    pub(super) fn engine(&self) -> Option<EngineId> {
+        match self.state {
+            State::Assigned(engine) | State::Retracting(engine) | State::Claimed(engine) => Some(engine),
+            State::Waiting | State::Unsure(_) | State::Queued => None,
+        }
+    }
+
+    pub(super) fn is_direct(&self) -> bool {
+        self.target.is_some()
+    }
+
+    pub(super) fn digest(&self) -> Option<Digest> {
+        match self.head.work {
+            Work::Function(digest) => Some(digest),
+            Work::Execute { .. } => None,
+        }
+    }
+
+    /// The engines it is limited to by its caller; `None`: any.
+    pub(super) fn allowed(&self) -> Option<&[EngineId]> {
+        match &self.head.placement {
+            Placement::Balanced { engines, .. } if !engines.is_empty() => Some(engines),
+            Placement::Balanced { .. } | Placement::Direct { .. } => None,
+        }
+    }
+
+    pub(super) fn may_run_on(&self, engine: EngineId) -> bool {
+        self.allowed().is_none_or(|allowed| allowed.contains(&engine)) && !self.excluded.contains(&engine)
+    }
+
+    /// It can run on only some engines and waits in their queues.
+    pub(super) fn is_restricted(&self) -> bool {
+        self.allowed().is_some() || !self.excluded.is_empty()
+    }
+
+    pub(super) fn may_retry(&self) -> bool {
+        match self.head.placement {
+            Placement::Balanced { retries, .. } => self.failures < retries,
+            Placement::Direct { .. } => false,
+        }
+    }
+
+    pub(super) fn queue_timeout(&self) -> Option<Duration> {
+        match self.head.placement {
+            Placement::Balanced { queue_timeout, .. } => queue_timeout,
+            Placement::Direct { .. } => None,
+        }
+    }
+
+    /// Bytes of arguments that it keeps here.
+    pub(super) fn size(&self) -> u64 {
+        self.arguments.inline_size()
+    }
+}
