@@ -1,0 +1,85 @@
+//! Watchers: a snapshot, then changes, without a queue.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Instruction, Transition, WatchEvent, WatchKind,
+    machine::{Membership, Stream, StreamOf},
+};
+use crate::id::{ConnectionId, EngineId};
+
+/// One who wants to know.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    kind: WatchKind,
+    snapshot_due: bool,
+    /// Engines that it knows of.
+    told: BTreeSet<EngineId>,
+    /// Engines that it is to be told of: their state when its line is free, whatever happened in between.
+    changed: BTreeSet<EngineId>,
+}
+
+impl Membership {
+    pub(super) fn watch_opened(&mut self, connection: ConnectionId, kind: WatchKind) {
+        self.transitions.took(Transition::WatchOpened);
+        let watcher = Watcher { kind, snapshot_due: true, told: BTreeSet::new(), changed: BTreeSet::new() };
+        self.streams.insert(connection, Stream { occupied: false, of: StreamOf::Watcher(watcher) });
+        self.due.insert(connection);
+    }
+
+    /// Something about an engine is new: that it `came_or_went`, or its state or load.
+    pub(super) fn engine_changed(&mut self, id: EngineId, came_or_went: bool) {
+        let member = self.engines.contains_key(&id);
+        for (connection, stream) in &mut self.streams {
+            if let StreamOf::Watcher(watcher) = &mut stream.of
+                && (came_or_went || watcher.kind == WatchKind::Status)
+                && (member || watcher.told.contains(&id))
+            {
+                watcher.changed.insert(id);
+                self.due.insert(*connection);
+            }
+        }
+    }
+
+    /// What the watcher is to be told next.
+    pub(super) fn tell(&mut self, connection: ConnectionId, watcher: &mut Watcher) -> Option<Instruction> {
+        let event = if std::mem::take(&mut watcher.snapshot_due) {
+            Some(self.snapshot(watcher))
+        } else {
+            self.next_change(watcher)
+        };
+        if !watcher.changed.is_empty() {
+            self.due.insert(connection);
+        }
+        event.map(|event| Instruction::ToWatcher { connection, event })
+    }
+
+    fn snapshot(&self, watcher: &mut Watcher) -> WatchEvent {
+        watcher.changed.clear();
+        let mut size = 0;
+        let mut engines = Vec::new();
+        for engine in self.engines() {
+            size += engine.size();
+            if size > self.config.message_bytes {
+                watcher.changed.insert(engine.info.id);
+            } else {
+                watcher.told.insert(engine.info.id);
+                engines.push(engine);
+            }
+        }
+        WatchEvent::Snapshot(engines)
+    }
+
+    fn next_change(&self, watcher: &mut Watcher) -> Option<WatchEvent> {
+        while let Some(id) = watcher.changed.pop_first() {
+            if let Some(engine) = self.engine(id) {
+                watcher.told.insert(id);
+                return Some(WatchEvent::Changed(engine));
+            }
+            if watcher.told.remove(&id) {
+                return Some(WatchEvent::Removed(id));
+            }
+        }
+        None
+    }
+}
