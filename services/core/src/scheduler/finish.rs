@@ -34,7 +34,7 @@ impl Scheduler {
             self.order_ack(engine, attempt);
             return self.retry(now, id, engine, outcome);
         }
-        self.finish_kept(now, id, engine, outcome);
+        self.finish_kept(id, engine, outcome);
     }
 
     /// The fence: the task is with this engine, in this attempt.
@@ -53,9 +53,9 @@ impl Scheduler {
     }
 
     /// The engine keeps the outcome until the client has it, if it does not keep too many.
-    fn finish_kept(&mut self, now: Time, id: TaskId, engine: EngineId, outcome: Outcome) {
+    fn finish_kept(&mut self, id: TaskId, engine: EngineId, outcome: Outcome) {
         let Some(attempt) = self.task(id).map(|task| AttemptId { task: id, attempt: task.attempt }) else { return };
-        self.leave_state(now, id);
+        self.leave_state(id);
         self.remove_task(id);
         let crowded =
             self.engines.get(&engine).is_none_or(|engine| engine.kept_outcomes >= self.config.engine_outcomes);
@@ -73,9 +73,9 @@ impl Scheduler {
     }
 
     /// Ends a task with an outcome that no engine keeps.
-    pub(super) fn finish(&mut self, now: Time, id: TaskId, engine: Option<EngineId>, outcome: Outcome) {
+    pub(super) fn finish(&mut self, id: TaskId, engine: Option<EngineId>, outcome: Outcome) {
         let Some(attempt) = self.task(id).map(|task| task.attempt) else { return };
-        self.leave_state(now, id);
+        self.leave_state(id);
         self.remove_task(id);
         self.announce(id, attempt, engine, outcome, None);
     }
@@ -106,18 +106,18 @@ impl Scheduler {
 
     /// Another try on an engine where it has not failed, or the outcome if there is none.
     pub(super) fn retry(&mut self, now: Time, id: TaskId, engine: EngineId, outcome: Outcome) {
-        self.leave_state(now, id);
+        self.leave_state(id);
         let now_plus = self.task(id).and_then(super::task::Task::queue_timeout).map(|timeout| now + timeout);
         let Some(task) = self.task_mut(id) else { return };
         task.failures += 1;
         task.excluded.push(engine);
         task.last_failure = Some((engine, Arc::new(outcome)));
         task.queue_deadline = now_plus;
-        self.queue(now, id, true);
+        self.queue(id, true);
     }
 
     /// Takes a task out of wherever its state says it is. The caller gives it another state or removes it.
-    pub(super) fn leave_state(&mut self, _now: Time, id: TaskId) {
+    pub(super) fn leave_state(&mut self, id: TaskId) {
         let Some(task) = self.task_mut(id) else { return };
         let direct = task.is_direct();
         match task.state {
@@ -172,7 +172,7 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn on_blob_gone(&mut self, now: Time, blob: BlobId) {
+    pub(super) fn on_blob_gone(&mut self, blob: BlobId) {
         if !self.blobs.gone(blob) {
             return;
         }
@@ -186,9 +186,9 @@ impl Scheduler {
         }
         for id in lost {
             let message = "bytes of its arguments were lost or did not fit; see the setting `blob_bytes`".to_owned();
-            self.finish(now, id, None, Outcome::failed(FailureKind::Refused, "PayloadLost", message, None));
+            self.finish(id, None, Outcome::failed(FailureKind::Refused, "PayloadLost", message, None));
         }
-        self.queue_what_is_ready(now);
+        self.queue_what_is_ready();
     }
 
     pub(super) fn on_persisted(&mut self, up_to: u64) {

@@ -43,8 +43,8 @@ impl Scheduler {
         self.reopen(id);
         self.dirty_engines.insert(id);
         self.out.push(Instruction::EngineAttached { info: hello.info });
-        self.settle_unsure(now, Some(id));
-        self.end_recovery_if_all_are_back(now);
+        self.settle_unsure(Some(id));
+        self.end_recovery_if_all_are_back();
     }
 
     pub(super) fn on_broken(&mut self, now: Time, connection: ConnectionId) {
@@ -62,7 +62,7 @@ impl Scheduler {
         }
         self.lose_engine(now, id, "removed", CloseStatus::Ok);
         self.recovery.is_gone(id);
-        self.end_recovery_if_all_are_back(now);
+        self.end_recovery_if_all_are_back();
     }
 
     /// An engine is gone. Clients hear of it before they hear what became of its tasks.
@@ -88,11 +88,11 @@ impl Scheduler {
         }
         for task in engine.direct {
             if self.task(task).is_some_and(|record| record.state == State::Queued && record.target == Some(id)) {
-                self.fail_lost(now, task, id);
+                self.fail_lost(task, id);
             }
         }
-        self.give_up_stranded(now);
-        self.queue_what_is_ready(now);
+        self.give_up_stranded();
+        self.queue_what_is_ready();
     }
 
     /// What becomes of a task that a lost engine had.
@@ -100,17 +100,17 @@ impl Scheduler {
         let Some(task) = self.task(id).filter(|task| task.engine() == Some(engine)) else { return };
         let claimed = matches!(task.state, State::Claimed(_));
         if task.is_direct() || (claimed && !task.may_retry()) {
-            self.fail_lost(now, id, engine);
+            self.fail_lost(id, engine);
         } else if claimed {
             let outcome = lost(id, engine);
             self.retry(now, id, engine, outcome);
         } else {
-            self.queue(now, id, true);
+            self.queue(id, true);
         }
     }
 
-    pub(super) fn fail_lost(&mut self, now: Time, id: TaskId, engine: EngineId) {
-        self.finish(now, id, Some(engine), lost(id, engine));
+    pub(super) fn fail_lost(&mut self, id: TaskId, engine: EngineId) {
+        self.finish(id, Some(engine), lost(id, engine));
     }
 
     /// An attaching engine holds a task. True if the task is its own from here on.

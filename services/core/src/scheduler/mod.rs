@@ -115,20 +115,20 @@ impl Scheduler {
     /// Takes one stimulus in. Nothing it can carry panics.
     pub fn handle(&mut self, now: Time, stimulus: Stimulus) {
         match stimulus {
-            Stimulus::SessionOpened { connection, hello } => self.on_session_opened(now, connection, hello),
+            Stimulus::SessionOpened { connection, hello } => self.on_session_opened(connection, hello),
             Stimulus::SessionMessage { connection, message } => self.on_session_message(now, connection, message),
             Stimulus::EngineOpened { connection, hello } => self.on_engine_opened(now, connection, hello),
             Stimulus::EngineMessage { connection, message } => self.on_engine_message(now, connection, message),
             Stimulus::LineFree { connection } => self.on_line_free(connection),
             Stimulus::Broken { connection } => self.on_broken(now, connection),
-            Stimulus::MembersKnown { engines } => self.on_members_known(now, &engines),
+            Stimulus::MembersKnown { engines } => self.on_members_known(&engines),
             Stimulus::MemberRemoved { engine } => self.on_member_removed(now, engine),
             Stimulus::Persisted { up_to } => self.on_persisted(up_to),
             Stimulus::BlobReady { blob } => {
                 self.blobs.ready(blob);
-                self.queue_what_is_ready(now);
+                self.queue_what_is_ready();
             }
-            Stimulus::BlobGone { blob } => self.on_blob_gone(now, blob),
+            Stimulus::BlobGone { blob } => self.on_blob_gone(blob),
             Stimulus::Tick => self.on_tick(now),
             Stimulus::Shutdown => self.on_shutdown(),
         }

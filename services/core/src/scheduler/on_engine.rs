@@ -32,7 +32,7 @@ impl Scheduler {
             self.on_finished(now, id, attempt, outcome);
         }
         for (attempt, given_back) in reports.retracted {
-            self.on_retracted(now, id, attempt, given_back);
+            self.on_retracted(id, attempt, given_back);
         }
         for digest in reports.need_functions {
             self.send_function(id, digest);
@@ -87,16 +87,16 @@ impl Scheduler {
         }
     }
 
-    fn on_retracted(&mut self, now: Time, engine: EngineId, attempt: AttemptId, given_back: bool) {
+    fn on_retracted(&mut self, engine: EngineId, attempt: AttemptId, given_back: bool) {
         if !given_back || !self.is_on(engine, attempt) {
             return;
         }
-        self.leave_state(now, attempt.task);
+        self.leave_state(attempt.task);
         if let Some(task) = self.task_mut(attempt.task) {
             // It never started, and the engine will not speak of it again: the number is free.
             task.attempt -= 1;
         }
-        self.queue(now, attempt.task, true);
+        self.queue(attempt.task, true);
     }
 
     /// Sends a function, or asks a client for it and sends it when it comes.

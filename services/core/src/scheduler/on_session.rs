@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Scheduler {
-    pub(super) fn on_session_opened(&mut self, now: Time, connection: ConnectionId, hello: Hello) {
+    pub(super) fn on_session_opened(&mut self, connection: ConnectionId, hello: Hello) {
         if self.shutting_down {
             return self.close(connection, CloseStatus::Unavailable("the scheduler is shutting down"));
         }
@@ -45,7 +45,7 @@ impl Scheduler {
         self.timers.retain(|(_, timer)| *timer != Timer::SessionGrace(id));
         self.free(id, freed);
         self.dirty_sessions.insert(id);
-        self.queue_what_is_ready(now);
+        self.queue_what_is_ready();
     }
 
     pub(super) fn on_session_message(&mut self, now: Time, connection: ConnectionId, message: ToScheduler) {
@@ -70,8 +70,9 @@ impl Scheduler {
             }
             ToScheduler::Cancel { indexes, mode } => {
                 for index in indexes {
-                    self.cancel(now, TaskId { session: id, index }, mode);
+                    self.cancel(TaskId { session: id, index }, mode);
                 }
+                self.queue_ready_of(id);
             }
             ToScheduler::Ack { sequence } => self.on_ack(id, sequence),
             ToScheduler::Credit { total_bytes } => session.event_credit = Some(total_bytes),
@@ -85,7 +86,7 @@ impl Scheduler {
             ToScheduler::Close => {
                 self.end_stream(id, CloseReason::Closed, String::new());
                 self.write_session(now, id);
-                self.forget_session(now, id);
+                self.forget_session(id);
             }
         }
     }
@@ -109,14 +110,14 @@ impl Scheduler {
         }
     }
 
-    fn cancel(&mut self, now: Time, id: TaskId, mode: CancelMode) {
+    fn cancel(&mut self, id: TaskId, mode: CancelMode) {
         let Some(task) = self.task(id) else { return };
         let attempt = task.attempt;
         match task.state {
             State::Waiting | State::Queued | State::Unsure(_) => {
                 let outcome =
                     Outcome::failed(FailureKind::Aborted, "TaskAborted", format!("task {id} was aborted"), None);
-                self.finish(now, id, None, outcome);
+                self.finish(id, None, outcome);
             }
             State::Assigned(engine) | State::Retracting(engine) => self.order_cancel(engine, id, attempt, mode),
             State::Claimed(engine) if mode == CancelMode::Interrupt => self.order_cancel(engine, id, attempt, mode),
@@ -159,13 +160,13 @@ impl Scheduler {
         if session.cancel_on_disconnect {
             let indexes: Vec<u64> = session.tasks.keys().copied().collect();
             for index in indexes {
-                self.cancel(now, TaskId { session: id, index }, CancelMode::Abort);
+                self.cancel(TaskId { session: id, index }, CancelMode::Abort);
             }
         }
     }
 
     /// Nothing of the session is kept: queued tasks leave, running ones run for nobody, outcomes are dropped.
-    pub(super) fn forget_session(&mut self, now: Time, id: SessionId) {
+    pub(super) fn forget_session(&mut self, id: SessionId) {
         self.detach_session(id, CloseReason::Expired, "the session has ended");
         let Some(session) = self.sessions.get(&id) else { return };
         let indexes: Vec<u64> = session.tasks.keys().copied().collect();
@@ -174,6 +175,7 @@ impl Scheduler {
             if let Some((engine, attempt)) = self.task(task).and_then(|task| Some((task.engine()?, task.attempt))) {
                 self.order_cancel(engine, task, attempt, CancelMode::Abort);
             }
+            self.leave_state(task);
             self.remove_task(task);
         }
         self.balanced.forget(id);
@@ -189,7 +191,7 @@ impl Scheduler {
         self.recovery.forget_session(id);
         self.records.push(Record::Forgotten { session: id });
         self.out.push(Instruction::SessionForgotten { session: id });
-        self.queue_what_is_ready(now);
+        self.queue_what_is_ready();
     }
 
     /// A session by id, or a place for one: how events reach every session.

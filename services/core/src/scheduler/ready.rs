@@ -13,23 +13,22 @@ use super::{Scheduler, session::PendingCall, task::State, timers::Timer};
 use crate::{
     id::{EngineId, SessionId, TaskId},
     outcome::{FailureKind, Outcome},
-    time::Time,
 };
 
 impl Scheduler {
-    pub(super) fn queue_what_is_ready(&mut self, now: Time) {
+    pub(super) fn queue_what_is_ready(&mut self) {
         let waiting = self.sessions.iter().filter(|(_, session)| !session.pending.is_empty());
         let waiting: Vec<SessionId> = waiting.map(|(id, _)| *id).collect();
-        waiting.into_iter().for_each(|id| self.queue_ready_of(now, id));
+        waiting.into_iter().for_each(|id| self.queue_ready_of(id));
     }
 
-    pub(super) fn queue_ready_of(&mut self, now: Time, id: SessionId) {
+    pub(super) fn queue_ready_of(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let mut blocked: BTreeSet<EngineId> = BTreeSet::new();
         let mut later = VecDeque::new();
         for call in mem::take(&mut session.pending) {
             if blocked.is_disjoint(&call.engines.iter().copied().collect()) && self.is_here(&call) {
-                self.queue_call(now, id, &call);
+                self.queue_call(id, &call);
             } else if self.is_waited_for(id, &call) {
                 blocked.extend(&call.engines);
                 later.push_back(call);
@@ -51,21 +50,21 @@ impl Scheduler {
         tasks.any(|(_, task)| task.state == State::Waiting)
     }
 
-    fn queue_call(&mut self, now: Time, id: SessionId, call: &PendingCall) {
+    fn queue_call(&mut self, id: SessionId, call: &PendingCall) {
         for index in call.first_index..call.first_index + call.tasks {
             let task = TaskId { session: id, index };
             if self.task(task).is_some_and(|task| task.state == State::Waiting) {
-                self.queue(now, task, false);
+                self.queue(task, false);
             }
         }
     }
 
     /// Puts a task into its queue: at the back, or at the front when it was there before.
-    pub(super) fn queue(&mut self, now: Time, id: TaskId, front: bool) {
+    pub(super) fn queue(&mut self, id: TaskId, front: bool) {
         let Some(task) = self.task_mut(id) else { return };
         task.state = State::Queued;
         if let Some(engine) = task.target {
-            return self.queue_direct(now, id, engine);
+            return self.queue_direct(id, engine);
         }
         if let Some(deadline) = task.queue_deadline {
             self.timers.insert((deadline, Timer::QueueTimeout(id)));
@@ -77,7 +76,7 @@ impl Scheduler {
         }
         let engines: Vec<EngineId> = self.engines.keys().copied().filter(|engine| task.may_run_on(*engine)).collect();
         if engines.is_empty() && !self.recovery.is_on() {
-            return self.give_up(now, id);
+            return self.give_up(id);
         }
         // While engines are still coming back, the ones it names may be among them.
         let named: Vec<EngineId> = task.allowed().map_or_else(|| engines.clone(), <[EngineId]>::to_vec);
@@ -85,7 +84,7 @@ impl Scheduler {
         self.balanced.push(priority, id.session, id.index, Some(&named), front);
     }
 
-    fn queue_direct(&mut self, now: Time, id: TaskId, engine: EngineId) {
+    fn queue_direct(&mut self, id: TaskId, engine: EngineId) {
         if let Some(attached) = self.engines.get_mut(&engine) {
             attached.direct.push_back(id);
             self.dirty_engines.insert(engine);
@@ -94,7 +93,6 @@ impl Scheduler {
         } else {
             let message = format!("engine {engine} is gone");
             self.finish(
-                now,
                 id,
                 Some(engine),
                 Outcome::failed(FailureKind::EngineLost, "EngineError", message, Some(engine)),
@@ -103,7 +101,7 @@ impl Scheduler {
     }
 
     /// No engine is left that a queued task may run on: its last real failure is its outcome.
-    pub(super) fn give_up(&mut self, now: Time, id: TaskId) {
+    pub(super) fn give_up(&mut self, id: TaskId) {
         let Some(task) = self.task_mut(id) else { return };
         let (engine, outcome) = match task.last_failure.take() {
             Some((engine, outcome)) => (Some(engine), (*outcome).clone()),
@@ -114,11 +112,11 @@ impl Scheduler {
         };
         // Not in the balanced queue: `finish` must not count it as leaving one.
         task.state = State::Waiting;
-        self.finish(now, id, engine, outcome);
+        self.finish(id, engine, outcome);
     }
 
     /// An engine is gone: restricted tasks that only it could run have nowhere to go.
-    pub(super) fn give_up_stranded(&mut self, now: Time) {
+    pub(super) fn give_up_stranded(&mut self) {
         if self.recovery.is_on() {
             return;
         }
@@ -133,7 +131,7 @@ impl Scheduler {
         }
         for id in stranded {
             self.balanced.left();
-            self.give_up(now, id);
+            self.give_up(id);
         }
     }
 }

@@ -95,22 +95,22 @@ impl Recovery {
 }
 
 impl Scheduler {
-    pub(super) fn on_members_known(&mut self, now: Time, engines: &[(EngineId, Incarnation)]) {
+    pub(super) fn on_members_known(&mut self, engines: &[(EngineId, Incarnation)]) {
         if self.recovery.is_on() && self.recovery.expected.is_none() {
             let absent = engines.iter().map(|(id, _)| *id).filter(|id| !self.incarnations.contains_key(id));
             self.recovery.expected = Some(absent.collect());
-            self.end_recovery_if_all_are_back(now);
+            self.end_recovery_if_all_are_back();
         }
     }
 
-    pub(super) fn end_recovery_if_all_are_back(&mut self, now: Time) {
+    pub(super) fn end_recovery_if_all_are_back(&mut self) {
         if self.recovery.expected.as_ref().is_some_and(BTreeSet::is_empty) {
-            self.end_recovery(now);
+            self.end_recovery();
         }
     }
 
     /// Whoever has not come back is gone.
-    pub(super) fn end_recovery(&mut self, now: Time) {
+    pub(super) fn end_recovery(&mut self) {
         if self.recovery.deadline.take().is_none() {
             return;
         }
@@ -118,26 +118,26 @@ impl Scheduler {
         for (engine, tasks) in std::mem::take(&mut self.recovery.absent) {
             for task in tasks {
                 if self.task(task).is_some_and(|record| record.state == State::Queued) {
-                    self.fail_lost(now, task, engine);
+                    self.fail_lost(task, engine);
                 }
             }
         }
-        self.settle_unsure(now, None);
-        self.give_up_stranded(now);
+        self.settle_unsure(None);
+        self.give_up_stranded();
     }
 
     /// Tasks that waited to learn whether an engine holds them: it does not, or it will not come back.
-    pub(super) fn settle_unsure(&mut self, now: Time, came_back: Option<EngineId>) {
+    pub(super) fn settle_unsure(&mut self, came_back: Option<EngineId>) {
         let unsure: Vec<TaskId> = self.recovery.unsure.iter().copied().collect();
         for id in unsure {
             match self.task(id).map(|task| task.state) {
                 Some(State::Unsure(Some(engine))) if came_back.is_none_or(|back| back == engine) => {
                     self.recovery.unsure.remove(&id);
-                    self.lose_unsure(now, id, engine);
+                    self.lose_unsure(id, engine);
                 }
                 Some(State::Unsure(None)) if came_back.is_none() => {
                     self.recovery.unsure.remove(&id);
-                    self.make_ready(now, id);
+                    self.make_ready(id);
                 }
                 Some(State::Unsure(_)) => {}
                 _ => {
@@ -148,18 +148,18 @@ impl Scheduler {
     }
 
     /// A task was claimed by an engine that does not hold it any more.
-    pub(super) fn lose_unsure(&mut self, now: Time, id: TaskId, engine: EngineId) {
+    pub(super) fn lose_unsure(&mut self, id: TaskId, engine: EngineId) {
         let Some(task) = self.task_mut(id) else { return };
         if !task.may_retry() {
-            return self.fail_lost(now, id, engine);
+            return self.fail_lost(id, engine);
         }
         task.failures += 1;
         task.excluded.push(engine);
-        self.make_ready(now, id);
+        self.make_ready(id);
     }
 
     /// A replayed task is not held by anyone: it queues like a new one.
-    fn make_ready(&mut self, now: Time, id: TaskId) {
+    fn make_ready(&mut self, id: TaskId) {
         let Some(task) = self.task_mut(id) else { return };
         task.state = State::Waiting;
         let (function, engines) = (task.digest(), task.target.into_iter().collect());
@@ -168,7 +168,7 @@ impl Scheduler {
         if let Some(session) = self.sessions.get_mut(&id.session) {
             session.pending.push_back(call);
         }
-        self.queue_ready_of(now, id.session);
+        self.queue_ready_of(id.session);
     }
 
     /// A task turns out to be with an engine already.

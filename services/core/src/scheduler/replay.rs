@@ -27,7 +27,7 @@ impl Scheduler {
         if !self.sessions.get(&id).is_some_and(|session| session.replaying) {
             return self.end_stream(id, CloseReason::ProtocolError, "a replay that was not asked for".to_owned());
         }
-        self.take_functions(now, functions);
+        self.take_functions(functions);
         let claims: BTreeMap<u64, KnownClaim> = claims.iter().map(|claim| (claim.index, *claim)).collect();
         for call in calls {
             if let Err(message) = self.replay_call(now, id, &call, finished, &claims) {
@@ -37,7 +37,7 @@ impl Scheduler {
         if complete {
             self.complete_replay(id);
         }
-        self.queue_ready_of(now, id);
+        self.queue_ready_of(id);
     }
 
     fn replay_call(
@@ -81,7 +81,7 @@ impl Scheduler {
             }
             // Its engine was lost again before the client came.
             if orphan.held.state != HeldState::Queued {
-                return self.lose_unsure(now, id, orphan.engine);
+                return self.lose_unsure(id, orphan.engine);
             }
         }
         let recovering = self.recovery.is_on();
@@ -91,7 +91,7 @@ impl Scheduler {
             task.attempt = claim.attempt;
             task.failures = claim.attempt.saturating_sub(1);
             if !recovering || back {
-                return self.lose_unsure(now, id, claim.engine);
+                return self.lose_unsure(id, claim.engine);
             }
             task.state = State::Unsure(Some(claim.engine));
         } else if recovering && !task.is_direct() {

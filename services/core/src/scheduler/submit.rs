@@ -14,7 +14,7 @@ use crate::{
 
 impl Scheduler {
     pub(super) fn on_submit(&mut self, now: Time, id: SessionId, calls: Vec<Call>, functions: Vec<Arc<Function>>) {
-        self.take_functions(now, functions);
+        self.take_functions(functions);
         for call in calls {
             let Some(session) = self.sessions.get(&id) else { return };
             if session.replaying {
@@ -51,7 +51,7 @@ impl Scheduler {
         None
     }
 
-    pub(super) fn take_functions(&mut self, now: Time, functions: Vec<Arc<Function>>) {
+    pub(super) fn take_functions(&mut self, functions: Vec<Arc<Function>>) {
         let mut new = false;
         for function in functions {
             let digest = function.digest;
@@ -64,7 +64,7 @@ impl Scheduler {
             wanting.into_iter().for_each(|engine| self.send_function(engine, digest));
         }
         if new {
-            self.queue_what_is_ready(now);
+            self.queue_what_is_ready();
         }
         for digest in self.functions.shrink(self.config.function_bytes) {
             for (id, engine) in &mut self.engines {
@@ -95,7 +95,7 @@ impl Scheduler {
             return;
         }
         self.enter(now, id, &call, 0..tasks);
-        self.queue_ready_of(now, id);
+        self.queue_ready_of(id);
     }
 
     fn unbuilt(call: &Call) -> Result<(), &'static str> {

@@ -38,9 +38,9 @@ impl Scheduler {
         while let Some((time, timer)) = self.timers.first().copied().filter(|(time, _)| *time <= now) {
             self.timers.remove(&(time, timer));
             match timer {
-                Timer::Recovery => self.end_recovery(now),
+                Timer::Recovery => self.end_recovery(),
                 Timer::Engine(id) => self.check_engine(now, id),
-                Timer::SessionGrace(id) => self.forget_session(now, id),
+                Timer::SessionGrace(id) => self.forget_session(id),
                 Timer::QueueTimeout(id) => self.time_out(now, id),
                 Timer::AcceptNotice(id) => {
                     if let Some(session) = self.sessions.get_mut(&id) {
@@ -75,7 +75,7 @@ impl Scheduler {
         let Some(task) = self.task(id) else { return };
         if task.state == State::Queued && task.queue_deadline.is_some_and(|deadline| deadline <= now) {
             let message = format!("task {id} was queued longer than its `timeout`");
-            self.finish(now, id, None, Outcome::failed(FailureKind::QueueTimeout, "TaskTimeout", message, None));
+            self.finish(id, None, Outcome::failed(FailureKind::QueueTimeout, "TaskTimeout", message, None));
         }
     }
 

@@ -1,0 +1,9 @@
+//! The scheduler machine, driven by hand: stimuli in, instructions out, virtual time.
+
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod balanced;
+mod direct;
+mod recovery;
+mod sessions;
+mod world;
