@@ -101,7 +101,7 @@ pub struct Reports {
 pub struct Credit {
     /// Tasks, cumulative.
     pub total_tasks: u64,
-    /// Bytes of arguments and functions, cumulative.
+    /// Bytes of arguments, cumulative. A larger task may go alone.
     pub total_bytes: u64,
 }
 

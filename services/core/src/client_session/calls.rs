@@ -44,7 +44,7 @@ impl Calls {
     /// Keeps a call under the next indexes.
     pub(super) fn push(&mut self, head: Arc<CallHead>, arguments: Vec<Payload>) {
         let call = Call { first_index: self.next_index, head, arguments };
-        let bytes = call.arguments.iter().map(Payload::inline_size).sum();
+        let bytes = call.inline_size();
         let open = call.tasks();
         let done = (0..open).map(|_| false).collect();
         self.next_index += open;

@@ -11,9 +11,10 @@
 //!
 //! **Calls.** `submit` gives a call its indexes, dense from 0. A balanced call over `call_tasks` tasks or `call_bytes`
 //! bytes is cut into several. Each is kept, arguments and all, until the result of each of its tasks is held. A call
-//! is sent once credit allows all of it: tasks count one each, bytes are the inline bytes of `arguments`, each argument
-//! once; a call counts once an epoch, when it is first submitted in it. Credit is cumulative and never shrinks within an
-//! epoch; the first welcome of an epoch sets the counts to zero. Replays need no credit and do not count.
+//! is sent once credit allows all of it: its indexes are below `total_tasks`, and its bytes (source code and the inline
+//! bytes of `arguments`, each argument once) with those of all calls submitted in this epoch are at most `total_bytes`. A call
+//! counts once an epoch, when it is first submitted in it; the first welcome of an epoch sets the count to zero. Credit
+//! never shrinks within an epoch. Replays need no credit and do not count.
 //!
 //! **Resume.** A welcome of the epoch known: calls from `accepted_up_to` on are sent again. A welcome that asks for a
 //! replay: every call with an open task below the hello's `next_index` is replayed, in order, the last message with

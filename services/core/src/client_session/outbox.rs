@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{ClientSession, Transition, link::Link};
 use crate::{
     id::BlobId,
-    session_link::{CancelMode, SubmitCredit, ToScheduler},
+    session_link::{CancelMode, ToScheduler},
     time::Time,
 };
 
@@ -16,10 +16,10 @@ pub(super) struct Outbox {
     next_to_send: u64,
     /// A replay under way.
     replay: Option<Replay>,
-    /// Calls from this index on were not counted in `sent`.
+    /// Calls from this index on were not counted in `sent_bytes`.
     uncounted_from: u64,
-    /// What was submitted in this epoch.
-    sent: SubmitCredit,
+    /// Bytes submitted in this epoch.
+    sent_bytes: u64,
     pub(super) releases: VecDeque<BlobId>,
     close_sent: bool,
 }
@@ -35,7 +35,7 @@ struct Replay {
 impl Outbox {
     /// Another scheduler: nothing was sent in its epoch.
     pub(super) fn restart(&mut self) {
-        self.sent = SubmitCredit::default();
+        self.sent_bytes = 0;
         self.uncounted_from = 0;
     }
 
@@ -141,12 +141,9 @@ impl ClientSession {
         let mut calls = Vec::new();
         for kept in self.calls.from(self.outbox.next_to_send) {
             let first = kept.call.first_index;
-            let mut sent = self.outbox.sent;
-            if first >= self.outbox.uncounted_from {
-                sent.total_tasks += kept.range().end - first;
-                sent.total_bytes += kept.bytes;
-            }
-            if sent.total_tasks > self.credit.total_tasks || sent.total_bytes > self.credit.total_bytes {
+            let again = first < self.outbox.uncounted_from;
+            let sent_bytes = self.outbox.sent_bytes + if again { 0 } else { kept.bytes };
+            if kept.range().end > self.credit.total_tasks || sent_bytes > self.credit.total_bytes {
                 self.transitions.took(Transition::WaitedForCredit);
                 break;
             }
@@ -161,9 +158,8 @@ impl ClientSession {
                 size += function.payload.inline_size();
                 functions.push(function);
             }
-            let again = first < self.outbox.uncounted_from;
             self.transitions.took(if again { Transition::SubmittedAgain } else { Transition::Submitted });
-            self.outbox.sent = sent;
+            self.outbox.sent_bytes = sent_bytes;
             self.outbox.next_to_send = kept.range().end;
             self.outbox.uncounted_from = self.outbox.uncounted_from.max(kept.range().end);
             calls.push(kept.call.clone());

@@ -263,7 +263,7 @@ fn cancels_follow_their_submit_and_are_said_again() {
     let cancel = Stimulus::Cancel { indexes: vec![1, 9], mode: CancelMode::Interrupt };
     assert_eq!(rig.give([cancel]), [submit(vec![call(0, 2)], true, None)]);
     let said = Instruction::Send(ToScheduler::Cancel { indexes: vec![1], mode: CancelMode::Interrupt });
-    assert_eq!(rig.give([Stimulus::LineFree]), [said.clone()]);
+    assert_eq!(rig.give([Stimulus::LineFree]), std::slice::from_ref(&said));
     rig.dial_again();
     assert_eq!(rig.give([welcome(1, 2, false), Stimulus::LineFree]), [said]);
     rig.give([events(vec![finished(1, 1)])]);

@@ -33,9 +33,9 @@ impl Room {
         self.held.total_bytes += bytes;
     }
 
-    /// A task or a function arrived and is not counted as held.
-    pub(super) fn passed(&mut self, tasks: u64, bytes: u64) {
-        self.arrived.total_tasks += tasks;
+    /// A task arrived that is not held.
+    pub(super) fn passed(&mut self, bytes: u64) {
+        self.arrived.total_tasks += 1;
         self.arrived.total_bytes += bytes;
     }
 
@@ -51,7 +51,9 @@ impl Room {
 
     /// More arrived than was announced: the scheduler broke the rule.
     pub(super) fn overdrawn(&self) -> bool {
-        self.arrived.total_tasks > self.announced.total_tasks || self.arrived.total_bytes > self.announced.total_bytes
+        let alone = self.held.total_tasks <= 1;
+        self.arrived.total_tasks > self.announced.total_tasks
+            || (self.arrived.total_bytes > self.announced.total_bytes && !alone)
     }
 
     /// The totals, if they grew since they were announced.

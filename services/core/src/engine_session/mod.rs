@@ -21,10 +21,11 @@
 //! welcome both are sent again, and the receiver drops what it has. Output that finds no room is counted in `dropped`
 //! of the piece after it. Everything is fenced by attempt: what the machine does not hold is ignored.
 //!
-//! **Credit.** A task counts from its arrival until it is rid of: acknowledged, given back or dropped. The totals are
-//! what arrived on this stream and what there is room for beside what is held. They travel with any report, and alone
-//! when a quarter of the window is unannounced or a heartbeat is due. Function bytes count as room again at once: their
-//! cache has a cap of its own.
+//! **Credit.** A task counts from its arrival until it is finished, given back or dropped: outcomes that wait for a
+//! client must not keep other clients' tasks out. The totals are what arrived on this stream and what there is room for
+//! beside what is held. They travel with any report, and alone when a quarter of the window is unannounced or a
+//! heartbeat is due. Bytes are those of arguments; functions have a cap of their own. One task may be larger than the
+//! byte window if it is alone.
 
 mod credit;
 mod functions;
@@ -58,9 +59,9 @@ use crate::{
 pub struct Config {
     /// When to dial.
     pub dial: DialConfig,
-    /// Tasks held at most.
+    /// Unfinished tasks held at most.
     pub task_window: u64,
-    /// Bytes of arguments held at most.
+    /// Bytes of unfinished tasks' arguments held at most.
     pub byte_window: u64,
     /// Measured work that one claim may cover.
     pub claim_ahead: Duration,
@@ -168,7 +169,7 @@ pub struct RunTask {
 pub struct Status {
     /// Tasks that arrived and were not got rid of.
     pub tasks: usize,
-    /// What they take of the windows.
+    /// What the unfinished ones take of the windows.
     pub held: Credit,
     /// Functions that tasks wait for.
     pub functions_waited_for: usize,

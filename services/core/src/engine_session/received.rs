@@ -110,7 +110,6 @@ impl EngineSession {
 
     fn got_function(&mut self, function: Arc<Function>) {
         self.transitions.took(Transition::GotFunction);
-        self.room.passed(0, function.payload.inline_size());
         for attempt in self.functions.insert(Arc::clone(&function)) {
             if let Some(task) = self.tasks.get_mut(&attempt) {
                 task.function = NeededFunction::Here(Arc::clone(&function));
@@ -124,9 +123,9 @@ impl EngineSession {
                 AttemptId { task: TaskId { session: call.session, index: task.index }, attempt: task.attempt };
             let bytes = task.arguments.inline_size();
             if self.tasks.contains_key(&attempt) {
-                self.room.passed(1, bytes);
+                self.room.passed(bytes);
             } else if self.draining && !task.claimed {
-                self.room.passed(1, bytes);
+                self.room.passed(bytes);
                 self.transitions.took(Transition::GaveBack);
                 self.outbox.answers.push((attempt, true));
             } else {

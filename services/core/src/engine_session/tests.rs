@@ -110,8 +110,13 @@ fn finished(index: u64) -> Stimulus {
     Stimulus::Finished { attempt: attempt(index), outcome: ok() }
 }
 
-fn finished_report(indexes: &[u64]) -> Instruction {
-    reports(Reports { finished: indexes.iter().map(|index| (attempt(*index), ok())).collect(), ..Reports::default() })
+fn finished_report(index: u64, total_tasks: u64) -> Instruction {
+    let finished = vec![(attempt(index), ok())];
+    reports(Reports { finished, credit: tasks(total_tasks), ..Reports::default() })
+}
+
+fn tasks(total_tasks: u64) -> Option<Credit> {
+    Some(Credit { total_tasks, total_bytes: 1000 })
 }
 
 fn written(offset: u64, data: &'static str) -> Output {
@@ -158,7 +163,7 @@ fn a_task_is_claimed_run_reported_and_forgotten_when_acknowledged() {
     let out = rig.give([assign(vec![call(code(), true, vec![task(0)])])]);
     assert_eq!(out, [claimed(&[0]), Instruction::Run(vec![run(0, &head, None)])]);
     assert_eq!(rig.give([finished(0), Stimulus::RuntimeIdle]), [], "the line is occupied");
-    assert_eq!(rig.give([Stimulus::LineFree]), [finished_report(&[0])]);
+    assert_eq!(rig.give([Stimulus::LineFree]), [finished_report(0, 5)]);
     rig.give([orders(Orders { acked: vec![attempt(0)], ..Orders::default() })]);
     assert_eq!(rig.machine.status(), Status::default());
 }
@@ -196,7 +201,7 @@ fn nothing_is_claimed_while_detached() {
     rig.give([assign(vec![call(code(), true, vec![task(0), task(1)])])]);
     assert_eq!(rig.give([Stimulus::Broken, finished(0), Stimulus::RuntimeIdle]), []);
     let held = vec![(0, HeldState::Finished), (1, HeldState::Queued)];
-    assert_eq!(rig.attach_again(1, vec![]), [hello(Some(1), held, Credit { total_tasks: 2, total_bytes: 1000 })]);
+    assert_eq!(rig.attach_again(1, vec![]), [hello(Some(1), held, Credit { total_tasks: 3, total_bytes: 1000 })]);
     let both = Reports { claimed: vec![attempt(1)], finished: vec![(attempt(0), ok())], ..Reports::default() };
     assert_eq!(rig.give([Stimulus::LineFree]), [reports(both), Instruction::Run(vec![run(1, &head, None)])]);
 }
@@ -207,7 +212,7 @@ fn what_a_welcome_drops_is_forgotten_and_its_outcome_with_it() {
     rig.give([assign(vec![call(code(), true, vec![task(0), task(1), task(2)])])]);
     rig.give([Stimulus::LineFree, finished(0), Stimulus::RuntimeIdle]);
     rig.attach_again(2, vec![attempt(0), attempt(1), attempt(2)]);
-    // Room for three more is a change worth a message of its own.
+    // Room for two more is a change worth a message of its own.
     let grown = reports(Reports { credit: Some(FULL), ..Reports::default() });
     assert_eq!(rig.give([Stimulus::LineFree]), [grown]);
     assert_eq!(rig.give([Stimulus::LineFree, finished(1), Stimulus::RuntimeIdle]), []);
@@ -226,10 +231,22 @@ fn credit_grows_as_tasks_are_got_rid_of() {
         ..Reports::default()
     };
     assert_eq!(rig.give([Stimulus::LineFree, retract]), [reports(answers)]);
-    rig.give([Stimulus::LineFree, finished(0)]);
-    let acked = orders(Orders { acked: vec![attempt(0)], ..Orders::default() });
-    let grown = Reports { credit: Some(Credit { total_tasks: 6, total_bytes: 1300 }), ..Reports::default() };
-    assert_eq!(rig.give([Stimulus::LineFree, acked]), [reports(grown)]);
+    let done = Reports {
+        finished: vec![(attempt(0), ok())],
+        credit: Some(Credit { total_tasks: 6, total_bytes: 1300 }),
+        ..Reports::default()
+    };
+    assert_eq!(rig.give([Stimulus::LineFree, finished(0)]), [reports(done)]);
+}
+
+#[test]
+fn a_task_larger_than_the_window_goes_alone() {
+    let mut rig = Rig::attached();
+    let big = || Payload { data: Bytes::from(vec![0; 2000]), ..Payload::default() };
+    let big = |index| AssignedTask { arguments: big(), claimed: true, ..task(index) };
+    let out = rig.give([assign(vec![call(code(), true, vec![big(0)])])]);
+    assert!(matches!(out.last(), Some(Instruction::Run(_))));
+    assert_eq!(rig.give([assign(vec![call(code(), true, vec![big(1)])])]), [Instruction::HangUp]);
 }
 
 #[test]
@@ -276,8 +293,8 @@ fn cancelling_aborts_what_is_queued_and_interrupts_what_runs() {
         "the task was aborted before it started".to_owned(),
         Some(EngineId(3)),
     );
-    let report = reports(Reports { finished: vec![(attempt(1), aborted)], ..Reports::default() });
-    assert_eq!(rig.give([Stimulus::LineFree, cancel(CancelMode::Abort)]), [report]);
+    let report = Reports { finished: vec![(attempt(1), aborted)], credit: tasks(5), ..Reports::default() };
+    assert_eq!(rig.give([Stimulus::LineFree, cancel(CancelMode::Abort)]), [reports(report)]);
     assert_eq!(rig.give([cancel(CancelMode::Interrupt)]), [Instruction::Interrupt { attempt: attempt(0) }]);
 }
 
@@ -289,9 +306,7 @@ fn a_missing_function_is_asked_for_once_and_used_when_it_comes() {
     assert_eq!(rig.give([assign(vec![call(with(1), true, vec![task(0), task(1)])])]), [need]);
     let come = orders(Orders { functions: vec![function(1)], ..Orders::default() });
     let out = rig.give([Stimulus::LineFree, come]);
-    let grown = Credit { total_tasks: 4, total_bytes: 1010 };
-    let report = Reports { claimed: vec![attempt(0)], credit: Some(grown), ..Reports::default() };
-    assert_eq!(out, [reports(report), Instruction::Run(vec![run(0, &with(1), Some(function(1)))])]);
+    assert_eq!(out, [claimed(&[0]), Instruction::Run(vec![run(0, &with(1), Some(function(1)))])]);
 }
 
 #[test]
@@ -312,14 +327,13 @@ fn output_goes_before_its_outcome_and_again_on_a_new_stream_until_acknowledged()
     rig.give([assign(vec![call(code(), true, vec![task(0)])])]);
     let write = |offset, data| Stimulus::Output { attempt: attempt(0), output: written(offset, data) };
     assert_eq!(rig.give([write(0, "ab"), finished(0), Stimulus::RuntimeIdle]), []);
-    let both = Reports {
-        output: vec![(attempt(0), written(0, "ab"))],
-        finished: vec![(attempt(0), ok())],
-        ..Reports::default()
+    let both = |credit| {
+        let output = vec![(attempt(0), written(0, "ab"))];
+        reports(Reports { output, finished: vec![(attempt(0), ok())], credit, ..Reports::default() })
     };
-    assert_eq!(rig.give([Stimulus::LineFree]), [reports(both.clone())]);
+    assert_eq!(rig.give([Stimulus::LineFree]), [both(tasks(5))]);
     rig.attach_again(1, vec![]);
-    assert_eq!(rig.give([Stimulus::LineFree]), [reports(both)]);
+    assert_eq!(rig.give([Stimulus::LineFree]), [both(None)]);
     rig.give([orders(Orders { acked: vec![attempt(0)], ..Orders::default() })]);
     assert_eq!(rig.machine.status().output_bytes, 0);
 }
@@ -391,13 +405,9 @@ fn draining_gives_back_finishes_and_leaves() {
         ..Reports::default()
     };
     assert_eq!(rig.give([Stimulus::LineFree, Stimulus::Drain]), [reports(report)]);
-    assert_eq!(rig.give([Stimulus::LineFree, finished(0), Stimulus::RuntimeIdle]), [finished_report(&[0])]);
+    assert_eq!(rig.give([Stimulus::LineFree, finished(0), Stimulus::RuntimeIdle]), [finished_report(0, 6)]);
     let late = assign(vec![call(code(), true, vec![task(2)])]);
-    let back = Reports {
-        retracted: vec![(attempt(2), true)],
-        credit: Some(Credit { total_tasks: 6, total_bytes: 1000 }),
-        ..Reports::default()
-    };
+    let back = Reports { retracted: vec![(attempt(2), true)], credit: tasks(7), ..Reports::default() };
     assert_eq!(rig.give([Stimulus::LineFree, late]), [reports(back)]);
     let acked = orders(Orders { acked: vec![attempt(0)], ..Orders::default() });
     assert_eq!(rig.give([acked]), [Instruction::Exit { reason: ExitReason::Drained }]);

@@ -96,6 +96,7 @@ impl EngineSession {
         let after_output = self.outbox.end_output(attempt);
         self.finished += 1;
         task.arguments = Default::default();
+        self.room.rid_of(task.bytes);
         task.state = State::Finished(Box::new(Finished { outcome, order: self.finished, after_output }));
         self.outbox.outcomes.push_back(attempt);
     }
@@ -123,9 +124,11 @@ impl EngineSession {
     /// Removes a task from everything that knows it, but for its output.
     pub(super) fn forget(&mut self, attempt: AttemptId) -> Option<Task> {
         let task = self.tasks.remove(&attempt)?;
-        self.room.rid_of(task.bytes);
         if let State::Queued { place, .. } = task.state {
             self.queues.remove(task.direct, place);
+        }
+        if !matches!(task.state, State::Finished(_)) {
+            self.room.rid_of(task.bytes);
         }
         if let NeededFunction::Missing(digest) = task.function {
             self.functions.stop_waiting(digest, attempt);
