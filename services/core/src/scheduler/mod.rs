@@ -86,8 +86,7 @@ impl Scheduler {
     #[must_use]
     pub fn new(config: Config, epoch: Epoch, now: Time) -> Self {
         let recovery = recovery::Recovery::new(now + config.lease);
-        let timers =
-            BTreeSet::from([(now + config.lease, Timer::Recovery), (now + config.session_grace, Timer::Orphans)]);
+        let timers = BTreeSet::from([(now + config.lease, Timer::Recovery)]);
         Self {
             config,
             epoch,

@@ -1,0 +1,188 @@
+"""Bytes too large for a message: those of arguments go up while their call is submitted, those of results come down when
+somebody reads them."""
+
+from __future__ import annotations
+
+import mmap
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from paraply._proto.blob.v1 import blob_pb2
+from paraply._transport.base import Connection, TransportError
+from paraply._workers import Workers
+
+if TYPE_CHECKING:
+    from paraply._proto.common.v1 import payload_pb2
+    from paraply._serialize import BytesLike
+
+#: Transfers at a time. Python copies with its lock held, so more would only take turns.
+TRANSFERS = 4
+#: Blobs from this size on are read into fresh pages, which nobody has to fill with zeros first.
+MAPPED_BYTES = 1 << 20
+_RETRIED = frozenset({"UNAVAILABLE", "INTERNAL", "UNKNOWN", "DEADLINE_EXCEEDED", "CANCELLED"})
+_NO_WAY = "the blob store could not be reached for a minute"
+_METHOD = "paraply.blob.v1.BlobService/QueryWriteStatus"
+
+
+class Roads(Protocol):
+    """Where the connection for blobs comes from."""
+
+    def bulk_connection(self, failed: Connection | None) -> Connection:
+        """The present one; not `failed`, which broke. Waits for it. Raises ConnectionError when there will be none."""
+        ...
+
+
+class ResultBlob:
+    """A part of a result that is in the blob store until it has been read, or nobody can ask for it any more."""
+
+    __slots__ = ("__weakref__", "_release", "blob_id", "size")
+
+    def __init__(self, blob_id: bytes, size: int, release: Callable[[bytes], None]) -> None:
+        self.blob_id = blob_id
+        self.size = size
+        self._release = release
+
+    def __del__(self) -> None:
+        self._release(self.blob_id)
+
+
+class Blobs:
+    """Transfers of one session.
+
+    Args:
+        session_id: Who pays for what is uploaded.
+        release: Tells the scheduler that a blob is not needed any more. Called from finalizers: it must not lock.
+    """
+
+    def __init__(self, session_id: bytes, roads: Roads, release: Callable[[bytes], None]) -> None:
+        self._session_id = session_id
+        self._roads = roads
+        self._release = release
+        self._workers = Workers("paraply-blobs", TRANSFERS)
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._workers.close()
+
+    def result(self, ref: payload_pb2.BlobRef) -> ResultBlob:
+        """A part of a result, to be fetched later if at all."""
+        return ResultBlob(ref.blob_id, ref.size_bytes, self._release)
+
+    def upload(self, blob_id: bytes, data: BytesLike, done: Callable[[Exception | None], None]) -> None:
+        """Uploads a blob in the background, again and again as long as the way is what fails. Then calls `done`, with
+        what was wrong if the scheduler refused it."""
+
+        def job() -> None:
+            try:
+                self._upload(blob_id, memoryview(data).cast("B"))
+            except (TransportError, ConnectionError) as refused:
+                done(refused)
+            else:
+                done(None)
+
+        self._workers.run(job)
+
+    def _upload(self, blob_id: bytes, data: memoryview) -> None:
+        header = blob_pb2.BlobHeader(blob_id=blob_id, size_bytes=data.nbytes, session_id=self._session_id)
+        failed: Connection | None = None
+        for delay in _delays():
+            connection = self._roads.bulk_connection(failed)
+            try:
+                offset = self._committed(connection, blob_id) if failed else 0
+                if offset >= data.nbytes or connection.write_blob(header, data, offset) >= data.nbytes:
+                    return
+            except TransportError as failure:
+                if failure.code not in _RETRIED:
+                    raise
+            failed = connection
+            time.sleep(delay)
+        raise ConnectionError(_NO_WAY)
+
+    @staticmethod
+    def _committed(connection: Connection, blob_id: bytes) -> int:
+        """From where to go on: what the store has of it."""
+        try:
+            answer = connection.call(
+                _METHOD,
+                blob_pb2.QueryWriteStatusRequest(blob_id=blob_id),
+                blob_pb2.QueryWriteStatusResponse,
+                timeout=10.0,
+            )
+        except TransportError as failure:
+            if failure.code == "NOT_FOUND":
+                return 0
+            raise
+        return answer.committed_bytes
+
+    def fetch(self, parts: Sequence[bytes | ResultBlob]) -> list[BytesLike]:
+        """The bytes of `parts`, those in the blob store fetched side by side. The caller waits where Ctrl-C works.
+
+        Raises:
+            ConnectionError: The cluster is gone, or has lost them.
+        """
+        fetched: list[BytesLike | Exception] = [part if isinstance(part, bytes) else b"" for part in parts]
+        missing = deque(position for position, part in enumerate(parts) if not isinstance(part, bytes))
+        finished = threading.Semaphore(0)
+
+        def job() -> None:
+            position = missing.popleft()
+            part = parts[position]
+            assert isinstance(part, ResultBlob)
+            try:
+                fetched[position] = self._download(part)
+            except Exception as failure:  # noqa: BLE001  # raised below, where somebody waits for it
+                fetched[position] = failure
+            finally:
+                finished.release()
+
+        jobs = len(missing)
+        for _ in range(jobs):
+            self._workers.run(job)
+        for _ in range(jobs):
+            finished.acquire()
+        return [_or_raise(part) for part in fetched]
+
+    def _download(self, blob: ResultBlob) -> BytesLike:
+        buffer: bytearray | mmap.mmap = mmap.mmap(-1, blob.size) if blob.size >= MAPPED_BYTES else bytearray(blob.size)
+        reached = 0
+        failed: Connection | None = None
+        with memoryview(buffer) as view:
+            for delay in _delays():
+                connection = self._roads.bulk_connection(failed)
+                try:
+                    for offset, piece in connection.read_blob(blob.blob_id, reached):
+                        skipped = reached - offset
+                        if skipped < 0 or offset + len(piece) > blob.size:
+                            raise ConnectionError(f"the blob store sent bytes at {offset} where {reached} was due")
+                        view[reached : offset + len(piece)] = piece[skipped:]
+                        reached = max(reached, offset + len(piece))
+                except TransportError as failure:
+                    if failure.code not in _RETRIED:
+                        raise ConnectionError(_lost(failure)) from None
+                if reached == blob.size:
+                    break
+                failed = connection
+                time.sleep(delay)
+            else:
+                raise ConnectionError(_NO_WAY)
+        return buffer  # type: ignore[return-value]  # a mapping is a buffer like any other
+
+
+def _lost(failure: TransportError) -> str:
+    if failure.code == "NOT_FOUND":
+        return "the result's bytes are gone: the scheduler was restarted, or the session ended, before they were read"
+    return f"the result's bytes cannot be read: {failure}"
+
+
+def _or_raise(part: BytesLike | Exception) -> BytesLike:
+    if isinstance(part, Exception):
+        raise part
+    return part
+
+
+def _delays() -> list[float]:
+    """Pauses between attempts, in seconds: a way that fails for longer than their sum is not a way."""
+    return [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6]

@@ -1,0 +1,360 @@
+"""A client's link to its cluster: the session machine with a transport below it and tasks above it.
+
+One thread reads the session's stream, and makes another one when it breaks. The transport's own thread asks for what is
+to be written. Users' threads only queue, and wait for tasks.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from paraply import _results
+from paraply._blobs import Blobs
+from paraply._dial import Dialler, Refused, check_protocol, peer_info
+from paraply._engines import Engines
+from paraply._fork import links
+from paraply._line import Line
+from paraply._proto.scheduler.v1 import session_pb2
+from paraply._session.machine import Delivery, Session
+from paraply._transport.base import Address, Connection, SessionStream, Transport, TransportError
+from paraply.client import _wait
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from paraply._connection import ConnectionInfo
+    from paraply.client._task import SubmittedCall, Task
+
+    Response = TypeVar("Response", bound=Message)
+
+#: Seconds that a scheduler may take to welcome a session.
+WELCOME_TIMEOUT = 5.0
+#: Pauses between attempts to connect: the first, and the longest, in seconds.
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+#: Seconds that `close` waits for the scheduler to take note.
+CLOSE_TIMEOUT = 1.0
+_CLOSED = "this client is closed"
+
+
+class Link:
+    """One session with one cluster.
+
+    Args:
+        info: The cluster.
+        transport: How to reach it.
+        label: For people: shown by `paraply status`.
+        cancel_on_disconnect: Queued tasks are aborted when this process vanishes.
+    """
+
+    def __init__(
+        self, info: ConnectionInfo, transport: Transport, *, label: str = "", cancel_on_disconnect: bool = False
+    ) -> None:
+        session_id = os.urandom(16)
+        self.session_hex = session_id.hex()
+        self.engines = Engines()
+        self.dialler = Dialler(info, transport)
+        self._session: Session[Task] = Session(session_id, peer_info(), label, cancel_on_disconnect)
+        self.blobs = Blobs(session_id, self, self._release)
+        self._lock = threading.Lock()
+        self._line: Line | None = None
+        self._stream: SessionStream | None = None
+        # Guards what follows, and is notified when the link comes up or goes down for good.
+        self._changed = threading.Condition()
+        self._connection: Connection | None = None
+        self._bulk: Connection | None = None
+        self._failure: Exception | None = None
+        self._address = Address()
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, name="paraply-session", daemon=True)
+
+    # For users' threads.
+
+    def start(self, timeout: float) -> None:
+        """Connects.
+
+        Args:
+            timeout: Seconds to try.
+
+        Raises:
+            OSError: The cluster does not answer, or refuses this client.
+        """
+        links.add(self)
+        self._thread.start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._connection or self._failure, timeout)
+            connected, failure = self._connection is not None, self._failure
+        if connected:
+            return
+        self.close()
+        if failure is not None:
+            raise failure
+        problems = "; ".join(dict.fromkeys(self.dialler.problems)) or "no address answered"
+        raise ConnectionError(
+            f"No cluster answers at the addresses of {self.dialler.info.source()} ({problems}). "
+            "Is it running? Start one with `paraply start -n 4`."
+        )
+
+    def submit(self, call: SubmittedCall) -> None:
+        """Queues a call. Raises OSError if the link is closed or lost."""
+        with self._lock:
+            if self._failure is not None:
+                raise type(self._failure)(*self._failure.args)
+            self._session.submit(call)
+            line = self._line
+        if line is not None:
+            line.wake()
+        for blob_id, data in call.blobs:
+            self._upload(call, blob_id, data)
+
+    def cancel(self, indexes: Iterable[int], mode: session_pb2.CancelMode) -> None:
+        """Cancels tasks that are not finished."""
+        with self._lock:
+            self._session.cancel(indexes, mode)
+        self._wake()
+
+    def outstanding(self) -> list[int]:
+        """Indexes of the tasks that are not finished."""
+        with self._lock:
+            return self._session.outstanding()
+
+    def pending_task(self, index: int) -> Task | None:
+        """The task of an index, if it is not finished."""
+        with self._lock:
+            return self._session.slot(index)
+
+    @property
+    def submitted(self) -> int:
+        """How many tasks were submitted."""
+        return self._session.next_index
+
+    def load(self, kept: _results.Kept) -> Any:
+        """Reads a result."""
+        return _results.load(kept, self.blobs)
+
+    def call(self, method: str, request: Message, response: type[Response], timeout: float = 10.0) -> Response:
+        """Calls a unary method of either service, which pass on each other's calls.
+
+        Raises:
+            TransportError: It failed.
+            OSError: The link is closed or lost.
+        """
+        return self._connected().call(method, request, response, timeout)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or is lost for good."""
+        return self._failure is not None
+
+    # For the blobs.
+
+    def bulk_connection(self, failed: Connection | None) -> Connection:
+        """See `Roads.bulk_connection`."""
+        self._connected()
+        with self._changed:
+            if self._bulk is failed and failed is not None:
+                failed.close()
+                self._bulk = None
+            if self._bulk is None:
+                address = self._address
+                self._bulk = self.dialler.connect(address, bulk=True)
+            return self._bulk
+
+    def _connected(self) -> Connection:
+        with self._changed:
+            self._changed.wait_for(lambda: self._connection or self._failure)
+            if self._failure is not None:
+                raise type(self._failure)(*self._failure.args)
+            assert self._connection is not None
+            return self._connection
+
+    def _wake(self) -> None:
+        line = self._line
+        if line is not None:
+            line.wake()
+
+    def _release(self, blob_id: bytes) -> None:
+        self._session.released.append(blob_id)
+        self._wake()
+
+    def _upload(self, call: SubmittedCall, blob_id: bytes, data: Any) -> None:
+        tasks = call.tasks()
+
+        def done(refused: Exception | None) -> None:
+            call.uploaded()
+            if refused is not None and not self.closed:
+                for task in tasks:
+                    task.doom(ConnectionError(f"an argument could not be sent: {refused}"))
+                self.cancel([task.index for task in tasks], session_pb2.CANCEL_MODE_ABORT)
+
+        self.blobs.upload(blob_id, data, done)
+
+    # The end.
+
+    def close(self) -> None:
+        """Ends the session: queued tasks are aborted. Idempotent."""
+        self.end_soon()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(CLOSE_TIMEOUT)
+        self._give_up(ConnectionError(_CLOSED))
+
+    def end_soon(self) -> None:
+        """The same without waiting. Never blocks: finalizers call it."""
+        self._ending = True
+        self._session.close()
+        self._wake()
+
+    def disown(self) -> Any:
+        """In a forked child: the connections are the parent's. Returns them."""
+        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._failure = ConnectionError("this client belongs to the parent process: make a Client() after the fork")
+        return self._line, self._stream, self._connection, self._bulk
+
+    def _give_up(self, failure: Exception) -> None:
+        with self._changed:
+            if self._failure is not None:
+                return
+            self._failure = failure
+            bulk, self._bulk = self._bulk, None
+            self._changed.notify_all()
+        self._ending = True
+        with self._lock:
+            tasks = self._session.abandon()
+            stream = self._stream
+        if stream is not None:
+            stream.cancel()
+        if bulk is not None:
+            bulk.close()
+        self.blobs.close()
+        self.engines.wake()
+        links.discard(self)
+        _wait.fail(tasks, failure, time.time())
+
+    # The thread that reads.
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._ending:
+            try:
+                if self._attempt():
+                    pause = FIRST_PAUSE
+                elif self.dialler.is_stopped():
+                    raise Refused(f"The cluster of {self.dialler.info.source()} was stopped")
+            except Refused as refused:
+                self._give_up(refused)
+            with self._changed:
+                self._changed.wait_for(lambda: self._ending, pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, LONGEST_PAUSE)
+        self._give_up(ConnectionError(_CLOSED))
+
+    def _attempt(self) -> bool:
+        """Serves one stream until it breaks. Returns whether there was one."""
+        for address in self.dialler.candidates():
+            if self._ending:
+                return False
+            connection = self.dialler.connect(address)
+            try:
+                if self._serve(address, connection):
+                    return True
+            except TransportError as failure:
+                self.dialler.failed(address, failure)
+            finally:
+                connection.close()
+        return False
+
+    def _serve(self, address: Address, connection: Connection) -> bool:
+        line = Line(self._next_message)
+        with self._lock:
+            self._session.connected()
+            self._line = line
+            self._stream = stream = connection.open_session(line)
+        watchdog = threading.Timer(WELCOME_TIMEOUT, stream.cancel)
+        watchdog.daemon = True
+        watchdog.start()
+        served = False
+        try:
+            for response in stream:
+                if not served:
+                    watchdog.cancel()
+                    if not self._is_ours(response, address):
+                        break
+                if not self._received(response, line):
+                    break
+                if not served:
+                    served = True
+                    self._came_up(address, connection)
+        except TransportError:
+            if not served:
+                raise
+        finally:
+            watchdog.cancel()
+            with self._lock:
+                self._line = self._stream = None
+                self._session.broken()
+            line.end()
+            stream.cancel()
+            self._went_down()
+        return served
+
+    def _is_ours(self, response: session_pb2.OpenSessionResponse, address: Address) -> bool:
+        if not response.HasField("welcome"):
+            return True
+        check_protocol(response.welcome.scheduler, "scheduler")
+        return self.dialler.check_cluster(response.welcome.cluster_id, address)
+
+    def _came_up(self, address: Address, connection: Connection) -> None:
+        self.dialler.works(address)
+        with self._changed:
+            self._address = address
+            self._connection = connection
+            self._changed.notify_all()
+
+    def _went_down(self) -> None:
+        with self._changed:
+            self._connection = None
+            bulk, self._bulk = self._bulk, None
+        if bulk is not None:
+            bulk.close()
+
+    def _next_message(self, line: Line, now: float) -> tuple[bytes | None, float | None]:
+        """For the transport's thread that writes, which may be that of a stream that broke."""
+        with self._lock:
+            if self._line is not line:
+                return None, None
+            return self._session.next_message(now), self._session.next_timeout()
+
+    def _received(self, response: session_pb2.OpenSessionResponse, line: Line) -> bool:
+        """Takes a message. Returns whether there may be more on this stream."""
+        with self._lock:
+            delivery = self._session.received(response, time.monotonic())
+            due = self._session.next_timeout()
+        if delivery.reply or (due is not None and due < line.until):
+            line.wake()
+        self._deliver(delivery)
+        if delivery.ended is not None:
+            self._give_up(Refused(delivery.ended))
+        elif delivery.hang_up is not None:
+            self.dialler.problems.append(delivery.hang_up)
+        return delivery.ended is None and delivery.hang_up is None
+
+    def _deliver(self, delivery: Delivery[Task]) -> None:
+        if delivery.engines is not None:
+            self.engines.replace(delivery.engines)
+        if delivery.membership:
+            self.engines.update(delivery.membership)
+        for task, claim in delivery.claimed:
+            task.claimed(claim)
+        listeners = {task.wrote(output) for task, output in delivery.output}
+        for listener in listeners:
+            if listener is not None:
+                listener()
+        if delivery.finished:
+            _wait.complete(delivery.finished, time.time())
+        for call in delivery.replayed:
+            for blob_id, data in call.blobs:
+                self._upload(cast("SubmittedCall", call), blob_id, data)

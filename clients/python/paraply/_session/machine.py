@@ -1,0 +1,405 @@
+"""The client's end of a session as a state machine: what happened goes in, what to send comes out, time is passed in.
+
+The shell asks `next_message` whenever the line is free, so whatever was queued while the last message was being written
+goes into the next one. Nothing is lost when a stream breaks, or when the scheduler is restarted and knows nothing: calls
+stay here until all their results have arrived.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from paraply._proto.scheduler.v1 import session_pb2
+from paraply._session import wire
+from paraply._session.call import Call
+from paraply._session.functions import SentFunctions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from paraply._proto.common.v1 import peer_pb2
+
+T = TypeVar("T")
+
+#: Messages end here, unless a single call or function is larger.
+MESSAGE_BYTES = 1 << 20
+#: An acknowledgement rides on the next submit. It goes alone once this many events or bytes wait for it, or they have
+#: waited this long (seconds): the scheduler keeps them until then.
+ACK_EVENTS = 256
+ACK_BYTES = 1 << 18
+ACK_DELAY = 0.05
+
+
+@dataclass(slots=True)
+class Delivery(Generic[T]):
+    """What one message of the scheduler came to. To be taken in the order of these fields."""
+
+    #: All engines there are now, in place of what was known.
+    engines: list[peer_pb2.Engine] | None = None
+    #: Engines that joined or left, in order.
+    membership: list[session_pb2.Event] = field(default_factory=list)
+    claimed: list[tuple[T, session_pb2.TaskClaimed]] = field(default_factory=list)
+    output: list[tuple[T, session_pb2.TaskOutput]] = field(default_factory=list)
+    finished: list[tuple[T, session_pb2.TaskFinished]] = field(default_factory=list)
+    #: The scheduler knows nothing of earlier blobs: upload those of these calls again.
+    replayed: list[Call[T]] = field(default_factory=list)
+    #: There is something to say now.
+    reply: bool = False
+    #: The stream is to be ended: why.
+    hang_up: str | None = None
+    #: The session is over for good: why.
+    ended: str | None = None
+
+
+class Session(Generic[T]):
+    """One session.
+
+    Args:
+        session_id: 16 random bytes.
+        peer: Who this client is.
+        label: For people: shown by `paraply status`.
+        cancel_on_disconnect: Queued tasks are aborted when the client vanishes.
+    """
+
+    def __init__(
+        self,
+        session_id: bytes,
+        peer: peer_pb2.PeerInfo | None = None,
+        label: str = "",
+        cancel_on_disconnect: bool = False,
+    ) -> None:
+        self.id = session_id
+        self._hello = session_pb2.SessionHello(
+            session_id=session_id,
+            peer=peer,
+            label=label,
+            on_disconnect=session_pb2.DISCONNECT_POLICY_CANCEL
+            if cancel_on_disconnect
+            else session_pb2.DISCONNECT_POLICY_KEEP,
+        )
+        self.next_index = 0
+        #: The call of each task that is not finished, by index.
+        self._calls: dict[int, Call[T]] = {}
+        self._unsent: deque[Call[T]] = deque()
+        #: Sent, and not known to be accepted.
+        self._sent: deque[Call[T]] = deque()
+        self._functions = SentFunctions()
+        self._claims: dict[int, session_pb2.KnownClaim] = {}
+        self._cancels: dict[int, session_pb2.CancelMode] = {}
+        self._cancels_due: list[int] = []
+        #: Result blobs that are not needed any more. Appended to from anywhere, finalizers included.
+        self.released: deque[bytes] = deque()
+        # The scheduler's epoch; None before the first welcome.
+        self._epoch: int | None = None
+        self._sequence = 0
+        self._acknowledged = 0
+        self._unacknowledged_bytes = 0
+        self._ack_at: float | None = None
+        self._sent_bytes = 0
+        self._credit_tasks = 0
+        self._credit_bytes = 0
+        # The stream.
+        self._hello_due = False
+        self._open = False
+        self._resume_index = 0
+        self._replay: Iterator[tuple[Call[T] | None, bool]] | None = None
+        self._closing = False
+
+    # What happens.
+
+    def submit(self, call: Call[T]) -> None:
+        """Takes a new call and gives it its indexes."""
+        call.first_index = self.next_index
+        self.next_index += call.count
+        if call.count == 1:
+            self._calls[call.first_index] = call
+        else:
+            self._calls.update(dict.fromkeys(range(call.first_index, self.next_index), call))
+        if call.function is not None:
+            self._functions.hold(call.function)
+        self._unsent.append(call)
+
+    def cancel(self, indexes: Iterable[int], mode: session_pb2.CancelMode) -> None:
+        """Cancels those of the tasks that are not finished."""
+        for index in indexes:
+            if index in self._calls:
+                self._cancels[index] = mode
+                self._cancels_due.append(index)
+
+    def close(self) -> None:
+        """Ends the session at once, on its next message."""
+        self._closing = True
+
+    def connected(self) -> None:
+        """A stream was opened: hello is the first message on it."""
+        self._hello_due = True
+        self._open = False
+
+    def broken(self) -> None:
+        """The stream is gone."""
+        self._hello_due = self._open = False
+        self._replay = None
+
+    def outstanding(self) -> list[int]:
+        """Indexes of the tasks that are not finished."""
+        return list(self._calls)
+
+    def slot(self, index: int) -> T | None:
+        """What stands for a task, or None if it is finished or does not exist."""
+        call = self._calls.get(index)
+        return None if call is None else call.slots[index - call.first_index]
+
+    def abandon(self) -> list[T]:
+        """Gives up every task. Returns what stands for them."""
+        slots = [self._finish(index) for index in list(self._calls)]
+        return [slot for slot in slots if slot is not None]
+
+    def received(self, response: session_pb2.OpenSessionResponse, now: float) -> Delivery[T]:
+        """Takes one message of the scheduler."""
+        delivery: Delivery[T] = Delivery()
+        kind = response.WhichOneof("message")
+        if kind == "update":
+            self._updated(response.update, now, delivery)
+        elif kind == "welcome":
+            self._welcomed(response.welcome, delivery)
+        elif kind == "closed":
+            self._closed(response.closed, delivery)
+        else:
+            delivery.hang_up = "the scheduler sent a message that this client does not know"
+        return delivery
+
+    # What to say.
+
+    def next_message(self, now: float) -> bytes | None:
+        """The next message for the scheduler, or None while there is nothing to say."""
+        if self._hello_due:
+            self._hello_due = False
+            return self._say_hello()
+        if not self._open:
+            return None
+        if self._replay is not None:
+            return self._next_replay()
+        if self._closing:
+            self._open = False
+            return session_pb2.OpenSessionRequest(close=session_pb2.CloseSession()).SerializeToString()
+        if self.released:
+            blobs = [self.released.popleft() for _ in range(min(len(self.released), 1000))]
+            return session_pb2.OpenSessionRequest(release=session_pb2.ReleaseBlobs(blob_ids=blobs)).SerializeToString()
+        return self._next_cancel() or self._next_submit() or self._next_ack(now)
+
+    def next_timeout(self) -> float | None:
+        """When to ask `next_message` again though nothing happened."""
+        return self._ack_at if self._open else None
+
+    # The rest is how.
+
+    def _say_hello(self) -> bytes:
+        self._resume_index = self.next_index
+        if self._epoch is not None:
+            self._hello.resume.CopyFrom(
+                session_pb2.ResumePoint(epoch=self._epoch, sequence=self._sequence, next_index=self.next_index)
+            )
+        return session_pb2.OpenSessionRequest(hello=self._hello).SerializeToString()
+
+    def _welcomed(self, welcome: session_pb2.SessionWelcome, delivery: Delivery[T]) -> None:
+        if welcome.epoch != self._epoch or welcome.replay:
+            self._epoch = welcome.epoch
+            self._sequence = self._acknowledged = self._unacknowledged_bytes = 0
+            self._ack_at = None
+            self._sent_bytes = 0
+            self._functions.forget_sent()
+        self._open = True
+        self._credit_tasks = welcome.credit.total_tasks
+        self._credit_bytes = welcome.credit.total_bytes
+        delivery.engines = list(welcome.engines)
+        delivery.reply = True
+        self._cancels_due = list(self._cancels)
+        if welcome.replay:
+            delivery.replayed = list(dict.fromkeys(self._calls.values()))
+            earlier = [call for call in delivery.replayed if call.first_index < self._resume_index]
+            self._sent.clear()
+            self._unsent = deque(call for call in delivery.replayed if call.first_index >= self._resume_index)
+            self._replay = iter(_marked_last(earlier))
+        else:
+            self._accept(welcome.accepted_up_to)
+            while self._sent:
+                call = self._sent.pop()
+                self._sent_bytes -= call.argument_bytes
+                self._unsent.appendleft(call)
+
+    def _updated(self, update: session_pb2.SessionUpdate, now: float, delivery: Delivery[T]) -> None:
+        if update.HasField("credit"):
+            self._credit_tasks = update.credit.total_tasks
+            self._credit_bytes = update.credit.total_bytes
+            delivery.reply = bool(self._unsent)
+        for digest in update.need_functions:
+            self._functions.ask(digest)
+            delivery.reply = True
+        before = self._sequence
+        for event in update.events:
+            sequence = event.sequence
+            if sequence:
+                if sequence <= self._sequence:
+                    continue
+                if sequence != self._sequence + 1:
+                    delivery.hang_up = f"event {self._sequence + 1} is missing: the next one was {sequence}"
+                    break
+                self._sequence = sequence
+            self._happened(event, delivery)
+        if update.HasField("accepted_up_to"):
+            self._accept(update.accepted_up_to)
+        if self._sequence != before:
+            self._unacknowledged_bytes += update.ByteSize()
+            waiting = self._sequence - self._acknowledged
+            if waiting >= ACK_EVENTS or self._unacknowledged_bytes >= ACK_BYTES:
+                self._ack_at = now
+                delivery.reply = True
+            elif self._ack_at is None:
+                self._ack_at = now + ACK_DELAY
+
+    def _happened(self, event: session_pb2.Event, delivery: Delivery[T]) -> None:
+        kind = event.WhichOneof("event")
+        if kind == "finished":
+            finished = event.finished
+            slot = self._finish(finished.index)
+            if slot is not None:
+                delivery.finished.append((slot, finished))
+        elif kind == "output":
+            slot = self.slot(event.output.index)
+            if slot is not None:
+                delivery.output.append((slot, event.output))
+        elif kind == "claimed":
+            claimed = event.claimed
+            slot = self.slot(claimed.index)
+            if slot is not None:
+                self._claims[claimed.index] = session_pb2.KnownClaim(
+                    index=claimed.index,
+                    attempt=claimed.attempt,
+                    engine_id=claimed.engine_id,
+                    incarnation=claimed.incarnation,
+                )
+                delivery.claimed.append((slot, claimed))
+        elif kind is not None:
+            delivery.membership.append(event)
+
+    def _finish(self, index: int) -> T | None:
+        call = self._calls.pop(index, None)
+        if call is None:
+            return None
+        offset = index - call.first_index
+        slot = call.slots[offset]
+        call.slots[offset] = None
+        call.remaining -= 1
+        if not call.remaining:
+            self._complete(call)
+        if self._claims:
+            self._claims.pop(index, None)
+        if self._cancels:
+            self._cancels.pop(index, None)
+        return slot
+
+    def _complete(self, call: Call[T]) -> None:
+        """All tasks of a call are finished: its bytes are not needed again."""
+        call.body = b""
+        call.blobs = []
+        if call.function is not None:
+            self._functions.drop(call.function)
+            call.function = None
+
+    def _accept(self, up_to: int) -> None:
+        while self._sent and self._sent[0].first_index < up_to:
+            self._sent.popleft()
+
+    def _closed(self, closed: session_pb2.SessionClosed, delivery: Delivery[T]) -> None:
+        self._open = False
+        reason = session_pb2.SessionClosed.Reason.Name(closed.reason).removeprefix("REASON_").lower().replace("_", " ")
+        text = f"{closed.message} ({reason})" if closed.message else f"the scheduler closed this session ({reason})"
+        if closed.reason in (session_pb2.SessionClosed.REASON_SHUTDOWN, session_pb2.SessionClosed.REASON_OUT_OF_ORDER):
+            delivery.hang_up = text
+        else:
+            delivery.ended = text
+
+    def _next_cancel(self) -> bytes | None:
+        """Cancels of tasks that the scheduler has been told of: a cancel must not overtake its submit."""
+        if not self._cancels_due:
+            return None
+        known = self._unsent[0].first_index if self._unsent else self.next_index
+        due = [index for index in self._cancels_due if index in self._cancels and index < known]
+        self._cancels_due = [index for index in self._cancels_due if index in self._cancels and index >= known]
+        if not due:
+            return None
+        mode = self._cancels[due[0]]
+        self._cancels_due += [index for index in due if self._cancels[index] != mode]
+        indexes = [index for index in due if self._cancels[index] == mode]
+        return session_pb2.OpenSessionRequest(
+            cancel=session_pb2.CancelIndexes(indexes=indexes, mode=mode)
+        ).SerializeToString()
+
+    def _next_submit(self) -> bytes | None:
+        fields = self._functions.asked()
+        size = sum(map(len, fields))
+        while self._unsent and size < MESSAGE_BYTES:
+            call = self._unsent[0]
+            sent_bytes = self._sent_bytes + call.argument_bytes
+            if call.first_index + call.count > self._credit_tasks or sent_bytes > self._credit_bytes:
+                break
+            function = self._functions.unsent(call.function)
+            size += len(call.body) + len(function)
+            if size > MESSAGE_BYTES and fields:
+                break
+            self._unsent.popleft()
+            self._sent.append(call)
+            self._sent_bytes = sent_bytes
+            if function:
+                self._functions.mark(call.function)
+                fields.append(function)
+            fields.append(wire.call(call.first_index, call.body))
+        return wire.submit(fields, self._take_ack()) if fields else None
+
+    def _next_replay(self) -> bytes:
+        """A stretch of the replay: calls in order, with what is known of their tasks."""
+        assert self._replay is not None
+        fields: list[bytes] = []
+        rest = session_pb2.Replay()
+        size = 0
+        for call, last in self._replay:
+            if call is not None:
+                function = self._functions.unsent(call.function)
+                if function:
+                    self._functions.mark(call.function)
+                    fields.append(function)
+                fields.append(wire.call(call.first_index, call.body))
+                indexes = range(call.first_index, call.first_index + call.count)
+                rest.finished_indexes.extend(index for index in indexes if index not in self._calls)
+                rest.claims.extend(self._claims[index] for index in indexes if index in self._claims)
+                self._sent_bytes += call.argument_bytes
+                size += len(fields[-1]) + len(function)
+            if last:
+                rest.complete = True
+                self._replay = None
+            if size >= MESSAGE_BYTES // 2:
+                break
+        return wire.replay(fields, rest)
+
+    def _next_ack(self, now: float) -> bytes | None:
+        if self._ack_at is None or now < self._ack_at:
+            return None
+        return session_pb2.OpenSessionRequest(ack=session_pb2.EventAck(sequence=self._take_ack())).SerializeToString()
+
+    def _take_ack(self) -> int | None:
+        if self._ack_at is None:
+            return None
+        self._acknowledged = self._sequence
+        self._unacknowledged_bytes = 0
+        self._ack_at = None
+        return self._sequence
+
+
+def _marked_last(calls: list[Call[T]]) -> Iterator[tuple[Call[T] | None, bool]]:
+    """Each call with whether it is the last. An empty replay is one message too."""
+    if not calls:
+        yield None, True
+    for position, call in enumerate(calls, start=1):
+        yield call, position == len(calls)

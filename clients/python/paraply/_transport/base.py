@@ -1,0 +1,98 @@
+"""The transport seam: what the client needs of a connection to a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from paraply._proto.blob.v1 import blob_pb2
+    from paraply._proto.scheduler.v1 import session_pb2
+
+    Response = TypeVar("Response", bound=Message)
+
+
+class TransportError(Exception):
+    """A call, or its connection, failed.
+
+    Args:
+        code: Name of the gRPC status, such as "UNAVAILABLE".
+        message: What the other end, or the connection, said.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{message} ({code})")
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a service listens: a Unix socket (`path`) or host and port (`tcp`)."""
+
+    path: str = ""
+    tcp: str = ""
+
+    def __str__(self) -> str:
+        return self.path or self.tcp
+
+
+class SessionStream(Protocol):
+    """One stream of TaskService.OpenSession. Iterating it waits for the scheduler's messages."""
+
+    def __iter__(self) -> Iterator[session_pb2.OpenSessionResponse]:
+        """Messages in order. Ends when the stream ends well. Raises TransportError when it does not."""
+        ...
+
+    def cancel(self) -> None:
+        """Breaks the stream. Idempotent, from any thread."""
+        ...
+
+
+class Connection(Protocol):
+    """A connection to one service, made when it is first used. Safe to use from any thread."""
+
+    def open_session(self, requests: Iterator[bytes]) -> SessionStream:
+        """Opens a session stream. The next of `requests`, encoded OpenSessionRequests, is asked for, on a thread of the
+        transport's own, whenever the line is free. Its end ends the client's side of the stream.
+        """
+        ...
+
+    def call(self, method: str, request: Message, response: type[Response], timeout: float) -> Response:
+        """Calls a unary method, such as "paraply.controller.v1.ClusterService/GetClusterInfo".
+
+        Args:
+            timeout: Seconds.
+
+        Raises:
+            TransportError: It failed, or the time was over.
+        """
+        ...
+
+    def write_blob(self, header: blob_pb2.BlobHeader, data: memoryview, offset: int) -> int:
+        """Uploads `data` from `offset` on. Returns how many bytes are committed. Raises TransportError."""
+        ...
+
+    def read_blob(self, blob_id: bytes, offset: int) -> Iterator[tuple[int, memoryview]]:
+        """Reads a blob from `offset` on: pieces of it, each with its own offset, in order. Raises TransportError."""
+        ...
+
+    def close(self) -> None:
+        """Ends everything that is under way on it. Idempotent."""
+        ...
+
+
+class Transport(Protocol):
+    """A way to connect."""
+
+    def connect(self, address: Address, token: str, *, bulk: bool = False) -> Connection:
+        """A connection, which is not tried yet.
+
+        Args:
+            token: Sent with every call.
+            bulk: It is for blobs: it shares nothing with other connections to the same address.
+        """
+        ...

@@ -1,0 +1,155 @@
+"""The transport over grpcio: one channel a connection, made when it is first used."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from paraply._proto.blob.v1 import blob_pb2
+from paraply._proto.scheduler.v1 import session_pb2
+from paraply._transport.base import Address, Connection, SessionStream, TransportError
+from paraply._transport.frames import CHUNK_BYTES, read_response, write_requests
+
+if TYPE_CHECKING:
+    import grpc
+    from google.protobuf.message import Message
+
+    from paraply._transport.base import Response
+
+#: Streams carry messages of at most 1 MiB, and what frames them.
+_MESSAGE_BYTES = max(CHUNK_BYTES, 1 << 20) * 4
+_OPTIONS: list[tuple[str, int | str]] = [
+    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+    ("grpc.max_send_message_length", _MESSAGE_BYTES),
+    # Notices a peer that vanished without a word.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # The client dials again by itself; a channel that failed is thrown away.
+    ("grpc.enable_retries", 0),
+    # Nothing is shared with another connection to the same address: bulk does not delay control.
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+class GrpcTransport:
+    """Connects with grpcio."""
+
+    def connect(self, address: Address, token: str, *, bulk: bool = False) -> Connection:
+        """See `Transport.connect`."""
+        return GrpcConnection(address, token, bulk=bulk)
+
+
+class GrpcConnection:
+    """A channel."""
+
+    def __init__(self, address: Address, token: str, *, bulk: bool = False) -> None:
+        self._address = address
+        self._metadata = (("authorization", f"Bearer {token}"),)
+        self._bulk = bulk
+        self._lock = threading.Lock()
+        self._channel: grpc.Channel | None = None
+        self._closed = False
+
+    def _get_channel(self) -> grpc.Channel:
+        with self._lock:
+            if self._closed:
+                raise TransportError("CANCELLED", "the connection is closed")
+            if self._channel is None:
+                self._channel = self._make_channel()
+            return self._channel
+
+    def _make_channel(self) -> grpc.Channel:
+        import grpc
+
+        options = list(_OPTIONS)
+        if not self._address.path:
+            return grpc.insecure_channel(self._address.tcp, options)
+        # grpcio would send the socket's path as the authority, which HTTP/2 servers refuse.
+        options.append(("grpc.default_authority", "localhost"))
+        return grpc.insecure_channel(f"unix:{self._address.path}", options)
+
+    def open_session(self, requests: Iterator[bytes]) -> SessionStream:
+        """See `Connection.open_session`."""
+        method = self._get_channel().stream_stream(
+            "/paraply.scheduler.v1.TaskService/OpenSession",
+            request_serializer=None,
+            response_deserializer=session_pb2.OpenSessionResponse.FromString,
+        )
+        return GrpcSessionStream(method(requests, metadata=self._metadata))
+
+    def call(self, method: str, request: Message, response: type[Response], timeout: float) -> Response:
+        """See `Connection.call`."""
+        stub = self._get_channel().unary_unary(
+            f"/{method}",
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=response.FromString,
+        )
+        return cast("Response", _translated(lambda: stub(request, timeout=timeout, metadata=self._metadata)))
+
+    def write_blob(self, header: blob_pb2.BlobHeader, data: memoryview, offset: int) -> int:
+        """See `Connection.write_blob`."""
+        method = self._get_channel().stream_unary(
+            "/paraply.blob.v1.BlobService/WriteBlob",
+            request_serializer=None,
+            response_deserializer=blob_pb2.WriteBlobResponse.FromString,
+        )
+        requests = write_requests(header, data, offset)
+        answer = _translated(lambda: method(requests, metadata=self._metadata))
+        return int(answer.committed_bytes)
+
+    def read_blob(self, blob_id: bytes, offset: int) -> Iterator[tuple[int, memoryview]]:
+        """See `Connection.read_blob`."""
+        method = self._get_channel().unary_stream(
+            "/paraply.blob.v1.BlobService/ReadBlob",
+            request_serializer=blob_pb2.ReadBlobRequest.SerializeToString,
+            response_deserializer=None,
+        )
+        frames = method(blob_pb2.ReadBlobRequest(blob_id=blob_id, offset=offset), metadata=self._metadata)
+        for frame in _translated_stream(frames):
+            yield read_response(frame)
+
+    def close(self) -> None:
+        """See `Connection.close`."""
+        with self._lock:
+            self._closed = True
+            channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+
+class GrpcSessionStream:
+    """A session's call."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def __iter__(self) -> Iterator[session_pb2.OpenSessionResponse]:
+        return _translated_stream(self._call)
+
+    def cancel(self) -> None:
+        """See `SessionStream.cancel`."""
+        self._call.cancel()
+
+
+def _translated(call: Callable[[], Any]) -> Any:
+    import grpc
+
+    try:
+        return call()
+    except grpc.RpcError as failure:
+        raise _error(failure) from None
+
+
+def _translated_stream(stream: Iterable[Any]) -> Iterator[Any]:
+    import grpc
+
+    try:
+        yield from stream
+    except grpc.RpcError as failure:
+        raise _error(failure) from None
+
+
+def _error(failure: Any) -> TransportError:
+    return TransportError(failure.code().name, failure.details() or "the connection failed")

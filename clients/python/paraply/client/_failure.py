@@ -1,0 +1,40 @@
+"""A task's failure, which is data, becomes the exception that users catch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paraply import error
+from paraply._proto.common.v1 import task_pb2
+
+if TYPE_CHECKING:
+    from paraply.client._task import Task
+
+
+class RemoteEngineError(error.RemoteError, error.EngineError):
+    """The engine died, or left, with the task. Caught as `RemoteError` and as `EngineError`."""
+
+
+class RemoteTimeout(error.RemoteError, error.TaskTimeout):
+    """The task ran out of time. Caught as `RemoteError` and as `TaskTimeout`."""
+
+
+def exception_of(failure: task_pb2.Failure, task: Task) -> Exception:
+    """The exception that getting the task's result raises."""
+    kind = failure.kind
+    if kind == task_pb2.FAILURE_KIND_ABORTED:
+        return error.TaskAborted(task.msg_id)
+    info = {"engine_id": task.engine_id, "engine_uuid": task.engine_uuid, "method": task.call.method}
+    if failure.HasField("engine_id"):
+        info["engine_id"] = failure.engine_id
+    if info["engine_id"] is None:
+        info = {}
+    if kind == task_pb2.FAILURE_KIND_ENGINE_LOST:
+        text = f"Engine {info.get('engine_id', '?')} died while running task {task.msg_id!r}"
+        if failure.message:
+            text = f"{text}: {failure.message}"
+        return RemoteEngineError("EngineError", text, failure.traceback or None, info)
+    if kind in (task_pb2.FAILURE_KIND_QUEUE_TIMEOUT, task_pb2.FAILURE_KIND_RUN_TIMEOUT):
+        return RemoteTimeout("TaskTimeout", failure.message, failure.traceback or None, info)
+    name = failure.type_name or task_pb2.FailureKind.Name(kind).removeprefix("FAILURE_KIND_").title()
+    return error.RemoteError(name, failure.message, failure.traceback or None, info)

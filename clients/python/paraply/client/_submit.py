@@ -1,0 +1,111 @@
+"""From what a view asks for to what the session sends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paraply._session import wire
+from paraply.client._call import CallSpec, Execute
+from paraply.client._task import SubmittedCall
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paraply._link import Link
+    from paraply._serialize import Function
+    from paraply.client._task import Task
+
+#: A balanced call with more arguments than this is sent as several: bytes.
+CALL_BYTES = 256 << 10
+#: Where the cluster does not say: `Limits.inline_bytes` and `Limits.message_bytes`.
+INLINE_BYTES, MESSAGE_BYTES = 64 << 10, 1 << 20
+#: Of a message, for what is around the calls in it.
+_FRAME_BYTES = 1 << 10
+
+
+def submit(link: Link, spec: CallSpec) -> list[Task]:
+    """Submits a call. Returns its tasks, one a result, in order.
+
+    Raises:
+        ValueError: A part of it is larger than a message, and cannot travel on its own.
+        OSError: The link is closed or lost.
+    """
+    return _Submission(link, spec).tasks
+
+
+class _Submission:
+    def __init__(self, link: Link, spec: CallSpec) -> None:
+        self._link = link
+        self._spec = spec
+        limits = link.dialler.limits
+        self._largest = (limits.message_bytes or MESSAGE_BYTES) - _FRAME_BYTES
+        self._inline = limits.inline_bytes or INLINE_BYTES
+        work = spec.work
+        self._function: Function | None = None if isinstance(work, Execute) else work
+        if self._function is not None and self._function.payload.nbytes > self._largest:
+            raise ValueError(
+                f"the function {spec.name!r} comes to {self._function.payload.nbytes} bytes, over the limit of "
+                f"{self._largest} (message_bytes): pass large data as an argument, or push it first"
+            )
+        self._head = self._encode_head()
+        self.tasks: list[Task] = []
+        if spec.direct or self._function is None:
+            self._send_whole()
+        else:
+            self._send_in_pieces()
+
+    def _encode_head(self) -> bytes:
+        spec = self._spec
+        options = (
+            spec.name,
+            spec.label,
+            spec.priority,
+            spec.retries,
+            spec.queue_timeout,
+            spec.run_timeout,
+            spec.start_once,
+        )
+        ids = tuple(spec.engine_ids)
+        work = spec.work
+        if isinstance(work, Execute):
+            code = (work.source, work.silent, work.filename)
+            return wire.call_head.__wrapped__(None, code, spec.direct, ids, options)
+        return wire.call_head(work.digest, None, spec.direct, ids, options)
+
+    def _send_whole(self) -> None:
+        """A call whose tasks belong together, in one piece."""
+        spec = self._spec
+        blobs: wire.Blobs = []
+        inline = self._inline
+        if len(spec.arguments) > 1:
+            inline = max(wire.SMALLEST_BLOB, min(inline, self._largest // 2 // len(spec.arguments)))
+        encoded = [wire.argument(payload, inline, blobs) for payload in spec.arguments]
+        places = spec.engine_ids if spec.direct else [None]
+        self._send([field for field, _ in encoded], sum(size for _, size in encoded), blobs, places)
+
+    def _send_in_pieces(self) -> None:
+        """Independent tasks, as many to a call as a message has room for."""
+        fields: list[bytes] = []
+        blobs: wire.Blobs = []
+        inline = size = 0
+        for payload in self._spec.arguments:
+            field, bytes_inline = wire.argument(payload, self._inline, blobs)
+            fields.append(field)
+            inline += bytes_inline
+            size += len(field)
+            if size >= CALL_BYTES:
+                self._send(fields, inline, blobs, [None] * len(fields))
+                fields, blobs, inline, size = [], [], 0, 0
+        if fields:
+            self._send(fields, inline, blobs, [None] * len(fields))
+
+    def _send(self, fields: list[bytes], inline: int, blobs: wire.Blobs, places: Sequence[int | None]) -> None:
+        body = b"".join((self._head, *fields))
+        if len(body) > self._largest:
+            raise ValueError(
+                f"the call {self._spec.name!r} comes to {len(body)} bytes, over the limit of {self._largest} "
+                "(message_bytes): put large code into a file, and make fewer and larger values of many small ones"
+            )
+        call = SubmittedCall(self._link, self._spec, body, places, inline, blobs)
+        self.tasks += call.tasks()
+        self._link.submit(call)

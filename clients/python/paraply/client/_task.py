@@ -1,0 +1,261 @@
+"""One task of one call, as its client sees it: what has been said about it so far, and its result."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from paraply._results import keep
+from paraply._session.call import Call
+from paraply.client._execute import Execute
+from paraply.client._failure import exception_of
+from paraply.client._metadata import Metadata
+from paraply.client._output import TaskOutput
+from paraply.client._reply import ExecuteReply
+from paraply.client._wait import Latch, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from paraply._link import Link
+    from paraply._proto.scheduler.v1 import session_pb2
+    from paraply._results import Kept
+    from paraply._serialize import BytesLike
+    from paraply.client._call import CallSpec
+
+_UNREAD: Any = object()
+
+
+class SubmittedCall(Call["Task"]):
+    """What the tasks of one call share.
+
+    Args:
+        link: The session it is submitted in.
+        spec: What was asked for.
+        body: The encoded call.
+        places: The engine of each task, or None where that is not decided.
+        argument_bytes: Inline bytes of its arguments.
+        blobs: What of them is too large for a message.
+    """
+
+    __slots__ = ("label", "link", "method", "name", "sent", "submitted", "uploads")
+
+    def __init__(
+        self,
+        link: Link,
+        spec: CallSpec,
+        body: bytes,
+        places: Sequence[int | None],
+        argument_bytes: int,
+        blobs: list[tuple[bytes, BytesLike]],
+    ) -> None:
+        execute = isinstance(spec.work, Execute)
+        slots: list[Task | None] = [Task(self, offset, place) for offset, place in enumerate(places)]
+        super().__init__(body, slots, argument_bytes, None if isinstance(spec.work, Execute) else spec.work, blobs)
+        self.link = link
+        self.name = spec.name
+        self.label = spec.label
+        self.method = "execute" if execute else "apply"
+        #: Seconds since the epoch.
+        self.submitted = time.time()
+        #: Set when nothing of it is left to upload; None if there never was.
+        self.sent = threading.Event() if blobs else None
+        self.uploads = len(blobs)
+
+    def tasks(self) -> list[Task]:
+        """Its tasks that are not finished, in order."""
+        return [task for task in self.slots if task is not None]
+
+    def uploaded(self) -> None:
+        """One of its blobs has left, or was refused."""
+        self.uploads -= 1
+        if self.sent is not None and self.uploads <= 0:
+            self.sent.set()
+
+
+class Task:
+    """One task. Safe to use from any thread. Its result stays as bytes until somebody asks for it."""
+
+    __slots__ = (
+        "__weakref__",
+        "_completed",
+        "_done",
+        "_exception",
+        "_kept",
+        "_latches",
+        "_offset",
+        "_output",
+        "_received",
+        "_started",
+        "_value",
+        "attempt",
+        "call",
+        "engine_id",
+        "on_output",
+    )
+
+    def __init__(self, call: SubmittedCall, offset: int, engine_id: int | None = None) -> None:
+        #: What it shares with the other tasks of its call.
+        self.call = call
+        self._offset = offset
+        #: The engine it runs or ran on, or that it is addressed to, as far as is known.
+        self.engine_id = engine_id
+        #: Which run of it: 0 while none is known.
+        self.attempt = 0
+        self._done = False
+        self._value: Any = _UNREAD
+        #: The bytes of its result, until they are read.
+        self._kept: Kept | None = None
+        self._exception: Exception | None = None
+        self._output: TaskOutput | None = None
+        #: Called, on the thread that reads the session's stream, when there is more output. It must not block.
+        self.on_output: Callable[[], None] | None = None
+        self._latches: list[Latch] | None = None
+        # Nanoseconds and seconds since the epoch; 0 while unknown.
+        self._started = self._completed = 0
+        self._received = 0.0
+
+    def __repr__(self) -> str:
+        state = "pending" if not self._done else "failed" if self._exception else "finished"
+        return f"<Task {self.msg_id}: {state}>"
+
+    @property
+    def index(self) -> int:
+        """Its index in the session."""
+        return self.call.first_index + self._offset
+
+    @property
+    def msg_id(self) -> str:
+        """Its name: the session and its index."""
+        return f"{self.call.link.session_hex}_{self.index}"
+
+    @property
+    def engine_uuid(self) -> str | None:
+        """Which process of `engine_id`."""
+        return None if self.engine_id is None else self.call.link.engines.uuid(self.engine_id)
+
+    @property
+    def metadata(self) -> Metadata:
+        """What is known about it now."""
+        output = self._output or TaskOutput()
+        return Metadata(
+            msg_id=self.msg_id,
+            label=self.call.label or None,
+            submitted=_time(self.call.submitted),
+            started=_time(self._started / 1e9),
+            completed=_time(self._completed / 1e9),
+            received=_time(self._received),
+            engine_id=self.engine_id,
+            engine_uuid=self.engine_uuid,
+            status=None if not self._done else "error" if self._exception else "ok",
+            error=self._exception,
+            stdout=output.stdout,
+            stderr=output.stderr,
+            outputs=output.outputs,
+            execute_input=output.execute_input,
+            execute_result=output.execute_result,
+            data=output.published,
+        )
+
+    def done(self) -> bool:
+        """Whether it has a result or has failed."""
+        return self._done
+
+    def failed(self) -> bool:
+        """Whether it has failed."""
+        return self._exception is not None and self._done
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until it is done, at most `timeout` seconds. Returns whether it is."""
+        return self._done or wait_for((self,), timeout)
+
+    def exception(self, timeout: float | None = None) -> Exception | None:
+        """Why it failed, or None. Raises TimeoutError."""
+        if not self.wait(timeout):
+            self._not_ready()
+        return self._exception
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Its result, read from its bytes at the first call. Raises what it failed with, or TimeoutError."""
+        if not self._done and not self.wait(timeout):
+            self._not_ready()
+        if self._exception is not None:
+            raise self._exception
+        if self._value is _UNREAD:
+            self._read()
+        return self._value
+
+    def _read(self) -> None:
+        kept = self._kept
+        if self.call.method == "execute":
+            self._value = ExecuteReply(self.metadata)
+        elif kept is not None:
+            self._value = self.call.link.load(kept)
+        self._kept = None
+
+    @staticmethod
+    def _not_ready() -> NoReturn:
+        raise TimeoutError("Result not ready.")
+
+    # For the thread that reads the session's stream.
+
+    def claimed(self, event: session_pb2.TaskClaimed) -> None:
+        """An engine said that it would start it."""
+        self.engine_id = event.engine_id
+        self.attempt = event.attempt
+
+    def wrote(self, event: session_pb2.TaskOutput) -> Callable[[], None] | None:
+        """It wrote something. Returns who wants to know."""
+        if self._output is None:
+            self._output = TaskOutput()
+        self._output.add(event)
+        self.engine_id = event.engine_id
+        return self.on_output
+
+    def finish(self, event: session_pb2.TaskFinished, received: float) -> None:
+        """It is done. `completion` is held."""
+        if event.HasField("engine_id"):
+            self.engine_id = event.engine_id
+        self.attempt = event.attempt
+        self._received = received
+        outcome = event.outcome
+        self._started = outcome.started_unix_nanos
+        self._completed = outcome.finished_unix_nanos
+        if outcome.HasField("failure"):
+            self._exception = self._exception or exception_of(outcome.failure, self)
+        else:
+            self._kept = keep(outcome.result, self.call.link.blobs)
+        self._done = True
+
+    def fail(self, exception: Exception, received: float) -> None:
+        """It is done, for a reason found at this end. `completion` is held."""
+        self._exception = exception
+        self._received = received
+        self._done = True
+
+    def doom(self, exception: Exception) -> None:
+        """It will be cancelled, and this is the reason to give when it is."""
+        self._exception = exception
+
+    def watch(self, latch: Latch) -> None:
+        """Counts down `latch` when it is done. `completion` is held and it is not done."""
+        if self._latches is None:
+            self._latches = [latch]
+        else:
+            self._latches.append(latch)
+
+    def unwatch(self, latch: Latch) -> None:
+        """Takes back `watch`. `completion` is held."""
+        if self._latches is not None and latch in self._latches:
+            self._latches.remove(latch)
+
+    def take_latches(self) -> list[Latch]:
+        """What to count down now that it is done. `completion` is held."""
+        latches, self._latches = self._latches, None
+        return latches or []
+
+
+def _time(seconds: float) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
