@@ -7,6 +7,8 @@ import functools
 import pytest
 from notebook import Notebook
 
+from paraply.util import interactive
+
 
 def test_reads_and_writes_the_engines_variables(notebook: Notebook) -> None:
     notebook.engine["a"] = 5
@@ -152,7 +154,7 @@ def test_an_instance_of_a_class_that_the_engine_has_is_one_of_the_engines(notebo
     source = "class Point:\n    def __init__(self, x): self.x = x"
     notebook.type(source + "\npoint = Point(1)\ndef check(p): return isinstance(p, Point), p.x")
     with notebook._as_main(notebook.engine_main):
-        exec(source, notebook.engine)
+        exec(source, notebook.engine)  # noqa: S102
     assert notebook.apply("check", notebook["point"]) == (True, 1)
 
 
@@ -298,3 +300,17 @@ def test_a_wrapper_from_a_library_keeps_the_librarys_globals(notebook: Notebook)
 
 def test_lambda_of_a_module_that_the_engine_does_not_have(notebook: Notebook) -> None:
     assert notebook.apply(lambda x: x + 1, 1) == 2
+
+
+@interactive
+def interactive_task(x: int) -> tuple[int, int]:
+    return a * x, interactive_helper(x)  # type: ignore[name-defined]  # noqa: F821  # `a` is the engine's
+
+
+def interactive_helper(x: int) -> int:
+    return -x
+
+
+def test_interactive_function_of_a_module(notebook: Notebook) -> None:
+    notebook.engine["a"] = 5
+    assert notebook.apply(interactive_task, 2) == (10, -2)

@@ -5,7 +5,8 @@ At the client: `dump_function`, `dump_arguments`, `load_result`, `load_exception
 """
 
 from paraply._serialize.functions import Prepared, dump_function, load_function, prepare_function, run
-from paraply._serialize.payload import BytesLike, Encoding, Function, Payload
+from paraply._serialize.names import mark_interactive
+from paraply._serialize.payload import PYTHON_VERSION, BytesLike, Encoding, Function, Payload
 from paraply._serialize.reference import Reference
 from paraply._serialize.values import (
     dump_arguments,
@@ -17,6 +18,7 @@ from paraply._serialize.values import (
 )
 
 __all__ = [
+    "PYTHON_VERSION",
     "BytesLike",
     "Encoding",
     "Function",
@@ -31,6 +33,7 @@ __all__ = [
     "load_exception",
     "load_function",
     "load_result",
+    "mark_interactive",
     "prepare_function",
     "run",
 ]

@@ -7,7 +7,7 @@ import io
 import pickle
 import threading
 import types
-import weakref
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -35,9 +35,12 @@ class Mapped:
         return Mapped, (self.function,)
 
 
-_cache: weakref.WeakKeyDictionary[types.FunctionType, dict[bool, tuple[Snapshot, Function]]] = (
-    weakref.WeakKeyDictionary()
-)
+#: Pickles that are remembered, and the largest of them in bytes. A pickle keeps what it was made from alive.
+_REMEMBERED = 128
+_REMEMBERED_BYTES = 1 << 20
+
+_Key = tuple[int, bool]
+_cache: OrderedDict[_Key, tuple[types.FunctionType, Snapshot, Function]] = OrderedDict()
 _cache_lock = threading.Lock()
 
 
@@ -46,20 +49,23 @@ def dump_function(function: Callable[..., Any] | Reference, *, mapped: bool = Fa
 
     Raises TypeError where it cannot be called, and `UnpicklableError`, which names what in it cannot be pickled.
     """
-    if type(function) is types.FunctionType:
-        known = _cache.get(function)
-        if known is not None:
-            entry = known.get(mapped)
-            if entry is not None and entry[0].holds():
-                return entry[1]
-        snapshot = Snapshot()
-        dumped = _dump(function, mapped, snapshot)
+    snapshot = Snapshot()
+    if type(function) is not types.FunctionType:
+        if not callable(function) and not isinstance(function, Reference):
+            raise TypeError(f"f must be callable, not {type(function).__name__}: {function!r}")
+        return _dump(function, mapped, snapshot)
+    key = id(function), mapped
+    known = _cache.get(key)
+    if known is not None and known[0] is function and known[1].holds():
+        return known[2]
+    dumped = _dump(function, mapped, snapshot)
+    if not snapshot.volatile and len(dumped.payload.data) <= _REMEMBERED_BYTES:
         with _cache_lock:
-            _cache.setdefault(function, {})[mapped] = (snapshot, dumped)
-        return dumped
-    if not callable(function) and not isinstance(function, Reference):
-        raise TypeError(f"f must be callable, not {type(function).__name__}: {function!r}")
-    return _dump(function, mapped, Snapshot())
+            _cache[key] = function, snapshot, dumped
+            _cache.move_to_end(key)
+            if len(_cache) > _REMEMBERED:
+                _cache.popitem(last=False)
+    return dumped
 
 
 def _dump(function: Any, mapped: bool, snapshot: Snapshot) -> Function:

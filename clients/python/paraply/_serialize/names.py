@@ -55,7 +55,7 @@ def global_value(function: types.FunctionType, name: str) -> Any:
     """What `name` means to `function` as a global, the helpers that came with it included; else `ABSENT`."""
     value = function.__globals__.get(name, ABSENT)
     if value is ABSENT:
-        bound: dict[str, Any] = function.__builtins__  # type: ignore[attr-defined]
+        bound: dict[str, Any] = getattr(function, "__builtins__")  # noqa: B009  # type stubs differ on it
         if bound is not vars(builtins):
             value = bound.get(name, ABSENT)
             if value is vars(builtins).get(name, ABSENT):
@@ -86,6 +86,23 @@ def used_submodules(module: types.ModuleType, code: types.CodeType) -> list[str]
 def is_main(module: str | None) -> bool:
     """Whether a definition's `__module__` says that it was typed by the user: `__main__`, or nowhere."""
     return module is None or module == "__main__"
+
+
+_interactive: weakref.WeakSet[types.FunctionType] = weakref.WeakSet()
+
+
+def mark_interactive(function: types.FunctionType) -> None:
+    """Has a module's function treated as one that was typed at the prompt."""
+    _interactive.add(function)
+
+
+def home_of(function: types.FunctionType) -> str | None:
+    """The importable module whose globals `function` uses, or None where it uses those of a `__main__`."""
+    name = function.__globals__.get("__name__")
+    if not isinstance(name, str) or is_main(name) or function in _interactive:
+        return None
+    module = sys.modules.get(name)
+    return name if module is not None and vars(module) is function.__globals__ else None
 
 
 def spell(obj: Any) -> str | None:

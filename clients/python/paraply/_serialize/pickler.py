@@ -107,15 +107,13 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             return NotImplemented  # pickle's own way is by name
         if self._snapshot is not None:
             self._snapshot.add_function(function)
-        home = function.__globals__.get("__name__")
-        if isinstance(home, str) and not names.is_main(home):
-            module = sys.modules.get(home)
-            if module is not None and vars(module) is function.__globals__:
-                if self._by_value_on_request(f"{home}:"):
-                    self._note_volatile()
-                    return super().reducer_override(function)
-                made: tuple[Any, ...] = (rebuild.make_module_function, (function.__code__, function.__closure__, home))
-                return *made, self._state(function, None, 0), None, None, rebuild.set_function_state
+        home = names.home_of(function)
+        if home is not None:
+            if self._by_value_on_request(f"{home}:"):
+                self._note_volatile()
+                return super().reducer_override(function)
+            made: tuple[Any, ...] = (rebuild.make_module_function, (function.__code__, function.__closure__, home))
+            return *made, self._state(function, None, 0), None, None, rebuild.set_function_state
         helpers = self._helpers(function)
         origin = rebuild.MAIN if _is_main_dict(function.__globals__) else id(function.__globals__)
         arguments = (function.__code__, function.__closure__, origin, helpers is not None)
@@ -166,8 +164,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         if not names.is_main(cls.__module__):
             return reduced
         make, arguments, state, _, _, set_state = reduced
-        setter = functools.partial(rebuild.set_class_state, set_state)
-        return rebuild.make_class, (cls.__qualname__, make, *arguments), state, None, None, setter
+        made = (cls.__qualname__, make, *arguments)
+        return rebuild.make_class, made, (set_state, state), None, None, rebuild.set_class_state
 
     def _code(self, code: types.CodeType) -> Any:
         self.python_version = PYTHON_VERSION

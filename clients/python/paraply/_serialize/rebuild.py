@@ -183,8 +183,9 @@ def make_class(qualname: str, make: Callable[..., type], *args: Any) -> type:
     return _own_class(qualname) or make(*args)
 
 
-def set_class_state(set_state: Callable[[type, Any], Any], cls: type, state: Any) -> None:
+def set_class_state(cls: type, how: tuple[Callable[[type, Any], Any], Any]) -> None:
     """Fills in a class that travels, and leaves alone one that the reader has itself."""
+    set_state, state = how
     if _own_class(cls.__qualname__) is not cls:
         set_state(cls, state)
 

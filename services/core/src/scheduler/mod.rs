@@ -86,7 +86,8 @@ impl Scheduler {
     #[must_use]
     pub fn new(config: Config, epoch: Epoch, now: Time) -> Self {
         let recovery = recovery::Recovery::new(now + config.lease);
-        let timers = BTreeSet::from([(now + config.lease, Timer::Recovery)]);
+        let timers =
+            BTreeSet::from([(now + config.lease, Timer::Recovery), (now + config.session_grace, Timer::Orphans)]);
         Self {
             config,
             epoch,

@@ -72,11 +72,17 @@ impl Recovery {
 
     /// An engine holds a task that nobody has replayed. Kept unless its session has replayed all it misses.
     pub(super) fn keep_orphan(&mut self, engine: EngineId, held: Held, session: Option<&Session>) -> bool {
-        let kept = session.is_none_or(|session| session.replaying) && !self.orphans.contains_key(&held.attempt.task);
-        if kept {
-            self.orphans.insert(held.attempt.task, Orphan { engine, held, outcome: None });
+        let id = held.attempt.task;
+        let waited_for = session.is_none_or(|session| session.replaying);
+        // Two engines may say they hold a task if one had been given up: the later attempt is the one that counts.
+        let newer = self
+            .orphans
+            .get(&id)
+            .is_none_or(|orphan| orphan.engine == engine || orphan.held.attempt.attempt < held.attempt.attempt);
+        if waited_for && newer {
+            self.orphans.insert(id, Orphan { engine, held, outcome: None });
         }
-        kept
+        waited_for && newer
     }
 
     /// The outcome of an orphan: kept with it.
@@ -192,6 +198,12 @@ impl Scheduler {
             self.note_claim(now, engine, AttemptId { task: id, attempt });
         }
         self.reopen(engine);
+    }
+
+    /// Sessions that have not come back within their grace will not: what engines hold for them is dropped.
+    pub(super) fn drop_orphans(&mut self) {
+        let sessions: BTreeSet<SessionId> = self.recovery.orphans.keys().map(|id| id.session).collect();
+        sessions.into_iter().for_each(|session| self.drop_orphans_of(session));
     }
 
     /// The session has replayed all it misses: what engines hold for it beyond that, nobody waits for.

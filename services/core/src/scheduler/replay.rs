@@ -79,7 +79,13 @@ impl Scheduler {
                 }
                 return;
             }
-            // Its engine was lost again before the client came.
+            // Its engine was lost again before the client came; its outcome may have come before that.
+            if let Some(outcome) = orphan.outcome {
+                if let Some(task) = self.task_mut(id) {
+                    task.attempt = orphan.held.attempt.attempt;
+                }
+                return self.finish(id, Some(orphan.engine), outcome);
+            }
             if orphan.held.state != HeldState::Queued {
                 return self.lose_unsure(id, orphan.engine);
             }

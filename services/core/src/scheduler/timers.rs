@@ -15,6 +15,8 @@ use crate::{
 pub(super) enum Timer {
     /// Stop waiting for engines of an earlier epoch.
     Recovery,
+    /// Stop waiting for sessions of an earlier epoch.
+    Orphans,
     /// Look whether an engine is silent, and whether it has heard from us.
     Engine(EngineId),
     /// Forget a session without a stream.
@@ -39,6 +41,7 @@ impl Scheduler {
             self.timers.remove(&(time, timer));
             match timer {
                 Timer::Recovery => self.end_recovery(),
+                Timer::Orphans => self.drop_orphans(),
                 Timer::Engine(id) => self.check_engine(now, id),
                 Timer::SessionGrace(id) => self.forget_session(id),
                 Timer::QueueTimeout(id) => self.time_out(now, id),

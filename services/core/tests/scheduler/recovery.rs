@@ -137,3 +137,29 @@ fn a_replay_that_broke_off_is_taken_up_again() {
     world.submit(second, vec![balanced(4, 1, 0)]);
     assert_eq!(world.scheduler.status().unassigned, 5);
 }
+
+#[test]
+fn an_outcome_outlives_its_engine_and_an_orphan_its_engines_return() {
+    let mut world = restarted(&[0]);
+    let holding = vec![held(A, 0, HeldState::Finished), held(A, 1, HeldState::Claimed)];
+    let engine = world.attach_holding(0, holding.clone());
+    world.step(Stimulus::Broken { connection: engine });
+    let engine = world.attach_holding(0, holding);
+    assert_eq!(world.welcome(engine).dropped, []);
+    world.finish(engine, A, 0, 1);
+    world.step(Stimulus::Broken { connection: engine });
+    let client = replay(&mut world, vec![balanced(0, 2, 0)], vec![], vec![]);
+    assert_eq!(world.finished(client), [(0, Ok(())), (1, Err(FailureKind::EngineLost))]);
+}
+
+#[test]
+fn what_engines_hold_for_a_session_that_never_comes_is_dropped_after_its_grace() {
+    let mut world = World::new();
+    let config = Config { session_grace: Duration::from_secs(5), ..Config::default() };
+    world.scheduler = Scheduler::new(config, Epoch(2), world.now);
+    let engine = world.attach_holding(0, vec![held(A, 0, HeldState::Finished)]);
+    world.finish(engine, A, 0, 1);
+    assert_eq!(world.orders(engine).acked, []);
+    world.pass(Duration::from_secs(6));
+    assert_eq!(world.orders(engine).acked, [attempt_id(A, 0, 1)]);
+}

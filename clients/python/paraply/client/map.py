@@ -1,0 +1,115 @@
+"""How sequences are cut for the engines, and how what comes back is put together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Protocol
+
+__all__ = ["Chunks", "Items", "Map", "Mapper", "Parts", "bounds", "mappable"]
+
+
+def bounds(length: int, parts: int) -> list[tuple[int, int]]:
+    """Where each of `parts` contiguous partitions begins and ends: the first `length % parts` are one longer."""
+    size, longer = divmod(length, parts)
+    ends = [(index + 1) * size + min(index + 1, longer) for index in range(parts)]
+    return list(zip([0, *ends], ends, strict=False))
+
+
+def mappable(value: Any) -> bool:
+    """Whether partitions of this kind are joined into one sequence: lists, tuples, ranges and arrays are."""
+    return isinstance(value, (list, tuple, range)) or (_is_array(value) and value.ndim > 0)
+
+
+def _is_array(value: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
+class Map:
+    """Contiguous partitions."""
+
+    @staticmethod
+    def get_partition(seq: Any, p: int, q: int, n: int | None = None) -> Any:
+        """Partition `p` of `q` of a sequence with `n` elements (its length unless given)."""
+        if not 0 <= p < q:
+            raise ValueError(f"there is no partition {p} of {q}: they are numbered from 0")
+        if not hasattr(seq, "__getitem__"):
+            seq = list(seq)
+        begin, end = bounds(len(seq) if n is None else n, q)[p]
+        return seq[begin:end]
+
+    @staticmethod
+    def join_partitions(parts: Sequence[Any]) -> Any:
+        """The whole: lists, tuples and ranges chained to a list, arrays concatenated, anything else left as it is."""
+        parts = list(parts)
+        if parts and all(_is_array(part) and part.ndim > 0 for part in parts):
+            return sys.modules["numpy"].concatenate(parts)
+        if parts and all(isinstance(part, (list, tuple, range)) for part in parts):
+            return list(chain.from_iterable(parts))
+        return parts
+
+
+class Mapper(Protocol):
+    """What a map's result knows about its tasks. One result a task; one or more items a result."""
+
+    #: Items of each task where that is known beforehand.
+    lengths: Sequence[int] | None
+
+    def items(self, result: Any) -> Sequence[Any]:
+        """The items of one task's result."""
+
+    def join(self, results: list[Any]) -> Any:
+        """The value of the whole, from the results of all tasks in order."""
+
+
+class Items:
+    """Each task is one item, as in a balanced map."""
+
+    __slots__ = ("lengths",)
+
+    def __init__(self, count: int) -> None:
+        self.lengths: Sequence[int] | None = [1] * count
+
+    def items(self, result: Any) -> Sequence[Any]:
+        """The one item of one task."""
+        return (result,)
+
+    def join(self, results: list[Any]) -> Any:
+        """All items in order."""
+        return results
+
+
+class Chunks:
+    """Each task maps a chunk, and its result is the list of the chunk's items."""
+
+    __slots__ = ("lengths",)
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        self.lengths: Sequence[int] | None = lengths
+
+    def items(self, result: Any) -> Sequence[Any]:
+        """The items of one chunk."""
+        return result  # type: ignore[no-any-return]
+
+    def join(self, results: list[Any]) -> Any:
+        """All items in order. A failed chunk is one item: its error."""
+        return [item for result in results for item in (result if isinstance(result, list) else [result])]
+
+
+class Parts:
+    """Each task gives a part of one sequence, as in `gather` and in calls of parallel functions."""
+
+    __slots__ = ("lengths",)
+
+    def __init__(self) -> None:
+        self.lengths: Sequence[int] | None = None
+
+    def items(self, result: Any) -> Sequence[Any]:
+        """The elements of one part; a part that is an array, or no sequence at all, is one element."""
+        return result if isinstance(result, (list, tuple, range)) else (result,)
+
+    def join(self, results: list[Any]) -> Any:
+        """The parts joined to one sequence, where they can be."""
+        return Map.join_partitions(results)

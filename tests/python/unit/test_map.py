@@ -1,0 +1,52 @@
+"""Partitions, and how parts are joined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paraply.client.map import Chunks, Items, Map, Parts, bounds
+
+
+@pytest.mark.parametrize("length", range(30))
+@pytest.mark.parametrize("parts", range(1, 9))
+def test_partitions_are_contiguous_and_the_first_are_one_longer(length: int, parts: int) -> None:
+    cuts = bounds(length, parts)
+    assert [index for begin, end in cuts for index in range(begin, end)] == list(range(length))
+    sizes = [end - begin for begin, end in cuts]
+    assert sizes == [length // parts + 1] * (length % parts) + [length // parts] * (parts - length % parts)
+    assert [Map.get_partition(range(length), index, parts) for index in range(parts)] == [range(*cut) for cut in cuts]
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole"),
+    [
+        ([[1, 2], [3]], [1, 2, 3]),
+        ([(1, 2), (3,)], [1, 2, 3]),
+        ([range(2), range(2, 3)], [0, 1, 2]),
+        ([26, 26, 25], [26, 26, 25]),
+        (["ab", "cd"], ["ab", "cd"]),
+        ([[1], 2], [[1], 2]),
+        ([], []),
+        ([[], []], []),
+    ],
+)
+def test_joining(parts: list[Any], whole: Any) -> None:
+    assert Map.join_partitions(parts) == whole
+
+
+def test_arrays_are_concatenated() -> None:
+    joined = Map.join_partitions(np.array_split(np.arange(10), 3))
+    np.testing.assert_array_equal(joined, np.arange(10))
+    scalars = [np.array(1), np.array(2)]
+    assert Map.join_partitions(scalars) == scalars
+
+
+def test_what_tasks_give() -> None:
+    assert Items(2).join([[1], [2]]) == [[1], [2]]
+    failure = ValueError()
+    assert Chunks([2, 1]).join([[1, 2], failure]) == [1, 2, failure]
+    assert list(Parts().items([1, 2])) == [1, 2]
+    assert list(Parts().items(26)) == [26]
