@@ -15,9 +15,6 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
-# step NAME COMMAND...: runs it and records how long it took (see scripts/steps).
-step() { "$root/scripts/steps" run "$@"; }
-
 # fingerprint PATH...: one hash over the sources under the paths, and over the name of each.
 fingerprint() {
     find "$@" \( -name target -o -name __pycache__ -o -name '.*_cache' \) -prune -o -type f \
@@ -29,3 +26,5 @@ fingerprint() {
 # fresh STAMP FINGERPRINT: whether the stamp was made with that fingerprint.
 fresh() { [ "$(cat "$stamps/$1" 2>/dev/null)" = "$2" ]; }
 stamp() { mkdir -p "$stamps"; printf '%s\n' "$2" >"$stamps/$1"; }
+
+. "$root/scripts/steps.sh"
