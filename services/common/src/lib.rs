@@ -7,6 +7,7 @@ pub mod actor;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod feed;
 pub mod health;
 pub mod line;
 pub mod mailbox;

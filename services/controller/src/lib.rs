@@ -1,1 +1,17 @@
 //! The control plane: membership, identity and the operator's API.
+//!
+//! [`run`] serves it: an actor over `paraply_core::membership`, and gRPC methods that decode, ask the actor, and encode.
+//! Calls of the scheduler's packages are passed on to the scheduler. The controller may restart at any time: its members
+//! register again with the ids they have.
+
+mod actor;
+mod cluster_service;
+mod config;
+mod encode;
+mod handle;
+mod membership_service;
+mod run;
+mod state;
+
+pub use config::Config;
+pub use run::{Error, run};

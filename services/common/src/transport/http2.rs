@@ -7,6 +7,9 @@ use tonic::transport::{Endpoint, Server};
 /// Largest message that our ends make.
 pub const MESSAGE_BYTES: usize = 1 << 20;
 
+/// Largest payload that travels inside a message; what is larger goes through BlobService.
+pub const INLINE_BYTES: usize = 64 << 10;
+
 /// Largest message that our ends take: a message and what frames it.
 pub const MAX_MESSAGE_BYTES: usize = MESSAGE_BYTES + 64 * 1024;
 

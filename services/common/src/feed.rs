@@ -1,0 +1,44 @@
+//! Reads what a peer says on a stream into a mailbox, until one of the two sides ends it.
+
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+
+use crate::mailbox::Mailbox;
+
+/// Delivers every message of `inbound`, decoded, in order. Ends when the peer ends its side, when `gone` is cancelled
+/// (the response stream was dropped: put the guard of the token into its line's `on_free`), or when the actor has ended.
+///
+/// # Errors
+/// What to end the stream with when the peer says something that cannot be read.
+pub async fn feed<M, S>(
+    mut inbound: Streaming<M>,
+    gone: CancellationToken,
+    mailbox: &Mailbox<S>,
+    mut decode: impl FnMut(M) -> Result<S, Status>,
+) -> Result<(), Status> {
+    loop {
+        let message = tokio::select! {
+            biased;
+            () = gone.cancelled() => return Ok(()),
+            message = inbound.message() => message.map_err(unreadable)?,
+        };
+        let Some(message) = message else { return Ok(()) };
+        if mailbox.send(decode(message)?).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// The first message of a stream.
+///
+/// # Errors
+/// If there is none or it cannot be read.
+pub async fn first<M>(inbound: &mut Streaming<M>) -> Result<M, Status> {
+    let message = inbound.message().await.map_err(unreadable)?;
+    message.ok_or_else(|| Status::invalid_argument("the stream ended before its first message"))
+}
+
+/// A stream that breaks ends the same way, and then nobody reads the status.
+fn unreadable(status: Status) -> Status {
+    Status::invalid_argument(format!("a message of the stream cannot be read: {}", status.message()))
+}

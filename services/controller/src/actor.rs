@@ -1,0 +1,218 @@
+//! The actor: membership, the lines of its streams, and what it keeps.
+
+use std::collections::HashMap;
+
+use paraply_common::{actor::Actor, line::Line, tower::pass_through::Upstream};
+use paraply_core::{
+    id::{ConnectionId, EngineId},
+    membership::{
+        CloseReason, EngineStatus, Grant, Instruction, Membership, Refusal, RequestId, SchedulerInfo,
+        Stimulus as Machine, WatchEvent,
+    },
+    time::Time,
+};
+use paraply_proto::controller::v1::{KeepAliveResponse, WatchEnginesResponse, WatchMembersResponse};
+use tokio::sync::oneshot;
+use tonic::Status;
+
+use crate::{encode, state::State};
+
+/// What happens to the controller.
+#[derive(Debug)]
+pub(crate) enum Stimulus {
+    /// To the machine, as it is.
+    Machine(Machine),
+    /// A registration, by the request that the machine's stimulus names.
+    Register { request: RequestId, stimulus: Machine, reply: oneshot::Sender<Result<Grant, Status>> },
+    /// A stream was opened; what the machine is told of it.
+    Open { connection: ConnectionId, line: AnyLine, stimulus: Machine },
+    /// A peer said on a stream what cannot be read.
+    Malformed { connection: ConnectionId, status: Status },
+    /// The machine is told, and the caller when that is done.
+    Tell { stimulus: Machine, reply: oneshot::Sender<()> },
+    /// An engine is to exit; answered with whether there is one.
+    Remove { engine: EngineId, reply: oneshot::Sender<bool> },
+    /// Which scheduler is there?
+    Scheduler { reply: oneshot::Sender<Option<SchedulerInfo>> },
+    /// Which engines are there, from an id on?
+    Engines { first: EngineId, limit: PageLimit, reply: oneshot::Sender<Page> },
+}
+
+/// How much an answer holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageLimit {
+    pub(crate) engines: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Some engines, and the id to go on from.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) engines: Vec<EngineStatus>,
+    pub(crate) next: Option<EngineId>,
+}
+
+/// The line of a stream of any kind.
+#[derive(Debug)]
+pub(crate) enum AnyLine {
+    KeepAlive(Line<KeepAliveResponse>),
+    Engines(Line<WatchEnginesResponse>),
+    Members(Line<WatchMembersResponse>),
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Controller {
+    machine: Membership,
+    state: State,
+    upstream: Upstream,
+    lines: HashMap<ConnectionId, AnyLine>,
+    registrations: HashMap<RequestId, oneshot::Sender<Result<Grant, Status>>>,
+    instructions: Vec<Instruction>,
+}
+
+impl Controller {
+    pub(crate) fn new(machine: Membership, state: State, upstream: Upstream) -> Self {
+        let (lines, registrations) = (HashMap::new(), HashMap::new());
+        Self { machine, state, upstream, lines, registrations, instructions: Vec::new() }
+    }
+
+    fn page(&self, first: EngineId, limit: PageLimit) -> Page {
+        let mut page = Page::default();
+        let mut bytes = 0;
+        for engine in self.machine.engines_from(first) {
+            bytes += engine.size();
+            if !page.engines.is_empty() && (page.engines.len() >= limit.engines || bytes > limit.bytes) {
+                page.next = Some(engine.info.id);
+                break;
+            }
+            page.engines.push(engine);
+        }
+        page
+    }
+
+    fn carry_out(&mut self, instruction: Instruction) {
+        match instruction {
+            Instruction::Persist { next_engine_id } => self.state.want(next_engine_id),
+            Instruction::Answer { request, answer } => {
+                let Some(reply) = self.registrations.remove(&request) else { return };
+                // An id that is not kept is not given.
+                let kept = self.state.settle().inspect_err(|error| tracing::error!(%error, "engine ids are not kept"));
+                let answer = match (answer, kept) {
+                    (Ok(_), Err(error)) => Err(Status::unavailable(error)),
+                    (answer, _) => answer.map_err(refusal),
+                };
+                reply_to(reply, answer);
+            }
+            Instruction::ToMember { connection, answer } => {
+                if let Some(AnyLine::KeepAlive(line)) = self.lines.get(&connection) {
+                    line.send(encode::keep_alive(answer));
+                }
+            }
+            Instruction::ToWatcher { connection, event } => self.tell(connection, event),
+            Instruction::Close { connection, reason } => {
+                self.end(connection, Err(closed(reason)));
+            }
+            Instruction::SchedulerAt { endpoints } => {
+                tracing::info!(?endpoints, "the scheduler is there now");
+                self.upstream.set(&endpoints);
+            }
+        }
+    }
+
+    fn tell(&self, connection: ConnectionId, event: WatchEvent) {
+        match self.lines.get(&connection) {
+            Some(AnyLine::Engines(line)) => line.send(encode::engine_event(event)),
+            Some(AnyLine::Members(line)) => line.send(encode::member_event(event)),
+            Some(AnyLine::KeepAlive(_)) | None => {}
+        }
+    }
+
+    fn end(&mut self, connection: ConnectionId, end: Result<(), Status>) {
+        match self.lines.remove(&connection) {
+            Some(AnyLine::KeepAlive(line)) => line.close(end),
+            Some(AnyLine::Engines(line)) => line.close(end),
+            Some(AnyLine::Members(line)) => line.close(end),
+            None => {}
+        }
+    }
+}
+
+impl Actor for Controller {
+    type Stimulus = Stimulus;
+
+    fn handle(&mut self, now: Time, stimulus: Stimulus) {
+        match stimulus {
+            Stimulus::Machine(stimulus) => {
+                if let Machine::Broken { connection } = stimulus {
+                    self.end(connection, Ok(()));
+                }
+                self.machine.handle(now, stimulus);
+            }
+            Stimulus::Register { request, stimulus, reply } => {
+                self.registrations.insert(request, reply);
+                self.machine.handle(now, stimulus);
+            }
+            Stimulus::Open { connection, line, stimulus } => {
+                self.lines.insert(connection, line);
+                self.machine.handle(now, stimulus);
+            }
+            Stimulus::Malformed { connection, status } => {
+                self.end(connection, Err(status));
+                self.machine.handle(now, Machine::Broken { connection });
+            }
+            Stimulus::Tell { stimulus, reply } => {
+                self.machine.handle(now, stimulus);
+                reply_to(reply, ());
+            }
+            Stimulus::Remove { engine, reply } => {
+                let there = self.machine.engine(engine).is_some();
+                self.machine.handle(now, Machine::Remove { engine });
+                reply_to(reply, there);
+            }
+            Stimulus::Scheduler { reply } => reply_to(reply, self.machine.scheduler().cloned()),
+            Stimulus::Engines { first, limit, reply } => reply_to(reply, self.page(first, limit)),
+        }
+    }
+
+    fn tick(&mut self, now: Time) {
+        self.machine.handle(now, Machine::Tick);
+    }
+
+    fn flush(&mut self, now: Time) {
+        let mut instructions = std::mem::take(&mut self.instructions);
+        self.machine.flush(now, &mut instructions);
+        for instruction in instructions.drain(..) {
+            self.carry_out(instruction);
+        }
+        self.instructions = instructions;
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        self.machine.next_timeout()
+    }
+}
+
+/// The caller may have gone meanwhile; then nobody needs the answer.
+fn reply_to<T>(reply: oneshot::Sender<T>, answer: T) {
+    let _gone = reply.send(answer);
+}
+
+fn refusal(refusal: Refusal) -> Status {
+    let message = refusal.to_string();
+    match refusal {
+        Refusal::NoScheduler | Refusal::TooManyWaiting(_) => Status::unavailable(message),
+        Refusal::Repeated => Status::aborted(message),
+        Refusal::IdHeld(_) | Refusal::Superseded => Status::already_exists(message),
+        Refusal::IdTooHigh { .. } | Refusal::TooLarge { .. } => Status::invalid_argument(message),
+    }
+}
+
+fn closed(reason: CloseReason) -> Status {
+    let message = reason.to_string();
+    match reason {
+        CloseReason::NoLease => Status::not_found(message),
+        CloseReason::Replaced => Status::aborted(message),
+        CloseReason::Shutdown => Status::unavailable(message),
+    }
+}

@@ -1,0 +1,148 @@
+//! `ClusterService`: the control plane, as clients and operators call it.
+
+use std::sync::Arc;
+
+use paraply_common::{
+    line::LineStream,
+    peer,
+    transport::{INLINE_BYTES, MESSAGE_BYTES},
+    wire::endpoint,
+};
+use paraply_core::{
+    id::EngineId,
+    membership::{Endpoint, EngineStatus, Stimulus as Machine, WatchKind},
+};
+use paraply_proto::{
+    common::v1::{Limits, PeerInfo},
+    controller::v1::{
+        DrainEngineRequest, DrainEngineResponse, GetClusterInfoRequest, GetClusterInfoResponse, GetEngineRequest,
+        GetEngineResponse, ListEnginesRequest, ListEnginesResponse, RemoveEngineRequest, RemoveEngineResponse,
+        SignalEnginesRequest, SignalEnginesResponse, WatchEnginesRequest, WatchEnginesResponse,
+        cluster_service_server::ClusterService,
+    },
+};
+use prost::Message as _;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    actor::{AnyLine, PageLimit},
+    encode,
+    handle::Handle,
+};
+
+const PAGE: usize = 1000;
+const PAGE_LIMIT: PageLimit = PageLimit { engines: PAGE, bytes: MESSAGE_BYTES / 2 };
+
+/// Answers clients and operators.
+#[derive(Clone, Debug)]
+pub(crate) struct Cluster {
+    pub(crate) cluster_id: Arc<str>,
+    pub(crate) handle: Handle,
+}
+
+impl Cluster {
+    async fn engine(&self, id: u32) -> Result<EngineStatus, Status> {
+        let page = self.handle.engines(EngineId(id), PageLimit { engines: 1, bytes: 0 }).await?;
+        let engine = page.engines.into_iter().next().filter(|engine| engine.info.id.0 == id);
+        engine.ok_or_else(|| unknown(id))
+    }
+}
+
+fn unknown(id: u32) -> Status {
+    Status::not_found(format!("no engine of id {id} holds a lease; ListEngines says which do"))
+}
+
+#[tonic::async_trait]
+impl ClusterService for Cluster {
+    async fn get_cluster_info(
+        &self,
+        request: Request<GetClusterInfoRequest>,
+    ) -> Result<Response<GetClusterInfoResponse>, Status> {
+        // A person at a command line need not introduce himself; who does has to be understood.
+        if let Some(caller) = &request.get_ref().peer {
+            peer::negotiate(Some(caller))?;
+        }
+        let scheduler = self.handle.scheduler().await?;
+        let mut endpoints = scheduler.as_ref().map_or_else(Vec::new, |scheduler| scheduler.endpoints.clone());
+        // Calls for the scheduler are passed on, so the caller's way here leads there too.
+        endpoints.push(Endpoint::Same);
+        Ok(Response::new(GetClusterInfoResponse {
+            cluster_id: self.cluster_id.to_string(),
+            controller: Some(peer::this_process("paraply-controller")),
+            scheduler: scheduler.map(|scheduler| PeerInfo::decode(scheduler.peer).unwrap_or_default()),
+            scheduler_endpoints: endpoint::encode(&endpoints),
+            limits: Some(Limits {
+                message_bytes: MESSAGE_BYTES as u32,
+                inline_bytes: INLINE_BYTES as u32,
+                ..Limits::default()
+            }),
+            capabilities: Vec::new(),
+        }))
+    }
+
+    async fn list_engines(
+        &self,
+        request: Request<ListEnginesRequest>,
+    ) -> Result<Response<ListEnginesResponse>, Status> {
+        let ListEnginesRequest { page_size, page_token } = request.into_inner();
+        let first = if page_token.is_empty() { 0 } else { read_token(&page_token)? };
+        let asked = if page_size == 0 { PAGE } else { PAGE.min(page_size as usize) };
+        let page = self.handle.engines(EngineId(first), PageLimit { engines: asked, ..PAGE_LIMIT }).await?;
+        Ok(Response::new(ListEnginesResponse {
+            engines: page.engines.iter().map(encode::status).collect(),
+            next_page_token: page.next.map_or_else(String::new, token),
+        }))
+    }
+
+    async fn get_engine(&self, request: Request<GetEngineRequest>) -> Result<Response<GetEngineResponse>, Status> {
+        let engine = self.engine(request.get_ref().engine_id).await?;
+        Ok(Response::new(GetEngineResponse { engine: Some(encode::status(&engine)) }))
+    }
+
+    type WatchEnginesStream = LineStream<WatchEnginesResponse>;
+
+    async fn watch_engines(
+        &self,
+        _: Request<WatchEnginesRequest>,
+    ) -> Result<Response<Self::WatchEnginesStream>, Status> {
+        let watch = |connection| Machine::WatchOpened { connection, kind: WatchKind::Status };
+        let opened = self.handle.open(AnyLine::Engines, watch).await?;
+        Ok(Response::new(self.handle.watch(opened)))
+    }
+
+    async fn drain_engine(&self, _: Request<DrainEngineRequest>) -> Result<Response<DrainEngineResponse>, Status> {
+        Err(Status::unimplemented("drains are not built yet; RemoveEngine ends an engine at once"))
+    }
+
+    async fn remove_engine(
+        &self,
+        request: Request<RemoveEngineRequest>,
+    ) -> Result<Response<RemoveEngineResponse>, Status> {
+        let id = request.get_ref().engine_id;
+        if self.handle.remove(EngineId(id)).await? {
+            return Ok(Response::new(RemoveEngineResponse {}));
+        }
+        Err(unknown(id))
+    }
+
+    async fn signal_engines(
+        &self,
+        _: Request<SignalEnginesRequest>,
+    ) -> Result<Response<SignalEnginesResponse>, Status> {
+        Err(Status::unimplemented("signals are not built yet; a task is interrupted by cancelling it"))
+    }
+}
+
+/// The next page starts at this id.
+fn token(next: EngineId) -> String {
+    format!("engine-{next}")
+}
+
+fn read_token(token: &str) -> Result<u32, Status> {
+    let id = token.strip_prefix("engine-").and_then(|id| id.parse().ok());
+    id.ok_or_else(|| {
+        Status::invalid_argument(format!(
+            "page_token {token:?} is not from ListEngines: leave it out for the first page"
+        ))
+    })
+}

@@ -1,0 +1,106 @@
+//! The service from its start to its end.
+
+use std::sync::Arc;
+
+use paraply_common::{
+    actor,
+    health::{self, Pulse},
+    mailbox::mailbox,
+    reflection,
+    shutdown::Shutdown,
+    spawn::spawn,
+    tower::{
+        auth::{AuthLayer, Tokens},
+        pass_through::{PassThroughLayer, Upstream},
+    },
+    transport::{Listener, MAX_MESSAGE_BYTES, ServeError, Server, serve},
+};
+use paraply_core::membership::{Membership, Stimulus as Machine};
+use paraply_proto::controller::v1::{
+    cluster_service_server::ClusterServiceServer, membership_service_server::MembershipServiceServer,
+};
+use tonic::service::Routes;
+
+use crate::{
+    actor::Controller,
+    cluster_service::Cluster,
+    config::Config,
+    handle::Handle,
+    membership_service::Members,
+    state::{State, StateError},
+};
+
+/// How many stimuli wait for the actor before its callers do.
+const MAILBOX: usize = 1024;
+
+const SERVICES: &[&str] = &["paraply.controller.v1.ClusterService", "paraply.controller.v1.MembershipService"];
+
+/// Packages that are the scheduler's.
+const PASSED_ON: &[&str] = &["paraply.scheduler.v1", "paraply.blob.v1"];
+
+/// Why the controller has ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What the process before has kept cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The schema in this program is unreadable.
+    #[error("reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The transport failed.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The actor ended before it was told to.
+    #[error("the controller's actor has ended: {0}")]
+    Actor(String),
+}
+
+/// Serves the control plane on `listeners` until `shutdown`.
+///
+/// # Errors
+/// If it cannot start, or fails as a whole.
+pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -> Result<(), Error> {
+    let state = State::open(config.state_dir.as_deref(), &config.cluster_id, &config.engine_token)?;
+    let machine = Membership::new(config.membership(), state.next_engine_id());
+    let upstream = Upstream::new("scheduler");
+    let pulse = Pulse::default();
+    let (mailbox, inbox) = mailbox(MAILBOX);
+    let handle = Handle::new(mailbox);
+    let server = Server {
+        routes: routes(&config, handle.clone(), pulse.clone())?,
+        auth: AuthLayer::new(Tokens { client: config.client_token, engine: config.engine_token }),
+        pass_through: PassThroughLayer::new(upstream.clone(), PASSED_ON),
+    };
+    let mut actor = Controller::new(machine, state, upstream);
+    let actor = spawn(async move { actor::run(&mut actor, inbox, pulse).await });
+    tracing::info!(
+        cluster = config.cluster_id,
+        endpoints = ?listeners.iter().filter_map(Listener::endpoint).collect::<Vec<_>>(),
+        "controller is up"
+    );
+    let end_streams = async {
+        shutdown.begun().await;
+        // Streams end with a reason; who hears it too late is cut off with the rest.
+        let _actor_ended = handle.tell(Machine::Shutdown).await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        result = serve(listeners, server, &shutdown) => Ok(result?),
+        ended = actor => Err(Error::Actor(ended.err().map_or_else(|| "nobody can reach it".into(), |e| e.to_string()))),
+        never = end_streams => never,
+    }
+}
+
+fn routes(config: &Config, handle: Handle, pulse: Pulse) -> Result<Routes, Error> {
+    let cluster_id: Arc<str> = config.cluster_id.as_str().into();
+    let cluster = Cluster { cluster_id: Arc::clone(&cluster_id), handle: handle.clone() };
+    let engine_token = config.engine_token.clone();
+    let members = Members { cluster_id, engine_token, lease_millis: config.lease_millis, handle };
+    let mut routes = Routes::builder();
+    routes
+        .add_service(ClusterServiceServer::new(cluster).max_decoding_message_size(MAX_MESSAGE_BYTES))
+        .add_service(MembershipServiceServer::new(members).max_decoding_message_size(MAX_MESSAGE_BYTES))
+        .add_service(health::server(pulse, SERVICES));
+    reflection::add_to(&mut routes)?;
+    Ok(routes.routes())
+}

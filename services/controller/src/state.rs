@@ -1,0 +1,137 @@
+//! What outlives the process: up to where engine ids were given.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use paraply_common::secret::Secret;
+use serde::{Deserialize, Serialize};
+
+const FILE: &str = "controller.json";
+
+/// The state file, or nothing where none is configured.
+#[derive(Debug)]
+pub(crate) struct State {
+    path: Option<PathBuf>,
+    cluster: String,
+    /// What the file says.
+    kept: Option<u32>,
+    /// What it is to say.
+    wanted: Option<u32>,
+}
+
+/// A state file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Not readable, or no state file.
+    #[error("the state file {path} cannot be read: {source}; if the cluster is a new one, delete it")]
+    Read {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Content {
+    /// Whose state it is: a cluster made anew under an old name has drawn a new token, and starts at 0.
+    cluster: String,
+    next_engine_id: u32,
+}
+
+impl State {
+    /// Reads what the process before this one has kept.
+    pub(crate) fn open(folder: Option<&Path>, cluster_id: &str, engine_token: &Secret) -> Result<Self, StateError> {
+        let cluster = fingerprint(cluster_id, engine_token);
+        let Some(folder) = folder else { return Ok(Self { path: None, cluster, kept: None, wanted: None }) };
+        let path = folder.join(FILE);
+        let content = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice::<Content>(&bytes).map_err(io::Error::from).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        let content = content.map_err(|source| StateError::Read { path: path.display().to_string(), source })?;
+        let kept = content.filter(|content| content.cluster == cluster).map(|content| content.next_engine_id);
+        Ok(Self { path: Some(path), cluster, kept, wanted: kept })
+    }
+
+    /// One more than the highest engine id given, if that is known.
+    pub(crate) fn next_engine_id(&self) -> Option<u32> {
+        self.kept
+    }
+
+    /// Ids below `next_engine_id` were given.
+    pub(crate) fn want(&mut self, next_engine_id: u32) {
+        self.wanted = Some(next_engine_id);
+    }
+
+    /// Makes the file say what it is to say, whole or not at all.
+    pub(crate) fn settle(&mut self) -> Result<(), String> {
+        let (Some(path), Some(next_engine_id)) = (&self.path, self.wanted) else { return Ok(()) };
+        if self.kept == self.wanted {
+            return Ok(());
+        }
+        let write = || {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            let partial = path.with_extension("partial");
+            fs::write(&partial, serde_json::to_vec(&Content { cluster: self.cluster.clone(), next_engine_id })?)?;
+            fs::rename(&partial, path)
+        };
+        write().map_err(|error: io::Error| format!("cannot write the state file {}: {error}", path.display()))?;
+        self.kept = self.wanted;
+        Ok(())
+    }
+}
+
+/// Tells clusters apart without giving the token away.
+fn fingerprint(cluster_id: &str, engine_token: &Secret) -> String {
+    let nobody = paraply_core::id::EngineId(u32::MAX);
+    let mac = paraply_common::ticket::issue(engine_token, cluster_id, nobody, paraply_core::id::Incarnation(0));
+    mac.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(text: &str) -> Secret {
+        Secret::try_from(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_new_process_knows_what_the_one_before_has_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |token: &Secret| State::open(Some(folder.path()), "c", token).unwrap();
+        let mut state = open(&token("0123456789abcdef"));
+        assert_eq!(state.next_engine_id(), None);
+        state.want(7);
+        state.settle().unwrap();
+        assert_eq!(open(&token("0123456789abcdef")).next_engine_id(), Some(7));
+        assert_eq!(open(&token("a-new-token-of-a-new-cluster")).next_engine_id(), None, "another cluster of that name");
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let blocked = folder.path().join("state");
+        let mut state = State::open(Some(&blocked), "c", &token("0123456789abcdef")).unwrap();
+        fs::write(&blocked, "in the way").unwrap();
+        state.want(1);
+        assert!(state.settle().unwrap_err().contains("controller.json"));
+        fs::remove_file(&blocked).unwrap();
+        state.settle().unwrap();
+        assert!(blocked.join(FILE).exists());
+    }
+
+    #[test]
+    fn a_file_that_is_no_state_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE), "what").unwrap();
+        let error = State::open(Some(folder.path()), "c", &token("0123456789abcdef")).unwrap_err().to_string();
+        assert!(error.contains("controller.json") && error.contains("delete it"), "{error}");
+    }
+}
