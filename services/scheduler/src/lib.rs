@@ -1,1 +1,20 @@
 //! The data plane: accepts tasks, places them, keeps results until they are acknowledged.
+//!
+//! [`run`] serves until it is told to stop. What is decided is decided by the machine in `paraply_core::scheduler`,
+//! which runs on one task; the gRPC methods decode, ask and encode; large bytes have a thread of their own.
+
+mod blob;
+mod config;
+mod connections;
+mod controller;
+mod engine_link_service;
+mod observe;
+mod run;
+mod shell;
+mod status;
+pub mod store;
+mod stream;
+mod task_service;
+
+pub use config::{Config, ConfigError};
+pub use run::{Error, run, run_with_store};

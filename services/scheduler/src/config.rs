@@ -1,0 +1,160 @@
+//! What can be set about a scheduler. A key of the configuration is a field of [`Config`].
+
+use std::{fs, io, path::PathBuf, time::Duration};
+
+use paraply_common::{
+    secret::{Secret, SecretError},
+    tower::auth::Tokens,
+    transport::{MESSAGE_BYTES, boot_id},
+};
+use paraply_core::{membership::Endpoint, scheduler};
+use paraply_proto::common::v1::Limits;
+use serde::Deserialize;
+
+/// Settings of the scheduler, each with a safe default.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The cluster it serves.
+    pub cluster_id: String,
+    /// What clients show.
+    pub client_token: Option<Secret>,
+    /// Where `client_token` is, instead of the token itself.
+    pub client_token_file: Option<PathBuf>,
+    /// What engines show, what their tickets are made with, and what this scheduler shows the controller.
+    pub engine_token: Option<Secret>,
+    /// Where `engine_token` is, instead of the token itself.
+    pub engine_token_file: Option<PathBuf>,
+    /// Where the controller is, best first: paths of Unix sockets (with a slash in them) and "host:port".
+    pub controller: Vec<String>,
+    /// Milliseconds that an engine may be silent before it counts as lost.
+    pub lease_millis: u32,
+    /// Milliseconds that a session outlives its stream.
+    pub session_grace_millis: u64,
+    /// Sessions at a time.
+    pub sessions: usize,
+    /// Tasks that a session may have unfinished or unacknowledged.
+    pub session_tasks: u64,
+    /// Bytes of arguments, results and output that a session may have here, blobs not counted.
+    pub session_bytes: u64,
+    /// Largest payload that travels inside a message.
+    pub inline_bytes: u32,
+    /// Bytes of large payloads kept in memory for all sessions together.
+    pub blob_bytes: u64,
+    /// Bytes of functions kept though no task names them just now.
+    pub function_bytes: u64,
+    /// Bytes of output that engines keep for one task.
+    pub task_output_bytes: u64,
+}
+
+/// A setting that is missing or cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Neither the token nor a file with it is set.
+    #[error("no {0}: set `{0}` or `{0}_file`")]
+    NoToken(&'static str),
+    /// Both are set.
+    #[error("both `{0}` and `{0}_file` are set: leave one out")]
+    TwoTokens(&'static str),
+    /// The file cannot be read.
+    #[error("`{key}_file`: cannot read {path}: {source}")]
+    TokenFile {
+        /// Which token.
+        key: &'static str,
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file's content is no token.
+    #[error("`{key}_file`: {path} holds no token: {source}")]
+    NotAToken {
+        /// Which token.
+        key: &'static str,
+        /// The file.
+        path: String,
+        /// Why not.
+        source: SecretError,
+    },
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let machine = scheduler::Config::default();
+        Self {
+            cluster_id: "default".to_owned(),
+            client_token: None,
+            client_token_file: None,
+            engine_token: None,
+            engine_token_file: None,
+            controller: Vec::new(),
+            lease_millis: 10_000,
+            session_grace_millis: 3_600_000,
+            sessions: machine.sessions,
+            session_tasks: machine.session_tasks,
+            session_bytes: machine.session_bytes,
+            inline_bytes: 64 << 10,
+            blob_bytes: 2 << 30,
+            function_bytes: machine.function_bytes,
+            task_output_bytes: 8 << 20,
+        }
+    }
+}
+
+impl Config {
+    /// The tokens, read from their files where these are set.
+    pub(crate) fn tokens(&self) -> Result<Tokens, ConfigError> {
+        Ok(Tokens {
+            client: token("client_token", self.client_token.as_ref(), self.client_token_file.as_ref())?,
+            engine: token("engine_token", self.engine_token.as_ref(), self.engine_token_file.as_ref())?,
+        })
+    }
+
+    /// What the machine is told.
+    pub(crate) fn machine(&self) -> scheduler::Config {
+        scheduler::Config {
+            lease: Duration::from_millis(self.lease_millis.into()),
+            session_grace: Duration::from_millis(self.session_grace_millis),
+            sessions: self.sessions,
+            session_tasks: self.session_tasks,
+            session_bytes: self.session_bytes,
+            function_bytes: self.function_bytes,
+            message_bytes: MESSAGE_BYTES as u64,
+            ..scheduler::Config::default()
+        }
+    }
+
+    /// What peers are told.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            message_bytes: MESSAGE_BYTES as u32,
+            inline_bytes: self.inline_bytes,
+            session_tasks: self.session_tasks,
+            session_bytes: self.session_bytes,
+            task_output_bytes: self.task_output_bytes,
+        }
+    }
+
+    /// Where the controller is.
+    pub(crate) fn controller_endpoints(&self) -> Vec<Endpoint> {
+        let endpoint = |address: &String| match address.contains('/') {
+            true => Endpoint::Unix { path: address.clone(), boot_id: boot_id().to_owned() },
+            false => Endpoint::Tcp(address.clone()),
+        };
+        self.controller.iter().map(endpoint).collect()
+    }
+}
+
+fn token(key: &'static str, token: Option<&Secret>, file: Option<&PathBuf>) -> Result<Secret, ConfigError> {
+    match (token, file) {
+        (Some(_), Some(_)) => Err(ConfigError::TwoTokens(key)),
+        (Some(token), None) => Ok(token.clone()),
+        (None, None) => Err(ConfigError::NoToken(key)),
+        (None, Some(path)) => {
+            let name = || path.display().to_string();
+            let text = fs::read_to_string(path);
+            let text = text.map_err(|source| ConfigError::TokenFile { key, path: name(), source })?;
+            Secret::try_from(text).map_err(|source| ConfigError::NotAToken { key, path: name(), source })
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! A scheduler from start to end.
+
+use std::{io, sync::Arc, time::Duration};
+
+use paraply_common::{
+    actor, clock,
+    health::{self, Pulse},
+    mailbox::{Mailbox, mailbox},
+    peer, reflection,
+    shutdown::Shutdown,
+    spawn::spawn,
+    tower::{
+        auth::AuthLayer,
+        pass_through::{PassThroughLayer, Upstream},
+    },
+    transport::{Listener, MAX_MESSAGE_BYTES, ServeError, Server, serve},
+    wire::ServerIdentity,
+};
+use paraply_core::{
+    id::{Epoch, Incarnation},
+    scheduler::{self, Scheduler},
+};
+use paraply_proto::{
+    blob::v1::blob_service_server::BlobServiceServer,
+    scheduler::v1::{engine_link_service_server::EngineLinkServiceServer, task_service_server::TaskServiceServer},
+};
+use tonic::service::RoutesBuilder;
+
+use crate::{
+    blob::{BlobStore, BlobThread, BlobTransfers, Blobs, OnBlobThread},
+    config::{Config, ConfigError},
+    controller::{self, Member, News},
+    engine_link_service::EngineLinks,
+    shell::{Shell, Stimulus},
+    store::{MemoryStore, Store},
+    stream::Access,
+    task_service::Tasks,
+};
+
+/// Messages that wait for the actor; a peer whose message is one too many waits until there is room.
+const MAILBOX: usize = 64;
+
+/// Between two looks for blobs that nobody finishes or fetches.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// What this process serves, by name, as health knows it.
+const SERVICES: &[&str] =
+    &["paraply.scheduler.v1.TaskService", "paraply.scheduler.v1.EngineLinkService", "paraply.blob.v1.BlobService"];
+
+/// Why a scheduler cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The system has no randomness to give.
+    #[error("cannot draw an epoch: {0}")]
+    Randomness(#[from] getrandom::Error),
+    /// The thread for large bytes cannot be started.
+    #[error("cannot start the thread for blobs: {0}")]
+    Thread(#[from] io::Error),
+    /// Reflection cannot be served: a mistake of the build.
+    #[error("cannot read the schema's descriptors: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The transport.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The actor has ended, which it does only by a mistake of ours.
+    #[error("the scheduler's actor has ended: this is a bug; the log says where")]
+    Actor,
+}
+
+/// Serves on the listeners until `shutdown`, within its grace. For the latency that is promised, call it on a
+/// current-thread runtime that does nothing else.
+///
+/// # Errors
+/// If a setting cannot be used, or the service cannot be set up or fails as a whole.
+pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -> Result<(), Error> {
+    run_with_store(config, listeners, shutdown, MemoryStore).await
+}
+
+/// The same, with a store of the caller's for the machine's records.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with_store<S: Store>(
+    config: Config,
+    listeners: Vec<Listener>,
+    shutdown: Shutdown,
+    store: S,
+) -> Result<(), Error> {
+    let tokens = config.tokens()?;
+    let identity = ServerIdentity {
+        cluster_id: config.cluster_id.clone(),
+        peer: peer::this_process("paraply-scheduler"),
+        limits: config.limits(),
+    };
+    // Never 0, which means "none" on the wire.
+    let epoch = Epoch(getrandom::u64()? | 1);
+    let incarnation = Incarnation(u128::from(getrandom::u64()?) << 64 | u128::from(getrandom::u64()?));
+    tracing::info!(epoch = epoch.0, %incarnation, cluster = identity.cluster_id, "scheduler starts");
+
+    let (mailbox, inbox) = mailbox(MAILBOX);
+    let news = News::default();
+    let thread = BlobThread::start()?;
+    let blobs = Blobs { store: Arc::new(BlobStore::new(config.blob_bytes)), thread: thread.handle().clone() };
+    let transfers = BlobTransfers { store: Arc::clone(&blobs.store), mailbox: mailbox.clone() };
+    let access = Access::new(mailbox.clone(), identity.clone());
+
+    let pulse = Pulse::default();
+    let mut routes = RoutesBuilder::default();
+    routes
+        .add_service(health::server(pulse.clone(), SERVICES))
+        .add_service(TaskServiceServer::new(Tasks(access.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES))
+        .add_service(
+            EngineLinkServiceServer::new(EngineLinks { access, engine_token: tokens.engine.clone() })
+                .max_decoding_message_size(MAX_MESSAGE_BYTES),
+        )
+        .add_service(OnBlobThread::new(
+            BlobServiceServer::new(transfers.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES),
+            thread.handle().clone(),
+        ));
+    reflection::add_to(&mut routes)?;
+
+    let upstream = Upstream::new("controller");
+    upstream.set(&config.controller_endpoints());
+    let server = Server {
+        routes: routes.routes(),
+        auth: AuthLayer::new(tokens.clone()),
+        pass_through: PassThroughLayer::new(upstream, &["paraply.controller.v1"]),
+    };
+    let member = Member {
+        controller: config.controller_endpoints(),
+        engine_token: tokens.engine,
+        incarnation,
+        identity,
+        endpoints: listeners.iter().filter_map(Listener::endpoint).collect(),
+        mailbox: mailbox.clone(),
+        news: news.clone(),
+    };
+
+    let machine = Scheduler::new(config.machine(), epoch, clock::now());
+    let mut shell = Shell::new(machine, blobs.clone(), news, store);
+    let beat = pulse.clone();
+    let acting = spawn(async move { actor::run(&mut shell, inbox, beat).await });
+    let sweeping = spawn(sweep(blobs, transfers.mailbox));
+    let leaving = shutdown.clone();
+    let membership = spawn(controller::keep(member, leaving));
+    let told = shutdown.clone();
+    let ending = spawn(async move {
+        told.begun().await;
+        pulse.stop();
+        // If the actor has ended there is nobody to tell.
+        let _ = mailbox.send(Stimulus::Machine(scheduler::Stimulus::Shutdown)).await;
+    });
+
+    tokio::select! {
+        served = serve(listeners, server, &shutdown) => served?,
+        _ = acting => return Err(Error::Actor),
+    }
+    membership.await.ok();
+    drop((sweeping, ending, thread));
+    tracing::info!("scheduler ends");
+    Ok(())
+}
+
+/// Drops blobs that nobody finishes or fetches, and says so to the tasks that wait for them.
+async fn sweep(blobs: Blobs, mailbox: Mailbox<Stimulus>) {
+    loop {
+        clock::sleep_until(clock::now() + SWEEP).await;
+        for blob in blobs.sweep(clock::now()) {
+            tracing::warn!(%blob, "a blob was given up: its writer was silent for too long, or its session did not come");
+            if mailbox.send(Stimulus::Machine(scheduler::Stimulus::BlobGone { blob })).await.is_err() {
+                return;
+            }
+        }
+    }
+}

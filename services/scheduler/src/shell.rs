@@ -1,0 +1,182 @@
+//! The machine with the shell around it: stimuli go in, instructions are carried out.
+
+use paraply_common::{actor::Actor, line::Line};
+use paraply_core::{
+    engine_link,
+    id::{ConnectionId, EngineId},
+    scheduler::{self, Instruction, Scheduler, Status},
+    session_link::{self, ToClient},
+    time::Time,
+};
+use tokio::sync::oneshot;
+use tokio_util::sync::DropGuard;
+
+use crate::{
+    blob::Blobs,
+    connections::{Connection, Connections, End},
+    controller::News,
+    observe,
+    store::Store,
+};
+
+/// What happens to the scheduler.
+#[derive(Debug)]
+pub(crate) enum Stimulus {
+    /// A client opened a stream and said hello.
+    SessionOpened { connection: ConnectionId, hello: session_link::Hello, line: Line<ToClient>, reader: DropGuard },
+    /// An engine opened a stream and said hello; its ticket is good.
+    EngineOpened {
+        connection: ConnectionId,
+        hello: engine_link::Hello,
+        line: Line<engine_link::ToEngine>,
+        reader: DropGuard,
+    },
+    /// A peer said something that cannot be understood, and why.
+    Malformed { connection: ConnectionId, error: String },
+    /// An engine's lease at the controller is over: it left, was removed, or the controller has not heard of it.
+    MemberLeft { engine: EngineId },
+    /// What the machine knows how to take.
+    Machine(scheduler::Stimulus),
+    /// Somebody asks what the scheduler holds.
+    Ask(oneshot::Sender<Answer>),
+}
+
+/// What the scheduler holds.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: Status,
+    pub(crate) next_engine_id: u32,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Shell<S> {
+    machine: Scheduler,
+    connections: Connections,
+    blobs: Blobs,
+    news: News,
+    store: S,
+    instructions: Vec<Instruction>,
+}
+
+impl<S: Store> Shell<S> {
+    pub(crate) fn new(machine: Scheduler, blobs: Blobs, news: News, store: S) -> Self {
+        Self { machine, connections: Connections::default(), blobs, news, store, instructions: Vec::new() }
+    }
+
+    fn carry_out(&mut self, now: Time, instruction: Instruction) {
+        match instruction {
+            Instruction::ToSession { connection, message } => {
+                if let (ToClient::Welcome(_), Some(End::Session(session, _))) =
+                    (&message, self.connections.get(connection))
+                {
+                    self.blobs.open_session(*session);
+                }
+                self.connections.tell_client(connection, message);
+            }
+            Instruction::ToEngine { connection, message } => {
+                if let Some(End::Engine(engine, _)) = self.connections.get(connection) {
+                    observe::to_engine(*engine, &message);
+                }
+                self.connections.tell_engine(connection, message);
+            }
+            Instruction::Close { connection, status } => self.connections.close(connection, status),
+            Instruction::Persist { sequence, records } => {
+                let up_to = self.store.append(sequence, records);
+                self.machine.handle(now, scheduler::Stimulus::Persisted { up_to });
+            }
+            Instruction::DropBlob { blob } => self.blobs.drop_blob(blob),
+            Instruction::SessionForgotten { session } => {
+                tracing::info!(%session, "session ended");
+                for blob in self.blobs.forget_session(session) {
+                    self.machine.handle(now, scheduler::Stimulus::BlobGone { blob });
+                }
+            }
+            Instruction::EngineAttached { info } => {
+                tracing::info!(engine = %info.id, incarnation = %info.incarnation, "engine attached");
+                self.news.ring();
+            }
+            Instruction::EngineLost { engine, reason } => {
+                tracing::warn!(%engine, reason, "engine lost");
+                self.news.ring();
+            }
+        }
+    }
+}
+
+impl<S: Store> Actor for Shell<S> {
+    type Stimulus = Stimulus;
+
+    fn handle(&mut self, now: Time, stimulus: Stimulus) {
+        use scheduler::Stimulus as Machine;
+        match stimulus {
+            Stimulus::SessionOpened { connection, hello, line, reader } => {
+                tracing::info!(session = %hello.session, connection = connection.0, "session stream opened");
+                let end = End::Session(hello.session, line);
+                self.connections.insert(connection, Connection { end, _reader: reader });
+                self.machine.handle(now, Machine::SessionOpened { connection, hello });
+            }
+            Stimulus::EngineOpened { connection, hello, line, reader } => {
+                let end = End::Engine(hello.info.id, line);
+                self.connections.insert(connection, Connection { end, _reader: reader });
+                self.machine.handle(now, Machine::EngineOpened { connection, hello });
+            }
+            Stimulus::Malformed { connection, error } => {
+                tracing::warn!(connection = connection.0, error, "a peer sent what cannot be understood");
+                self.connections.refuse(connection, error);
+                self.machine.handle(now, Machine::Broken { connection });
+            }
+            Stimulus::MemberLeft { engine } => {
+                // One that is attached is there, whatever the controller has missed.
+                if !self.connections.has_engine(engine) {
+                    self.machine.handle(now, Machine::MemberRemoved { engine });
+                }
+            }
+            Stimulus::Machine(stimulus) => {
+                match &stimulus {
+                    Machine::Broken { connection } => self.connections.remove(*connection),
+                    Machine::EngineMessage { connection, message } => {
+                        if let Some(End::Engine(engine, _)) = self.connections.get(*connection) {
+                            observe::from_engine(*engine, message);
+                        }
+                    }
+                    Machine::SessionMessage { connection, message } => {
+                        if let Some(End::Session(session, _)) = self.connections.get(*connection) {
+                            observe::from_session(*session, message);
+                        }
+                    }
+                    _ => {}
+                }
+                self.machine.handle(now, stimulus);
+            }
+            Stimulus::Ask(answer) => {
+                let status = self.machine.status();
+                let next_engine_id = self.machine.next_engine_id();
+                // Whoever asked may have gone.
+                let _ = answer.send(Answer { status, next_engine_id });
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Time) {
+        self.machine.handle(now, scheduler::Stimulus::Tick);
+    }
+
+    fn flush(&mut self, now: Time) {
+        loop {
+            let mut instructions = std::mem::take(&mut self.instructions);
+            self.machine.flush(now, &mut instructions);
+            if instructions.is_empty() {
+                self.instructions = instructions;
+                return;
+            }
+            // What is carried out may be answered at once (`Persisted`), and the answer makes more fall due.
+            instructions.drain(..).for_each(|instruction| self.carry_out(now, instruction));
+            self.instructions = instructions;
+        }
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        self.machine.next_timeout()
+    }
+}

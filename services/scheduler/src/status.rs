@@ -1,0 +1,61 @@
+//! What the scheduler holds, as it is shown.
+
+use paraply_common::wire::{ServerIdentity, field::text, id::encode_id, peer::encode_engine};
+use paraply_core::scheduler::{EngineStatus, SessionStatus, Status};
+use paraply_proto::{
+    common::v1::Engine,
+    controller::v1::EngineLoad,
+    scheduler::v1::{self as proto, EngineQueue, GetSchedulerStatusResponse},
+};
+
+/// The wire form of a status.
+pub(crate) fn encode(status: Status, identity: &ServerIdentity, with_sessions: bool) -> GetSchedulerStatusResponse {
+    let sessions = status.sessions.len() as u64;
+    let rows = if with_sessions { status.sessions } else { Vec::new() };
+    GetSchedulerStatusResponse {
+        scheduler: Some(identity.peer.clone()),
+        epoch: status.epoch.0,
+        recovering: status.recovering,
+        engines: status.engines.iter().map(encode_queue).collect(),
+        unassigned_tasks: status.unassigned,
+        sessions,
+        session_rows: rows.into_iter().map(encode_session).collect(),
+        completed_tasks: status.completed,
+        held_bytes: status.held_bytes,
+        limits: Some(identity.limits),
+    }
+}
+
+/// What the controller is told of an engine.
+pub(crate) fn encode_load(engine: &EngineStatus) -> EngineLoad {
+    EngineLoad {
+        engine_id: engine.info.id.0,
+        queued_tasks: count(engine.queued),
+        claimed_tasks: count(engine.claimed),
+        completed_tasks: engine.completed,
+        draining: engine.draining,
+    }
+}
+
+fn encode_queue(engine: &EngineStatus) -> EngineQueue {
+    EngineQueue {
+        engine: Some(Engine { draining: engine.draining, ..encode_engine(&engine.info) }),
+        queued_tasks: count(engine.queued),
+        claimed_tasks: count(engine.claimed),
+        completed_tasks: engine.completed,
+    }
+}
+
+fn encode_session(session: SessionStatus) -> proto::SessionStatus {
+    proto::SessionStatus {
+        session_id: encode_id(session.id.to_bytes()),
+        label: text(&session.label),
+        connected: session.connected,
+        outstanding_tasks: session.outstanding,
+        held_bytes: session.held_bytes,
+    }
+}
+
+fn count(tasks: usize) -> u32 {
+    u32::try_from(tasks).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,105 @@
+//! `TaskService`, as clients call it.
+
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt as _};
+use paraply_common::{
+    peer,
+    spawn::spawn_detached,
+    wire::session_link::{decode_hello, decode_request, encode_response},
+};
+use paraply_core::scheduler;
+use paraply_proto::scheduler::v1::{
+    CancelTasksRequest, CancelTasksResponse, GetSchedulerStatusRequest, GetSchedulerStatusResponse, GetTasksRequest,
+    GetTasksResponse, ListTasksRequest, ListTasksResponse, OpenSessionRequest, OpenSessionResponse, PurgeTasksRequest,
+    PurgeTasksResponse, RunTaskRequest, RunTaskResponse, WatchSessionRequest, WatchSessionResponse,
+    open_session_request::Message, task_service_server::TaskService,
+};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{
+    shell::Stimulus,
+    status,
+    stream::{Access, first},
+};
+
+/// See the module's documentation.
+#[derive(Clone, Debug)]
+pub(crate) struct Tasks(pub(crate) Access);
+
+type Responses<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl TaskService for Tasks {
+    type OpenSessionStream = Responses<OpenSessionResponse>;
+    type WatchSessionStream = Responses<WatchSessionResponse>;
+
+    async fn open_session(
+        &self,
+        request: Request<Streaming<OpenSessionRequest>>,
+    ) -> Result<Response<Self::OpenSessionStream>, Status> {
+        let mut stream = request.into_inner();
+        let Some(Message::Hello(hello)) = first(&mut stream).await?.message else {
+            return Err(Status::invalid_argument("the first message of a session stream is `hello`"));
+        };
+        peer::negotiate(hello.peer.as_ref())?;
+        let hello = decode_hello(hello).map_err(|error| Status::invalid_argument(format!("hello.{error}")))?;
+
+        let access = self.0.clone();
+        let connection = access.next_connection();
+        let (line, responses) = access.line(connection);
+        let closed = CancellationToken::new();
+        let reader = closed.clone().drop_guard();
+        access.tell(Stimulus::SessionOpened { connection, hello, line, reader }).await?;
+        let identity = access.identity.clone();
+        spawn_detached(access.read(connection, stream, closed, decode_request, |connection, message| {
+            scheduler::Stimulus::SessionMessage { connection, message }
+        }));
+        let responses = responses.map(move |message| Ok(encode_response(message?, &identity)));
+        Ok(Response::new(responses.boxed()))
+    }
+
+    async fn watch_session(
+        &self,
+        _: Request<WatchSessionRequest>,
+    ) -> Result<Response<Self::WatchSessionStream>, Status> {
+        Err(not_built("WatchSession"))
+    }
+
+    async fn get_tasks(&self, _: Request<GetTasksRequest>) -> Result<Response<GetTasksResponse>, Status> {
+        Err(not_built("GetTasks"))
+    }
+
+    async fn list_tasks(&self, _: Request<ListTasksRequest>) -> Result<Response<ListTasksResponse>, Status> {
+        Err(not_built("ListTasks"))
+    }
+
+    async fn purge_tasks(&self, _: Request<PurgeTasksRequest>) -> Result<Response<PurgeTasksResponse>, Status> {
+        Err(not_built("PurgeTasks"))
+    }
+
+    async fn cancel_tasks(&self, _: Request<CancelTasksRequest>) -> Result<Response<CancelTasksResponse>, Status> {
+        Err(not_built("CancelTasks (of other sessions; one's own are cancelled in the session stream)"))
+    }
+
+    async fn run_task(&self, _: Request<RunTaskRequest>) -> Result<Response<RunTaskResponse>, Status> {
+        Err(not_built("RunTask"))
+    }
+
+    async fn get_scheduler_status(
+        &self,
+        request: Request<GetSchedulerStatusRequest>,
+    ) -> Result<Response<GetSchedulerStatusResponse>, Status> {
+        let (ask, answer) = oneshot::channel();
+        self.0.tell(Stimulus::Ask(ask)).await?;
+        let answer = answer.await.map_err(|_| Status::unavailable("the scheduler is shutting down"))?;
+        let with_sessions = request.get_ref().with_sessions;
+        Ok(Response::new(status::encode(answer.status, &self.0.identity, with_sessions)))
+    }
+}
+
+fn not_built(method: &str) -> Status {
+    Status::unimplemented(format!("{method} is not built yet"))
+}
