@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
-from IPython.core.magic import Magics
+from IPython.core.magic import Magics, magics_class, no_var_expand
 
 from paraply import error
 
@@ -69,6 +69,7 @@ def parse_targets(text: str) -> Any:
     return ids[0] if "," not in text else ids
 
 
+@magics_class  # type: ignore[untyped-decorator]
 class ParallelMagics(Magics):  # type: ignore[misc]  # IPython has no types
     """The magics of one view.
 
@@ -100,10 +101,10 @@ class ParallelMagics(Magics):  # type: ignore[misc]  # IPython has no types
         }
         if not suffix:
             self.magics["line"]["result"] = self.result
-        self.px.__func__._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]
 
     # %px
 
+    @no_var_expand  # type: ignore[untyped-decorator]
     def px(self, line: str) -> Any:
         """`%px code` runs one line on the engines, and shows what it prints."""
         return self._execute(line.strip())
