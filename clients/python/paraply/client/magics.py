@@ -69,8 +69,8 @@ def parse_targets(text: str) -> Any:
     return ids[0] if "," not in text else ids
 
 
-@magics_class  # type: ignore[untyped-decorator]
-class ParallelMagics(Magics):  # type: ignore[misc]  # IPython has no types
+@magics_class
+class ParallelMagics(Magics):
     """The magics of one view.
 
     Args:
@@ -78,6 +78,8 @@ class ParallelMagics(Magics):  # type: ignore[misc]  # IPython has no types
         view: Where code runs.
         suffix: What the magics' names end with.
     """
+
+    shell: Any
 
     def __init__(self, shell: InteractiveShell, view: DirectView, suffix: str) -> None:
         super().__init__(shell)
@@ -104,7 +106,7 @@ class ParallelMagics(Magics):  # type: ignore[misc]  # IPython has no types
 
     # %px
 
-    @no_var_expand  # type: ignore[untyped-decorator]
+    @no_var_expand
     def px(self, line: str) -> Any:
         """`%px code` runs one line on the engines, and shows what it prints."""
         return self._execute(line.strip())
@@ -247,7 +249,7 @@ class ParallelMagics(Magics):  # type: ignore[misc]  # IPython has no types
         if first and first[0].lstrip("%") in names and (first[0].startswith("%") or "autopx" in first[0]):
             done: ExecutionResult = self._run_cell(raw_cell, *args, **kwargs)
             return done
-        outcome = ExecutionResult(None)
+        outcome = ExecutionResult(None)  # type: ignore[no-untyped-call]
         try:
             self._execute(raw_cell)
         except error.RemoteError as failure:
