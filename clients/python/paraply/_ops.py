@@ -27,7 +27,7 @@ def push(namespace: _Namespace, values: dict[str, Any]) -> None:
         if name.isidentifier():
             namespace[name] = value
         else:
-            exec(f"{name} = {_VALUE}", namespace, {_VALUE: value})  # noqa: S102
+            exec(f"{name} = {_VALUE}", namespace, {_VALUE: value})
 
 
 @_in_namespace
@@ -43,7 +43,7 @@ def import_module(namespace: _Namespace, module: str, names: Iterable[str] = ())
     """`import module`, or `from module import names`."""
     names = list(names)
     statement = f"from {module} import {', '.join(names)}" if names else f"import {module}"
-    exec(statement, namespace)  # noqa: S102
+    exec(statement, namespace)
 
 
 @_in_namespace

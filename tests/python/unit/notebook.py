@@ -23,7 +23,7 @@ class Notebook:
     def type(self, source: str) -> None:
         """Runs a cell at the client."""
         with self._as_main(self.main):
-            exec(compile(textwrap.dedent(source), "<cell>", "exec", dont_inherit=True), vars(self.main))  # noqa: S102
+            exec(compile(textwrap.dedent(source), "<cell>", "exec", dont_inherit=True), vars(self.main))
 
     def __getitem__(self, name: str) -> Any:
         return vars(self.main)[name]

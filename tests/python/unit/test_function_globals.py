@@ -154,7 +154,7 @@ def test_an_instance_of_a_class_that_the_engine_has_is_one_of_the_engines(notebo
     source = "class Point:\n    def __init__(self, x): self.x = x"
     notebook.type(source + "\npoint = Point(1)\ndef check(p): return isinstance(p, Point), p.x")
     with notebook._as_main(notebook.engine_main):
-        exec(source, notebook.engine)  # noqa: S102
+        exec(source, notebook.engine)
     assert notebook.apply("check", notebook["point"]) == (True, 1)
 
 

@@ -223,3 +223,14 @@ def test_an_encoding_that_is_not_read_is_named() -> None:
     payload = _serialize.Payload(_serialize.Encoding.ARROW, b"")
     with pytest.raises(error.UnreadableError, match="PICKLE5 and TEXT, not ARROW"):
         _serialize.load_result(payload)
+
+
+def test_prepickled_is_the_value_as_it_was(notebook: Notebook) -> None:
+    notebook.type("def total(array, f): return f(array.sum())\ndef f(x): return x * 2")
+    array = np.ones(5000)
+    once, function = _serialize.PrePickled(array), _serialize.PrePickled(notebook["total"])
+    array[:] = 0
+    with notebook._as_main(notebook.main):
+        helper = _serialize.PrePickled(notebook["f"])
+    for _ in range(2):
+        assert notebook.apply(function, once, helper) == 10000

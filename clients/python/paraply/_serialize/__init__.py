@@ -7,6 +7,7 @@ At the client: `dump_function`, `dump_arguments`, `load_result`, `load_exception
 from paraply._serialize.functions import Prepared, dump_function, load_function, prepare_function, run
 from paraply._serialize.names import mark_interactive
 from paraply._serialize.payload import PYTHON_VERSION, BytesLike, Encoding, Function, Payload
+from paraply._serialize.prepickled import PrePickled
 from paraply._serialize.reference import Reference
 from paraply._serialize.values import (
     dump_arguments,
@@ -23,6 +24,7 @@ __all__ = [
     "Encoding",
     "Function",
     "Payload",
+    "PrePickled",
     "Prepared",
     "Reference",
     "dump_arguments",

@@ -15,6 +15,7 @@ from paraply._serialize import names, rebuild, reference, values
 from paraply._serialize.explain import explain_name_error, unpicklable
 from paraply._serialize.payload import Encoding, Function, Payload
 from paraply._serialize.pickler import Pickler
+from paraply._serialize.prepickled import PrePickled
 from paraply._serialize.rebuild import Scope
 from paraply._serialize.reference import Reference
 from paraply._serialize.snapshot import Snapshot
@@ -44,12 +45,14 @@ _cache: OrderedDict[_Key, tuple[types.FunctionType, Snapshot, Function]] = Order
 _cache_lock = threading.Lock()
 
 
-def dump_function(function: Callable[..., Any] | Reference, *, mapped: bool = False) -> Function:
+def dump_function(function: Callable[..., Any] | Reference | PrePickled, *, mapped: bool = False) -> Function:
     """`function` as it is sent; with `mapped`, wrapped to be called once for each element of the sequences it gets.
 
     Raises TypeError where it cannot be called, and `UnpicklableError`, which names what in it cannot be pickled.
     """
     snapshot = Snapshot()
+    if isinstance(function, PrePickled):
+        function = function.obj
     if type(function) is not types.FunctionType:
         if not callable(function) and not isinstance(function, Reference):
             raise TypeError(f"f must be callable, not {type(function).__name__}: {function!r}")

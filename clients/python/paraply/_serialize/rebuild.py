@@ -31,6 +31,7 @@ class Scope:
     __slots__ = ("_builtins", "absent", "arrays", "codes", "has_references", "namespace")
 
     def __init__(self, namespace: dict[str, Any], codes: tuple[types.CodeType, ...] = ()) -> None:
+        namespace.setdefault("__builtins__", builtins)  # what C code that imports looks for
         self.namespace = namespace
         self.codes = codes
         #: Writable buffers of the payload that is being read.
@@ -82,7 +83,7 @@ class Scope:
 
 @contextlib.contextmanager
 def _swapped(namespace: dict[str, Any], replacement: dict[str, Any]) -> Iterator[None]:
-    before = namespace.get("__builtins__", builtins)
+    before = namespace["__builtins__"]
     namespace["__builtins__"] = replacement
     try:
         yield
