@@ -34,7 +34,7 @@ def test_pull_evaluates_expressions() -> None:
     namespace: dict[str, Any] = {"a": 1, "table": [1, 2]}
     assert run(_ops.pull, namespace, "a + 1") == 2
     assert run(_ops.pull, namespace, ["a", "table[1]", "len(table)"]) == [1, 2, 2]
-    with pytest.raises(NameError, match="^name 'b' is not defined$"):
+    with pytest.raises(NameError, match=r"^name 'b' is not defined$"):
         run(_ops.pull, namespace, "b")
 
 

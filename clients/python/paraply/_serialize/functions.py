@@ -125,7 +125,7 @@ class Prepared:
         found = self._known
         if found is None:
             scope.codes = self._codes
-            with rebuild.reading_into(scope):
+            with rebuild.ReadingInto(scope):
                 found = pickle.loads(self._body)
             if isinstance(found, Mapped):
                 found.function = reference.evaluate(found.function, scope.namespace)

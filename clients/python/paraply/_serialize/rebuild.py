@@ -105,15 +105,20 @@ def current_scope() -> Scope:
     return Scope(vars(importlib.import_module("__main__")))
 
 
-@contextlib.contextmanager
-def reading_into(scope: Scope) -> Iterator[None]:
-    """Makes `scope` the one that pickles read in this thread use."""
-    before = _current.scope
-    _current.scope = scope
-    try:
-        yield
-    finally:
-        _current.scope = before
+class ReadingInto:
+    """Makes `scope` the one that pickles read in this thread use, for the length of a `with` block."""
+
+    __slots__ = ("_before", "_scope")
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __enter__(self) -> None:
+        self._before = _current.scope
+        _current.scope = self._scope
+
+    def __exit__(self, *_: object) -> None:
+        _current.scope = self._before
 
 
 def code_at(index: int) -> types.CodeType:

@@ -90,14 +90,8 @@ def load(payload: Payload, scope: Scope) -> Any:
     check_readable(payload)
     if payload.encoding == Encoding.TEXT:
         return bytes(payload.data).decode()
-    if not payload.buffers:
-        before, rebuild._current.scope = rebuild._current.scope, scope
-        try:
-            return pickle.loads(payload.data)
-        finally:
-            rebuild._current.scope = before
     scope.arrays = [_writable(buffer) for buffer in payload.buffers]
-    with rebuild.reading_into(scope):
+    with rebuild.ReadingInto(scope):
         return pickle.loads(payload.data, buffers=scope.arrays)
 
 
