@@ -56,8 +56,11 @@ pub(crate) enum Error {
     #[error("{context}: {source}")]
     Io { context: String, source: io::Error },
 
+    #[error("nowhere to listen: pass --listen HOST:PORT (such as 127.0.0.1:7600), --socket PATH, or both")]
+    NowhereToListen,
+
     #[error("{0}")]
-    Service(#[from] Box<dyn std::error::Error + Send + Sync>),
+    Service(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
@@ -67,6 +70,11 @@ impl Error {
     }
 
     /// 10 and 11 are what ipyparallel's command answers for these two.
+    /// For `map_err`: what a service says, which says it all.
+    pub(crate) fn service(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Service(Box::new(error))
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::AlreadyRunning(_) => 10,

@@ -52,6 +52,10 @@ enum Command {
     Status(command::status::Status),
     /// Add engines to a running cluster
     Engines(command::engines::Engines),
+    /// Run the controller, one of the two services of a cluster
+    Controller(Box<command::controller::Controller>),
+    /// Run the scheduler, the other one
+    Scheduler(Box<command::scheduler::Scheduler>),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +65,8 @@ fn main() -> ExitCode {
         Command::List(list) => list.run(),
         Command::Status(status) => status.run(),
         Command::Engines(engines) => engines.run(),
+        Command::Controller(controller) => controller.run(),
+        Command::Scheduler(scheduler) => scheduler.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -45,7 +45,7 @@ impl List {
             clusters.push(Listed { record, running, running_engines });
         }
         if self.json {
-            let text = serde_json::to_string_pretty(&clusters).map_err(|error| Error::Service(error.into()))?;
+            let text = serde_json::to_string_pretty(&clusters).map_err(Error::service)?;
             println!("{text}");
             return Ok(());
         }

@@ -1,7 +1,10 @@
 //! The subcommands, one a file.
 
+pub(crate) mod controller;
 pub(crate) mod engines;
 pub(crate) mod list;
+pub(crate) mod scheduler;
+mod service;
 pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod stop;

@@ -18,6 +18,7 @@ use paraply_common::{
     transport::boot_id,
 };
 use paraply_core::membership::Endpoint;
+use serde::Serialize;
 
 use super::service::Role;
 use crate::{
@@ -96,7 +97,7 @@ impl Ground {
             token: random()?,
         };
         let engine = ConnectionFile { role: connection::Role::Engine, token: random()?, ..connection.clone() };
-        write_config(&folder.config(), &connection, &engine)?;
+        write_config(folder, &connection, &engine)?;
         engine.write(&folder.engine_connection())?;
         connection.write(&folder.connection())?;
         Ok(Self { controller, scheduler, control, control_path, connection, _sockets: sockets })
@@ -114,17 +115,47 @@ fn random() -> Result<Secret, Error> {
     Secret::random().map_err(|error| Error::Start(format!("the system has no random numbers to give: {error}")))
 }
 
-/// The services' configuration. Everything in it is in an alphabet that needs no quoting in TOML.
-fn write_config(path: &Path, client: &ConnectionFile, engine: &ConnectionFile) -> Result<(), Error> {
-    let keys = format!(
-        "cluster_id = \"{}\"\nclient_token = \"{}\"\nengine_token = \"{}\"\n",
-        client.cluster_id,
-        client.token.expose(),
-        engine.token.expose()
-    );
+/// The configuration of both services: a table each.
+#[derive(Serialize)]
+struct Services<'a> {
+    controller: Settings<'a>,
+    scheduler: Settings<'a>,
+}
+
+#[derive(Serialize)]
+struct Settings<'a> {
+    cluster_id: &'a str,
+    client_token: &'a str,
+    engine_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_dir: Option<PathBuf>,
+    /// The controller's addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    controller: Option<Vec<&'a str>>,
+}
+
+fn write_config(folder: &ClusterFolder, client: &ConnectionFile, engine: &ConnectionFile) -> Result<(), Error> {
+    let addresses = client.endpoints.iter().filter_map(|endpoint| match endpoint {
+        Endpoint::Unix { path, .. } => Some(path.as_str()),
+        Endpoint::Tcp(address) => Some(address.as_str()),
+        Endpoint::Same => None,
+    });
+    let settings = || Settings {
+        cluster_id: &client.cluster_id,
+        client_token: client.token.expose(),
+        engine_token: engine.token.expose(),
+        state_dir: None,
+        controller: None,
+    };
+    let services = Services {
+        controller: Settings { state_dir: Some(folder.store()), ..settings() },
+        scheduler: Settings { controller: Some(addresses.collect()), ..settings() },
+    };
+    let path = folder.config();
     let write = || {
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
-        write!(file, "[controller]\n{keys}\n[scheduler]\n{keys}")
+        let text = toml::to_string(&services).map_err(io::Error::other)?;
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path)?;
+        file.write_all(text.as_bytes())
     };
     write().map_err(Error::io(format!("cannot write {}", path.display())))
 }

@@ -1,0 +1,45 @@
+//! `paraply controller`.
+
+use clap::Args;
+
+use super::service::{self, ServiceFlags, settings};
+use crate::error::Error;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each setting can also stand in [controller] of the --config file, or in PARAPLY_CONTROLLER_<SETTING>; flags win. \
+Tokens belong there: others on this machine can read a command line.
+
+Example:
+  PARAPLY_CONTROLLER_CLIENT_TOKEN=... PARAPLY_CONTROLLER_ENGINE_TOKEN=... \\
+    paraply controller --cluster-id lab --listen 127.0.0.1:7600")]
+pub(crate) struct Controller {
+    #[command(flatten)]
+    flags: ServiceFlags,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+settings! {
+    Settings {
+        /// Name of the cluster
+        cluster_id,
+        /// Token of clients
+        client_token,
+        /// Token of engines and of the scheduler
+        engine_token,
+        /// Folder in which it keeps which engine ids were given
+        state_dir,
+        /// How long a member may be silent
+        lease_millis,
+        /// How long a new engine waits for a scheduler
+        scheduler_wait_millis,
+    }
+}
+
+impl Controller {
+    pub(crate) fn run(self) -> Result<(), Error> {
+        service::run("controller", self.flags, self.settings.given(), paraply_controller::run)
+    }
+}

@@ -1,0 +1,62 @@
+//! `paraply scheduler`.
+
+use clap::Args;
+
+use super::service::{self, ServiceFlags, settings};
+use crate::error::Error;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each setting can also stand in [scheduler] of the --config file, or in PARAPLY_SCHEDULER_<SETTING>; flags win. \
+Tokens belong there: others on this machine can read a command line.
+
+Example:
+  paraply scheduler --config services.toml --controller 127.0.0.1:7600 --listen 127.0.0.1:7601")]
+pub(crate) struct Scheduler {
+    #[command(flatten)]
+    flags: ServiceFlags,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+settings! {
+    Settings {
+        /// Name of the cluster
+        cluster_id,
+        /// Token of clients
+        client_token,
+        /// File with the token of clients
+        client_token_file,
+        /// Token of engines and of this scheduler
+        engine_token,
+        /// File with the token of engines
+        engine_token_file,
+        /// Where the controller is, best first: paths of sockets and host:port, with commas between
+        controller,
+        /// How long an engine may be silent
+        lease_millis,
+        /// How long a session outlives its stream
+        session_grace_millis,
+        /// Sessions at a time
+        sessions,
+        /// Tasks that a session may have unfinished or unacknowledged
+        session_tasks,
+        /// Bytes that a session may have in the scheduler, large payloads not counted
+        session_bytes,
+        /// Largest payload that travels inside a message
+        inline_bytes,
+        /// Bytes of large payloads kept for all sessions together
+        blob_bytes,
+        /// Bytes of functions kept that no task needs just now
+        function_bytes,
+        /// Bytes of output kept for a task
+        task_output_bytes,
+    }
+}
+
+impl Scheduler {
+    pub(crate) fn run(self) -> Result<(), Error> {
+        service::run("scheduler", self.flags, self.settings.given(), paraply_scheduler::run)
+    }
+}
