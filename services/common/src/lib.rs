@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod connection;
 pub mod feed;
+pub mod fork;
 pub mod health;
 pub mod line;
 pub mod mailbox;

@@ -47,3 +47,18 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
     }
     Ok(())
 }
+
+/// Starts it in an engine, whose standard error is its tasks': events go to `file`, filtered as `PARAPLY_LOG` says
+/// ("info" if it says nothing).
+///
+/// # Errors
+/// If the filter is malformed or telemetry was started before.
+pub fn init_engine(file: std::fs::File) -> Result<(), TelemetryError> {
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let filter = std::env::var("PARAPLY_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter = EnvFilter::try_new(&filter).map_err(|source| TelemetryError::Filter { filter, source })?;
+    let ansi = file.is_terminal();
+    let writer = std::sync::Arc::new(file);
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(writer).finish().try_init()?;
+    Ok(())
+}

@@ -4,10 +4,11 @@ use std::io;
 
 use hyper_util::rt::TokioIo;
 use paraply_core::membership::Endpoint;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, UnixSocket};
 use tonic::transport::Channel;
 
 use super::{boot_id, http2, socket::Socket};
+use crate::fork;
 
 /// Why a service cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +80,8 @@ async fn first_that_answers(candidates: &[Endpoint]) -> io::Result<Socket> {
     let mut tried = Vec::new();
     for endpoint in candidates {
         let (name, answer) = match endpoint {
-            Endpoint::Unix { path, .. } => (path, UnixStream::connect(path).await.map(Socket::Unix)),
-            Endpoint::Tcp(address) => (address, tcp(address).await.map(Socket::Tcp)),
+            Endpoint::Unix { path, .. } => (path, unix(path).await),
+            Endpoint::Tcp(address) => (address, tcp(address).await),
             Endpoint::Same => continue,
         };
         match answer {
@@ -91,10 +92,25 @@ async fn first_that_answers(candidates: &[Endpoint]) -> io::Result<Socket> {
     Err(io::Error::new(io::ErrorKind::NotConnected, tried.join("; ")))
 }
 
-async fn tcp(address: &str) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+async fn unix(path: &str) -> io::Result<Socket> {
+    let (socket, listed) = fork::list(UnixSocket::new_stream)?;
+    Ok(Socket::unix(socket.connect(path).await?, Some(listed)))
+}
+
+async fn tcp(address: &str) -> io::Result<Socket> {
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in tokio::net::lookup_host(address).await? {
+        let new = if address.is_ipv4() { TcpSocket::new_v4 } else { TcpSocket::new_v6 };
+        let (socket, listed) = fork::list(new)?;
+        match socket.connect(address).await {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(Socket::tcp(stream, Some(listed)));
+            }
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 /// tonic says "transport error"; what the matter is, its sources say.

@@ -182,11 +182,11 @@ impl Listener {
             Kind::Tcp(listener) => {
                 let (stream, _) = ready!(listener.poll_accept(cx))?;
                 stream.set_nodelay(true)?;
-                Poll::Ready(Ok(Socket::Tcp(stream)))
+                Poll::Ready(Ok(Socket::tcp(stream, None)))
             }
             Kind::Unix { listener, .. } => {
                 let (stream, _) = ready!(listener.poll_accept(cx))?;
-                Poll::Ready(Ok(Socket::Unix(stream)))
+                Poll::Ready(Ok(Socket::unix(stream, None)))
             }
         }
     }

@@ -13,11 +13,30 @@ use tokio::{
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::transport::server::Connected;
 
+use crate::fork::Listed;
+
 /// A TCP or Unix stream.
 #[derive(Debug)]
-pub(crate) enum Socket {
+pub(crate) struct Socket {
+    /// First, so that it goes before the descriptor is closed.
+    _listed: Option<Listed>,
+    stream: Stream,
+}
+
+#[derive(Debug)]
+enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+}
+
+impl Socket {
+    pub(crate) fn tcp(stream: TcpStream, listed: Option<Listed>) -> Self {
+        Self { _listed: listed, stream: Stream::Tcp(stream) }
+    }
+
+    pub(crate) fn unix(stream: UnixStream, listed: Option<Listed>) -> Self {
+        Self { _listed: listed, stream: Stream::Unix(stream) }
+    }
 }
 
 /// A socket that ends when its service is over, whatever its peer does: no connection outlives its service.
@@ -29,9 +48,9 @@ pub(super) struct Killable {
 
 macro_rules! on_stream {
     ($self:ident, $method:ident, $($argument:expr),*) => {
-        match $self.get_mut() {
-            Socket::Tcp(stream) => Pin::new(stream).$method($($argument),*),
-            Socket::Unix(stream) => Pin::new(stream).$method($($argument),*),
+        match &mut $self.get_mut().stream {
+            Stream::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Stream::Unix(stream) => Pin::new(stream).$method($($argument),*),
         }
     };
 }
