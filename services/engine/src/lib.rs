@@ -1,1 +1,21 @@
-//! The engine: a Runtime and the shell that keeps it attached to a cluster.
+//! The engine: a [`Runtime`] that runs tasks, and the session that keeps it in a cluster.
+//!
+//! [`run`] registers with the controller and keeps the lease, attaches to the scheduler, and drives the engine-session
+//! machine: streams become stimuli, instructions become writes and batches for the runtime. Everything but the runtime
+//! lives on the current-thread tokio runtime that `run` is called on.
+
+mod blobs;
+mod config;
+mod error;
+mod link;
+mod member;
+mod runtime;
+mod session;
+mod terminated;
+
+pub use config::{Config, Identity};
+pub use error::Error;
+pub use paraply_core::engine_session::{ExitReason, RunTask};
+pub use runtime::{Report, Reporter, Reports, Runtime, reports};
+pub use session::run;
+pub use terminated::Terminated;

@@ -1,0 +1,90 @@
+//! What an engine is told at its start.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use paraply_common::{
+    connection::{ConnectionFile, Role},
+    peer,
+};
+use paraply_core::{engine_session, id::Incarnation};
+use paraply_proto::common::v1::PeerInfo;
+use tonic::metadata::{Ascii, MetadataValue};
+
+use crate::error::Error;
+
+/// Output kept for one task until the scheduler says what its limit is, in bytes a stream.
+const OUTPUT_BYTES: u64 = 1 << 20;
+
+/// What an engine says of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// "3.11.7"; empty where it runs no Python.
+    pub python_version: String,
+    /// The id to ask for, such as an MPI rank.
+    pub engine_id: Option<u32>,
+    /// For people and for placement.
+    pub labels: Vec<(String, String)>,
+}
+
+/// Everything that an engine needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the cluster is, and the token to it. Read again when the controller is looked for.
+    pub connection: ConnectionFile,
+    /// The file that `connection` came from.
+    pub path: PathBuf,
+    /// What the engine says of itself.
+    pub identity: Identity,
+    /// This process: random.
+    pub incarnation: Incarnation,
+    /// How long a running task may go on after SIGTERM.
+    pub stop_grace: Duration,
+    /// Output kept for one task until the scheduler says otherwise, in bytes a stream.
+    pub output_bytes: u64,
+    /// Limits and times of the machine.
+    pub session: engine_session::Config,
+}
+
+impl Config {
+    /// Reads a connection file and draws an incarnation.
+    ///
+    /// # Errors
+    /// If the file cannot be used by an engine, or the system has no randomness to give.
+    pub fn read(path: &Path, identity: Identity, stop_grace: Duration) -> Result<Self, Error> {
+        let connection = read_engine_file(path)?;
+        let incarnation = Incarnation(random()?);
+        let mut session = engine_session::Config::default();
+        session.dial.jitter_seed = incarnation.0 as u64;
+        let path = path.to_owned();
+        Ok(Self { connection, path, identity, incarnation, stop_grace, output_bytes: OUTPUT_BYTES, session })
+    }
+
+    /// What the engine's messages say of it.
+    pub(crate) fn peer(&self) -> PeerInfo {
+        PeerInfo { python_version: self.identity.python_version.clone(), ..peer::this_process("paraply-engine") }
+    }
+}
+
+/// A connection file whose token opens what engines need.
+pub(crate) fn read_engine_file(path: &Path) -> Result<ConnectionFile, Error> {
+    let connection = ConnectionFile::read(path)?;
+    match connection.role {
+        Role::Engine => Ok(connection),
+        role @ Role::Client => Err(Error::Role { path: path.display().to_string(), role }),
+    }
+}
+
+/// The header that carries the token.
+pub(crate) fn bearer(connection: &ConnectionFile) -> Option<MetadataValue<Ascii>> {
+    format!("Bearer {}", connection.token.expose()).parse().ok()
+}
+
+/// 128 random bits.
+pub(crate) fn random() -> std::io::Result<u128> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(u128::from_be_bytes(bytes))
+}

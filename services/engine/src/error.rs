@@ -1,0 +1,30 @@
+//! Why an engine cannot be one.
+
+use std::io;
+
+use paraply_common::connection::{ConnectionFileError, Role};
+
+/// Why an engine cannot start or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The connection file cannot be used.
+    #[error(transparent)]
+    ConnectionFile(#[from] ConnectionFileError),
+    /// It opens something else.
+    #[error("{path} is a connection file for the role {role:?}: an engine needs engine.json, which lies beside it")]
+    Role {
+        /// The file.
+        path: String,
+        /// What its token opens.
+        role: Role,
+    },
+    /// The controller does not want this engine, and trying again does not help.
+    #[error("the controller refuses this engine: {message}")]
+    Refused {
+        /// What it says.
+        message: String,
+    },
+    /// The system refuses something.
+    #[error("cannot start the engine: {0}")]
+    System(#[from] io::Error),
+}

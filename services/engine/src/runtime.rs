@@ -1,0 +1,88 @@
+//! What runs tasks: the seam between the session, which speaks to the cluster, and an interpreter, which does not.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use paraply_core::{
+    engine_session::RunTask,
+    id::{AttemptId, EngineId},
+    outcome::{Outcome, Output},
+};
+use tokio::sync::Notify;
+
+/// Runs claimed tasks, one after the other. Called from the session's thread, so nothing here may block.
+pub trait Runtime: Send + Sync + 'static {
+    /// Takes a batch, every blob of it in place. The runtime reports each task's outcome once, and then that it is idle.
+    fn run(&self, batch: Vec<RunTask>);
+
+    /// Interrupts user code if it is this attempt that runs, and does nothing otherwise.
+    fn interrupt(&self, attempt: AttemptId);
+
+    /// The engine has its id, which it keeps.
+    fn registered(&self, engine: EngineId);
+
+    /// Bytes of each output stream that are kept for one task from now on.
+    fn limit_output(&self, bytes: u64);
+}
+
+/// What a runtime says.
+#[derive(Debug)]
+pub enum Report {
+    /// A task wrote something.
+    Output(AttemptId, Output),
+    /// A task ended. Payloads hold all their bytes; the session moves what is large to the blob store.
+    Finished(AttemptId, Box<Outcome>),
+    /// There is nothing left to run.
+    Idle,
+}
+
+/// The runtime's end of the way back. Any thread may report.
+#[derive(Clone, Debug)]
+pub struct Reporter(Arc<Mailbox>);
+
+/// The session's end.
+#[derive(Debug)]
+pub struct Reports(Arc<Mailbox>);
+
+#[derive(Debug, Default)]
+struct Mailbox {
+    // Bounded by what feeds it: one outcome a claimed task, and output up to each task's limit.
+    reports: Mutex<Vec<Report>>,
+    arrived: Notify,
+}
+
+/// Both ends of a new way back.
+#[must_use]
+pub fn reports() -> (Reporter, Reports) {
+    let mailbox = Arc::new(Mailbox::default());
+    (Reporter(Arc::clone(&mailbox)), Reports(mailbox))
+}
+
+impl Reporter {
+    /// Leaves a report without waking the session: it is read with the next one that does, or when the session looks.
+    pub fn leave(&self, report: Report) {
+        self.0.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+    }
+
+    /// Leaves a report and wakes the session.
+    pub fn send(&self, report: Report) {
+        self.leave(report);
+        self.0.arrived.notify_one();
+    }
+
+    /// Wakes the session for what was left.
+    pub fn wake(&self) {
+        self.0.arrived.notify_one();
+    }
+}
+
+impl Reports {
+    /// Waits until something was sent. Cancel-safe.
+    pub async fn arrived(&self) {
+        self.0.arrived.notified().await;
+    }
+
+    /// Takes all that was left and sent, in order.
+    pub fn take(&self, into: &mut Vec<Report>) {
+        into.append(&mut self.0.reports.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}

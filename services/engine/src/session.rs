@@ -1,0 +1,344 @@
+//! The shell of the engine-session machine: streams, the runtime, signals and time become stimuli; instructions become
+//! writes, batches and exits.
+
+use std::{collections::HashMap, pin::pin, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use paraply_common::{
+    clock,
+    spawn::{Task, spawn},
+    wire::engine_link,
+};
+use paraply_core::{
+    engine_link::ToEngine,
+    engine_session::{EngineSession, ExitReason, Instruction, RunTask, Stimulus},
+    id::{AttemptId, BlobId, Epoch},
+    outcome::{FailureKind, Outcome},
+    time::Time,
+};
+use paraply_proto::scheduler::v1::{AttachEngineResponse, EngineWelcome, attach_engine_response::Message};
+use tokio::sync::watch;
+
+use crate::{
+    blobs::{self, Bulk, Fetched, Fetches, Stored},
+    config::{self, Config},
+    error::Error,
+    link::{Event, Link},
+    member::{self, Registration},
+    runtime::{Report, Reports, Runtime},
+    terminated::Terminated,
+};
+
+/// What travels inside a message until the scheduler says otherwise, in bytes.
+const INLINE_BYTES: u64 = 64 << 10;
+
+/// Messages taken in before a flush at the most.
+const BATCH: usize = 256;
+
+/// Keeps an engine in its cluster until it is to leave; returns why. Runs on a current-thread runtime.
+///
+/// # Errors
+/// If the controller refuses the engine for good.
+pub async fn run(
+    config: Config,
+    runtime: Arc<dyn Runtime>,
+    reports: Reports,
+    mut terminated: Terminated,
+) -> Result<ExitReason, Error> {
+    let (mut membership, mut registration) = member::join(config.clone());
+    let mut session = Session::new(config, runtime, reports);
+    let mut timer = pin!(clock::sleep_until(clock::now()));
+    let mut killed_at: Option<Time> = None;
+    loop {
+        let due = session.machine.next_timeout().into_iter().chain(killed_at).min();
+        // A timer that fires too early costs one turn; moving it at every turn costs more.
+        if due.is_some_and(|due| timer.is_elapsed() || due < clock::time(timer.deadline())) {
+            timer.as_mut().reset(clock::instant(due.unwrap_or_default()));
+        }
+        tokio::select! {
+            biased;
+            () = terminated.received() => {
+                if killed_at.is_some() {
+                    return Ok(ExitReason::Ordered);
+                }
+                tracing::info!("SIGTERM: finishing what is claimed");
+                killed_at = Some(clock::now() + session.config.stop_grace);
+                session.stimulus(Stimulus::Drain);
+            }
+            Ok(()) = registration.changed() => {
+                if session.registered(&mut registration) {
+                    return Ok(ExitReason::Ordered);
+                }
+            }
+            refused = &mut membership => {
+                return Err(refused.unwrap_or_else(|error| Error::System(std::io::Error::other(error))));
+            }
+            event = session.link.event() => session.on_link(event).await,
+            () = session.reports.arrived() => {}
+            Some(batch) = session.starting.next() => session.fetched(batch),
+            Some(stored) = session.storing.next() => session.stored(stored),
+            () = timer.as_mut(), if due.is_some() => {}
+        }
+        session.take_what_waits().await;
+        if let Some(reason) = session.flush() {
+            return Ok(reason);
+        }
+        if killed_at.is_some_and(|at| at <= clock::now()) {
+            return Ok(ExitReason::Drained);
+        }
+    }
+}
+
+struct Session {
+    config: Config,
+    machine: EngineSession,
+    link: Link,
+    registration: Option<Registration>,
+    runtime: Arc<dyn Runtime>,
+    reports: Reports,
+    /// Reports being handled, and instructions being carried out: kept for their memory.
+    taken: Vec<Report>,
+    instructions: Vec<Instruction>,
+    bulk: Bulk,
+    fetches: Fetches,
+    /// A claimed batch that waits for its bytes.
+    starting: FuturesUnordered<BoxFuture<'static, Vec<Fetched>>>,
+    /// Interrupted while it waited there.
+    interrupted: Vec<AttemptId>,
+    storing: FuturesUnordered<Task<Stored>>,
+    /// Large parts of results that the scheduler has not acknowledged.
+    stored: HashMap<AttemptId, Vec<(BlobId, Bytes)>>,
+    epoch: Option<Epoch>,
+    inline_bytes: u64,
+}
+
+impl Session {
+    fn new(config: Config, runtime: Arc<dyn Runtime>, reports: Reports) -> Self {
+        let mut machine = EngineSession::new(config.session, clock::now());
+        machine.handle(clock::now(), Stimulus::RuntimeIdle);
+        Self {
+            config,
+            machine,
+            link: Link::default(),
+            registration: None,
+            runtime,
+            reports,
+            taken: Vec::new(),
+            instructions: Vec::new(),
+            bulk: Bulk::default(),
+            fetches: Fetches::new(),
+            starting: FuturesUnordered::new(),
+            interrupted: Vec::new(),
+            storing: FuturesUnordered::new(),
+            stored: HashMap::new(),
+            epoch: None,
+            inline_bytes: INLINE_BYTES,
+        }
+    }
+
+    fn stimulus(&mut self, stimulus: Stimulus) {
+        self.machine.handle(clock::now(), stimulus);
+    }
+
+    /// The controller has said something new; true if it is that the engine is to leave.
+    fn registered(&mut self, watched: &mut watch::Receiver<Option<Registration>>) -> bool {
+        let Some(registration) = watched.borrow_and_update().clone() else { return false };
+        if registration.exit {
+            return true;
+        }
+        self.bulk = Bulk::to(&registration.scheduler, config::bearer(&self.config.connection));
+        self.runtime.registered(registration.info.id);
+        self.stimulus(Stimulus::Registered { info: Arc::clone(&registration.info) });
+        self.registration = Some(registration);
+        false
+    }
+
+    /// Everything that is there already goes into one flush.
+    async fn take_what_waits(&mut self) {
+        for _ in 0..BATCH {
+            let Some(event) = self.link.event().now_or_never() else { break };
+            self.on_link(event).await;
+        }
+        let mut taken = std::mem::take(&mut self.taken);
+        self.reports.take(&mut taken);
+        for report in taken.drain(..) {
+            self.on_report(report);
+        }
+        self.taken = taken;
+    }
+
+    async fn on_link(&mut self, event: Event) {
+        match event {
+            Event::Connected => self.stimulus(Stimulus::Connected),
+            Event::LineFree => self.stimulus(Stimulus::LineFree),
+            Event::Received(message) => self.received(*message).await,
+            Event::Broken(why) => {
+                tracing::warn!(why, "no stream to the scheduler");
+                self.stimulus(Stimulus::Broken);
+            }
+        }
+    }
+
+    async fn received(&mut self, message: AttachEngineResponse) {
+        if let Some(Message::Welcome(welcome)) = &message.message
+            && !self.welcomed(welcome)
+        {
+            self.break_off("the scheduler at the registered address is another cluster's");
+            return;
+        }
+        match engine_link::decode_response(message) {
+            Ok(ToEngine::Welcome(welcome)) => {
+                self.fetches.drop_all(&welcome.dropped);
+                for attempt in &welcome.dropped {
+                    self.stored.remove(attempt);
+                }
+                if self.epoch.replace(welcome.epoch).is_some_and(|known| known != welcome.epoch) {
+                    self.store_again().await;
+                }
+                self.stimulus(Stimulus::Received(ToEngine::Welcome(welcome)));
+            }
+            Ok(ToEngine::Orders(orders)) => {
+                self.fetches.ordered(&orders, &self.bulk);
+                for attempt in &orders.acked {
+                    self.stored.remove(attempt);
+                }
+                self.stimulus(Stimulus::Received(ToEngine::Orders(orders)));
+            }
+            Ok(heartbeat @ ToEngine::Heartbeat) => self.stimulus(Stimulus::Received(heartbeat)),
+            Err(error) => self.break_off(&error.to_string()),
+        }
+    }
+
+    /// Takes the scheduler's limits over; false if it is another cluster's.
+    fn welcomed(&mut self, welcome: &EngineWelcome) -> bool {
+        if self.registration.as_ref().is_none_or(|registration| registration.cluster_id != welcome.cluster_id) {
+            return false;
+        }
+        if let Some(limits) = &welcome.limits {
+            if limits.inline_bytes > 0 {
+                self.inline_bytes = limits.inline_bytes.into();
+            }
+            if limits.task_output_bytes > 0 {
+                self.runtime.limit_output(limits.task_output_bytes);
+            }
+        }
+        true
+    }
+
+    fn break_off(&mut self, why: &str) {
+        tracing::error!(why, "dropping the stream to the scheduler");
+        self.link.hang_up();
+        self.stimulus(Stimulus::Broken);
+    }
+
+    /// A scheduler that took over has an empty store: what unacknowledged outcomes name goes there before they do.
+    async fn store_again(&mut self) {
+        for (attempt, blobs) in &self.stored {
+            if let Err(error) = blobs::write_all(blobs, *attempt, &self.bulk).await {
+                tracing::warn!(%attempt, %error, "a result could not be stored again");
+            }
+        }
+    }
+
+    fn on_report(&mut self, report: Report) {
+        match report {
+            Report::Output(attempt, output) => self.stimulus(Stimulus::Output { attempt, output }),
+            Report::Idle => self.stimulus(Stimulus::RuntimeIdle),
+            Report::Finished(attempt, mut outcome) => {
+                let engine = self.registration.as_ref().map(|registration| registration.info.id);
+                if let Err(failure) = &mut outcome.value {
+                    failure.engine = engine;
+                }
+                match blobs::store(attempt, outcome, self.inline_bytes, engine, self.epoch, &self.bulk) {
+                    Ok(outcome) => self.stimulus(Stimulus::Finished { attempt, outcome: *outcome }),
+                    Err(storing) => self.storing.push(spawn(storing)),
+                }
+            }
+        }
+    }
+
+    fn stored(&mut self, stored: Result<Stored, tokio::task::JoinError>) {
+        let Ok(Stored { attempt, outcome, blobs, epoch }) = stored else { return };
+        if epoch != self.epoch {
+            // Stored in a scheduler that is gone by now.
+            let bulk = self.bulk.clone();
+            let epoch = self.epoch;
+            self.storing.push(spawn(async move {
+                if let Err(error) = blobs::write_all(&blobs, attempt, &bulk).await {
+                    tracing::warn!(%attempt, %error, "a result could not be stored again");
+                }
+                Stored { attempt, outcome, blobs, epoch }
+            }));
+            return;
+        }
+        if !blobs.is_empty() {
+            self.stored.insert(attempt, blobs);
+        }
+        self.stimulus(Stimulus::Finished { attempt, outcome: *outcome });
+    }
+
+    /// A batch that waited for its bytes has them, or will never.
+    fn fetched(&mut self, batch: Vec<Fetched>) {
+        let interrupted = std::mem::take(&mut self.interrupted);
+        let engine = self.registration.as_ref().map(|registration| registration.info.id);
+        let mut whole = Vec::with_capacity(batch.len());
+        for fetched in batch {
+            let (attempt, kind, name, message) = match fetched {
+                Ok(task) if interrupted.contains(&task.attempt) => {
+                    let message = "interrupted before it started".to_owned();
+                    (task.attempt, FailureKind::Cancelled, "KeyboardInterrupt", message)
+                }
+                Ok(task) => {
+                    whole.push(task);
+                    continue;
+                }
+                Err((attempt, error)) => {
+                    let message = format!("the arguments could not be fetched: {error}");
+                    (attempt, FailureKind::Refused, "ArgumentsLost", message)
+                }
+            };
+            let outcome = Outcome::failed(kind, name, message, engine);
+            self.stimulus(Stimulus::Finished { attempt, outcome });
+        }
+        if whole.is_empty() {
+            self.stimulus(Stimulus::RuntimeIdle);
+        } else {
+            self.runtime.run(whole);
+        }
+    }
+
+    fn start(&mut self, batch: Vec<RunTask>) {
+        match self.fetches.complete(batch, &self.bulk) {
+            Ok(whole) => self.runtime.run(whole),
+            Err(waiting) => self.starting.push(waiting),
+        }
+    }
+
+    /// Lets the machine say what is to be done, and does it; why to leave, if that is it.
+    fn flush(&mut self) -> Option<ExitReason> {
+        let mut instructions = std::mem::take(&mut self.instructions);
+        self.machine.flush(clock::now(), &mut instructions);
+        let mut exit = None;
+        for instruction in instructions.drain(..) {
+            match instruction {
+                Instruction::Dial => self.dial(),
+                Instruction::Send(message) => self.link.send(message),
+                Instruction::HangUp => self.link.hang_up(),
+                Instruction::Run(batch) => self.start(batch),
+                Instruction::Interrupt { attempt } if self.starting.is_empty() => self.runtime.interrupt(attempt),
+                Instruction::Interrupt { attempt } => self.interrupted.push(attempt),
+                Instruction::Exit { reason } => exit = Some(reason),
+            }
+        }
+        self.instructions = instructions;
+        exit
+    }
+
+    fn dial(&mut self) {
+        if let Some(Registration { scheduler, ticket, .. }) = &self.registration {
+            let token = config::bearer(&self.config.connection);
+            self.link.dial(scheduler.clone(), token, ticket.clone());
+        }
+    }
+}
