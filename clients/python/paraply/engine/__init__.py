@@ -1,0 +1,1 @@
+"""`python -m paraply.engine` runs an engine; its code is in the distribution `paraply-engine`."""

@@ -1,0 +1,5 @@
+"""Runs one engine of a cluster."""
+
+from paraply_engine import main
+
+main()

@@ -1,0 +1,122 @@
+"""`python -m paraply.engine`: makes this process an engine."""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import io
+import os
+import platform
+import sys
+import types
+from importlib.metadata import version
+from typing import Any, NoReturn, cast
+
+from paraply_engine import _native
+
+#: What the numeric libraries read when they are first imported.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Runs an engine until the cluster or SIGTERM ends it."""
+    options = _parse(arguments)
+    if options.threads is not None:
+        for variable in _THREAD_VARIABLES:
+            os.environ.setdefault(variable, str(options.threads))
+    try:
+        engine = _native.Engine(
+            options.connection,
+            platform.python_version(),
+            engine_id=options.id,
+            labels=options.label,
+            parent_fd=options.parent_fd,
+            stop_grace=options.stop_grace,
+        )
+    except (OSError, ValueError) as error:
+        sys.exit(f"paraply engine: {error}")
+    try:
+        namespace = _become_interactive()
+        # Registration is under way on its thread while this imports.
+        from paraply_engine._runner import Runner
+
+        status = engine.serve(Runner(namespace))
+    except BaseException:
+        sys.excepthook(*cast("Any", sys.exc_info()))
+        status = 1
+    _clean_up()
+    _native.leave(status)
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m paraply.engine", description="Run one engine of a Paraply cluster.")
+    parser.add_argument(
+        "--connection",
+        metavar="FILE",
+        default=os.environ.get("PARAPLY_CONNECTION"),
+        help="the cluster's engine.json (default: $PARAPLY_CONNECTION)",
+    )
+    parser.add_argument("--id", type=int, metavar="N", help="the engine id to ask for, given if it was never used")
+    parser.add_argument(
+        "--label", action="append", default=[], type=_label, metavar="KEY=VALUE", help="a label; may be repeated"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of OpenMP, OpenBLAS and MKL, where unset")
+    parser.add_argument("--parent-fd", type=int, metavar="N", help="end with all children when this pipe is closed")
+    parser.add_argument(
+        "--stop-grace",
+        type=float,
+        default=3.0,
+        metavar="SECONDS",
+        help="how long a running task may go on after SIGTERM (default: %(default)s)",
+    )
+    parser.add_argument("--version", action="version", version=f"paraply-engine {version('paraply-engine')}")
+    options = parser.parse_args(arguments)
+    if options.connection is None:
+        parser.error("which cluster? Give --connection FILE or set PARAPLY_CONNECTION")
+    if options.threads is not None and options.threads < 1:
+        parser.error("--threads is at least 1")
+    return options
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, found, value = text.partition("=")
+    if not (key and found):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=VALUE")
+    return key, value
+
+
+def _become_interactive() -> dict[str, Any]:
+    """Makes this process what an interactive interpreter is: an empty `__main__`, imports from the working directory.
+
+    `__main__` has neither spec nor file: there is nothing for a child of `multiprocessing` to run again.
+    """
+    if not sys.flags.safe_path and sys.path:
+        sys.path[0] = ""
+    sys.argv = [""]
+    module = types.ModuleType("__main__")
+    module.__dict__["__builtins__"] = __import__("builtins")
+    sys.modules["__main__"] = module
+    # New ones: those that Python made remember what the descriptors were before the engine took them over.
+    sys.stdout = sys.__stdout__ = _text_stream(1, "<stdout>")
+    sys.stderr = sys.__stderr__ = _text_stream(2, "<stderr>")
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return module.__dict__
+
+
+def _text_stream(descriptor: int, name: str) -> io.TextIOWrapper:
+    raw = io.FileIO(descriptor, "w", closefd=False)
+    cast(Any, raw).name = name
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
+    )
+
+
+def _clean_up() -> None:
+    """What a Python process does at its end, as far as the engine's threads allow."""
+    try:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:  # what user code registered may raise anything, and there is nobody left to tell
+        return

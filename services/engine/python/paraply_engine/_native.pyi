@@ -1,0 +1,21 @@
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+class Engine:
+    def __init__(
+        self,
+        connection: str | Path,
+        python_version: str,
+        *,
+        engine_id: int | None = None,
+        labels: Sequence[tuple[str, str]] = (),
+        parent_fd: int | None = None,
+        stop_grace: float = 3.0,
+    ) -> None: ...
+    def serve(self, runner: object) -> int: ...
+
+def engine_id() -> int: ...
+def current_task() -> tuple[bytes, int, int] | None: ...
+def emit(kind: int, data: bytes) -> None: ...
+def leave(code: int) -> NoReturn: ...

@@ -1,0 +1,51 @@
+"""Runs one task after the other: the native loop calls this, and gets a payload or a failure back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paraply._serialize import Encoding, Payload, Prepared, dump_result, prepare_function, run
+from paraply.error import UnreadableError
+from paraply_engine import _native
+from paraply_engine._execute import Executor, make_executor
+from paraply_engine._failure import EXCEPTION, UNREADABLE, Failure, describe
+
+_ENCODINGS = {int(encoding): encoding for encoding in Encoding}
+
+
+class Runner:
+    """Calls functions and executes code in `namespace`, the `__dict__` of the engine's `__main__`."""
+
+    failure_class = Failure
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self._namespace = namespace
+        self._executor: Executor | None = None
+
+    def prepare(self, encoding: int, data: Any, buffers: list[Any], python_version: str) -> Prepared | Failure:
+        """Reads a function once, to be called many times."""
+        try:
+            return prepare_function(Payload(_ENCODINGS[encoding], data, buffers, python_version))
+        except BaseException as error:
+            return describe(error, UNREADABLE)
+
+    def call(
+        self, prepared: Prepared, encoding: int, data: Any, buffers: list[Any], python_version: str
+    ) -> Payload | Failure:
+        """Calls a function that was prepared, with the arguments in the payload."""
+        try:
+            arguments = Payload(_ENCODINGS[encoding], data, buffers, python_version)
+            return run(prepared, arguments, self._namespace, _native.engine_id())
+        except BaseException as error:
+            # Also SystemExit and KeyboardInterrupt: a task ends, not its engine.
+            return describe(error, UNREADABLE if isinstance(error, UnreadableError) else EXCEPTION)
+
+    def execute(self, source: str, silent: bool, filename: str) -> Payload | Failure:
+        """Executes source code. The result says which execution it was; None where it is silent."""
+        try:
+            if self._executor is None:
+                self._executor = make_executor(self._namespace)
+            done = self._executor.execute(source, silent, filename)
+            return done if isinstance(done, Failure) else dump_result({"execution_count": done})
+        except BaseException as error:
+            return describe(error)

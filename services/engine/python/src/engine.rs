@@ -1,0 +1,120 @@
+//! Starts the engine's threads, and gives the main thread its loop.
+
+use std::{io, path::PathBuf, sync::Arc, sync::OnceLock, time::Duration};
+
+use paraply_common::{fork, telemetry};
+use paraply_core::id::AttemptId;
+use paraply_engine::{Config, Identity, Reports, reports};
+use pyo3::{exceptions::PyValueError, prelude::*};
+
+use crate::{output::Capture, process, runtime::PythonRuntime, serve::Server};
+
+/// How long the main thread has to clean up once the session is over.
+const CLEAN_UP: Duration = Duration::from_secs(2);
+
+/// The engine of this process, for what user code asks of it.
+pub(crate) static RUNTIME: OnceLock<Arc<PythonRuntime>> = OnceLock::new();
+
+/// The engine's threads. There is one engine a process.
+#[pyclass(module = "paraply_engine._native", frozen)]
+pub(crate) struct Engine {
+    runtime: Arc<PythonRuntime>,
+}
+
+#[pymethods]
+impl Engine {
+    /// Takes descriptors 1 and 2 over and starts to register with the cluster of the connection file.
+    #[new]
+    #[pyo3(signature = (connection, python_version, *, engine_id=None, labels=Vec::new(), parent_fd=None, stop_grace=3.0))]
+    fn new(
+        py: Python<'_>,
+        connection: PathBuf,
+        python_version: String,
+        engine_id: Option<u32>,
+        labels: Vec<(String, String)>,
+        parent_fd: Option<i32>,
+        stop_grace: f64,
+    ) -> PyResult<Self> {
+        let invalid = |message: String| PyValueError::new_err(message);
+        let stop_grace = Duration::try_from_secs_f64(stop_grace)
+            .map_err(|_| invalid("--stop-grace is not a number of seconds".into()))?;
+        let identity = Identity { python_version, engine_id, labels };
+        let config = Config::read(&connection, identity, stop_grace).map_err(|error| invalid(error.to_string()))?;
+        if RUNTIME.get().is_some() {
+            return Err(invalid("this process has an engine already".into()));
+        }
+        fork::install();
+        process::lead_group();
+        if let Some(fd) = parent_fd {
+            process::die_with_parent(fd).map_err(|error| invalid(format!("--parent-fd {fd}: {error}")))?;
+        }
+        let (reporter, reports) = reports();
+        let capture = Capture::install(reporter.clone(), config.output_bytes)?;
+        telemetry::init_engine(capture.log()?).map_err(|error| invalid(error.to_string()))?;
+        let runtime = Arc::new(PythonRuntime::new(Arc::clone(&capture), reporter)?);
+        process::spawn("paraply-output", move || capture.read_forever())?;
+        py.detach(|| start_session(config, &runtime, reports))?;
+        let _first = RUNTIME.set(Arc::clone(&runtime));
+        Ok(Self { runtime })
+    }
+
+    /// Runs tasks on the calling thread, which must be the main one, until the engine is to exit; returns its exit status.
+    fn serve(&self, runner: &Bound<'_, PyAny>) -> PyResult<i32> {
+        Ok(Server::new(&self.runtime, runner)?.run())
+    }
+}
+
+/// The running task: session, index, attempt. None while none runs, and in processes that it forked.
+pub(crate) fn current_task() -> Option<AttemptId> {
+    RUNTIME.get().filter(|_| !fork::is_child())?.running()
+}
+
+/// The runtime, unless this is a child that a task forked.
+pub(crate) fn runtime() -> Option<&'static PythonRuntime> {
+    RUNTIME.get().filter(|_| !fork::is_child()).map(|runtime| &**runtime)
+}
+
+/// Starts the thread that speaks to the cluster, and returns when all that it opens for good is open.
+fn start_session(config: Config, runtime: &Arc<PythonRuntime>, reports: Reports) -> io::Result<()> {
+    let (opened, is_open) = std::sync::mpsc::sync_channel(1);
+    let runtime = Arc::clone(runtime);
+    process::spawn("paraply-session", move || {
+        let made = fork::list_all_opened(|| {
+            let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let terminated = {
+                let _entered = tokio.enter();
+                paraply_engine::Terminated::new()?
+            };
+            Ok((tokio, terminated))
+        });
+        fork::reset_terminate_handler_in_children();
+        let (tokio, terminated) = match made {
+            Ok(made) => {
+                let _waiting = opened.send(Ok(()));
+                made
+            }
+            Err(error) => {
+                let _waiting = opened.send(Err(error));
+                return;
+            }
+        };
+        let end = tokio.block_on(paraply_engine::run(config, Arc::clone(&runtime) as _, reports, terminated));
+        let code = match end {
+            Ok(reason) => {
+                tracing::info!(?reason, "the engine leaves");
+                0
+            }
+            Err(error) => {
+                tracing::error!(%error, "the engine leaves");
+                1
+            }
+        };
+        // A task that still runs has had its time.
+        if runtime.running().is_none() {
+            runtime.exit(code);
+            std::thread::sleep(CLEAN_UP);
+        }
+        process::leave(code);
+    })?;
+    is_open.recv().map_err(|_| io::Error::other("the session's thread did not start"))?
+}

@@ -1,0 +1,219 @@
+//! Output capture at descriptor level: what C code and subprocesses write counts too.
+//!
+//! Descriptors 1 and 2 are pipes. A thread of its own reads them and never needs the interpreter, so a task that holds
+//! the GIL cannot fill a pipe that nobody reads. When a task ends, the main thread asks each pipe how much is unread and
+//! reads just that much itself: that is where the task's output ends, though a child it left behind may go on writing.
+
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    os::fd::{AsFd as _, OwnedFd},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use paraply_common::fork::{self, Listed};
+use paraply_core::{
+    id::AttemptId,
+    outcome::{Output, OutputKind},
+};
+use paraply_engine::{Report, Reporter};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::OFlags,
+    pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
+    stdio::{dup2_stderr, dup2_stdout},
+};
+
+use crate::stream::{Piece, Stream};
+
+const PIPE_BYTES: usize = 1 << 20;
+const READ_BYTES: usize = 64 << 10;
+
+/// The captured descriptors 1 and 2 of this process.
+#[derive(Debug)]
+pub(crate) struct Capture {
+    _listed: [Listed; 2],
+    pipes: [OwnedFd; 2],
+    /// Where the descriptors pointed before: the engine's own log, and what is written while no task runs.
+    before: [File; 2],
+    state: Mutex<State>,
+    reporter: Reporter,
+}
+
+#[derive(Debug)]
+struct State {
+    attempt: Option<AttemptId>,
+    streams: [Stream; 2],
+    records: u32,
+    record_bytes: u64,
+    limit: u64,
+    buffer: Box<[u8]>,
+}
+
+/// How much a task wrote.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) stdout: u64,
+    pub(crate) stderr: u64,
+    pub(crate) records: u32,
+}
+
+/// A record did not fit into what a task may send.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecordError {
+    #[error("no task is running, so nobody would receive it")]
+    NoTask,
+    #[error("the task has sent {limit} bytes of displays and data, which is the limit (task_output_bytes)")]
+    Limit { limit: u64 },
+}
+
+impl Capture {
+    /// Takes descriptors 1 and 2 over.
+    pub(crate) fn install(reporter: Reporter, limit: u64) -> io::Result<Arc<Self>> {
+        let before = [
+            File::from(io::stdout().as_fd().try_clone_to_owned()?),
+            File::from(io::stderr().as_fd().try_clone_to_owned()?),
+        ];
+        let (out, out_listed, out_write) = pipe()?;
+        let (err, err_listed, err_write) = pipe()?;
+        dup2_stdout(&out_write)?;
+        dup2_stderr(&err_write)?;
+        let state = State {
+            attempt: None,
+            streams: [Stream::default(), Stream::default()],
+            records: 0,
+            record_bytes: 0,
+            limit,
+            buffer: vec![0; READ_BYTES].into(),
+        };
+        let (listed, pipes) = ([out_listed, err_listed], [out, err]);
+        Ok(Arc::new(Self { _listed: listed, pipes, before, state: Mutex::new(state), reporter }))
+    }
+
+    /// The engine's own standard error, for its log.
+    pub(crate) fn log(&self) -> io::Result<File> {
+        self.before[1].try_clone()
+    }
+
+    /// Reads for as long as the process lives. Needs a thread of its own.
+    pub(crate) fn read_forever(&self) {
+        loop {
+            let mut waiting = self.pipes.each_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN));
+            if poll(&mut waiting, None).is_err() {
+                continue;
+            }
+            let ready = waiting.map(|pipe| !pipe.revents().is_empty());
+            let mut state = self.lock();
+            for which in (0..2).filter(|which| ready[*which]) {
+                self.read(&mut state, which, READ_BYTES);
+            }
+            drop(state);
+            self.reporter.wake();
+        }
+    }
+
+    /// What is written from now on is this task's.
+    pub(crate) fn begin(&self, attempt: AttemptId) {
+        self.lock().attempt = Some(attempt);
+    }
+
+    /// The task has ended and its output is flushed: what is in the pipes is its last.
+    pub(crate) fn finish(&self) -> Written {
+        let mut state = self.lock();
+        let mut waiting = self.pipes.each_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN));
+        if poll(&mut waiting, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
+            for which in 0..2 {
+                let mut unread = rustix::io::ioctl_fionread(&self.pipes[which]).map_or(0, |n| n as usize);
+                while unread > 0 {
+                    match self.read(&mut state, which, unread.min(READ_BYTES)) {
+                        0 => break,
+                        read => unread -= read,
+                    }
+                }
+            }
+        }
+        let attempt = state.attempt.take();
+        let total = [0, 1].map(|which| {
+            let (total, last) = state.streams[which].finish();
+            if let (Some(attempt), Some(piece)) = (attempt, last) {
+                self.report(attempt, which, piece);
+            }
+            total
+        });
+        state.record_bytes = 0;
+        Written { stdout: total[0], stderr: total[1], records: std::mem::take(&mut state.records) }
+    }
+
+    /// Sends a display, a result or published data of the running task.
+    pub(crate) fn record(&self, kind: OutputKind, data: Bytes) -> Result<(), RecordError> {
+        let mut state = self.lock();
+        let attempt = state.attempt.ok_or(RecordError::NoTask)?;
+        if state.record_bytes + data.len() as u64 > state.limit {
+            return Err(RecordError::Limit { limit: state.limit });
+        }
+        state.record_bytes += data.len() as u64;
+        let offset = u64::from(state.records);
+        state.records += 1;
+        self.reporter.send(Report::Output(attempt, Output { kind, offset, data, dropped: 0 }));
+        Ok(())
+    }
+
+    /// Keeps at most this much of each stream of a task from now on.
+    pub(crate) fn limit(&self, bytes: u64) {
+        self.lock().limit = bytes;
+    }
+
+    /// Reads once, at most `most` bytes. Never waits. How much it read.
+    fn read(&self, state: &mut State, which: usize, most: usize) -> usize {
+        let State { attempt, streams, limit, buffer, .. } = state;
+        let Ok(read) = rustix::io::read(&self.pipes[which], &mut buffer[..most]) else { return 0 };
+        let data = &buffer[..read];
+        match *attempt {
+            Some(attempt) => {
+                if let Some(piece) = streams[which].take(data, *limit) {
+                    self.report(attempt, which, piece);
+                }
+            }
+            None => self.pass_on(which, data),
+        }
+        read
+    }
+
+    fn report(&self, attempt: AttemptId, which: usize, piece: Piece) {
+        let kind = if which == 0 { OutputKind::Stdout } else { OutputKind::Stderr };
+        let output = Output { kind, offset: piece.offset, data: piece.data, dropped: piece.dropped };
+        self.reporter.leave(Report::Output(attempt, output));
+    }
+
+    /// Nobody's output goes where the engine's goes, as long as that does not make anyone wait.
+    fn pass_on(&self, which: usize, data: &[u8]) {
+        let mut target = &self.before[which];
+        for chunk in data.chunks(4096) {
+            let mut room = [PollFd::new(target, PollFlags::OUT)];
+            let free = poll(&mut room, Some(&Timespec::default())).is_ok_and(|ready| ready > 0);
+            if !free || target.write_all(chunk).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Read end, listed and non-blocking, and write end of a pipe with room.
+fn pipe() -> io::Result<(OwnedFd, Listed, OwnedFd)> {
+    let mut write = None;
+    let (read, listed) = fork::list(|| {
+        let (read, write_end) = pipe_with(PipeFlags::CLOEXEC)?;
+        write = Some(write_end);
+        Ok(read)
+    })?;
+    let write = write.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
+    // A smaller pipe (the user's limit may be reached) only makes more wake-ups.
+    let _size = fcntl_setpipe_size(&read, PIPE_BYTES);
+    rustix::fs::fcntl_setfl(&read, OFlags::NONBLOCK)?;
+    Ok((read, listed, write))
+}

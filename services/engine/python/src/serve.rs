@@ -1,0 +1,221 @@
+//! The main thread: waits for batches and signals, runs tasks one after the other, reports.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use paraply_common::{clock, fork};
+use paraply_core::{
+    call::Work,
+    engine_session::RunTask,
+    id::{AttemptId, Digest},
+    outcome::{Failure, FailureKind, Outcome},
+    payload::Payload,
+    time::Time,
+};
+use paraply_engine::Report;
+use pyo3::{
+    exceptions::PyKeyboardInterrupt,
+    intern,
+    prelude::*,
+    types::{PyString, PyType},
+};
+
+use crate::{
+    bell::SignalsHeld,
+    convert,
+    runtime::{Next, PythonRuntime},
+};
+
+/// Functions kept ready to be called.
+const PREPARED: usize = 512;
+
+/// Outcomes of a batch may wait this long for the next ones before the session is told.
+const TOGETHER: Duration = Duration::from_micros(300);
+
+/// The loop and what it keeps between tasks.
+pub(crate) struct Server<'a, 'py> {
+    py: Python<'py>,
+    runtime: &'a PythonRuntime,
+    runner: &'a Bound<'py, PyAny>,
+    prepared: HashMap<Digest, Py<PyAny>>,
+    /// The same digests, oldest first.
+    order: VecDeque<Digest>,
+    /// The class of failures that the runner returns.
+    failure: Bound<'py, PyType>,
+    /// When the session was last woken for an outcome.
+    told: Time,
+}
+
+impl<'a, 'py> Server<'a, 'py> {
+    pub(crate) fn new(runtime: &'a PythonRuntime, runner: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = runner.py();
+        let failure = runner.getattr("failure_class")?.cast_into()?;
+        let (prepared, order) = (HashMap::new(), VecDeque::new());
+        Ok(Self { py, runtime, runner, prepared, order, failure, told: clock::now() })
+    }
+
+    /// Runs until the session says to exit; returns the exit status.
+    pub(crate) fn run(&mut self) -> i32 {
+        loop {
+            let (next, last) = self.runtime.next();
+            match next {
+                Next::Exit(code) => return code,
+                Next::Wait => {
+                    self.wait();
+                    self.told = clock::now();
+                }
+                Next::Run(task) => {
+                    let attempt = task.attempt;
+                    let outcome = self.run_task(*task);
+                    self.report(attempt, outcome, last);
+                }
+                Next::Cancel(attempt) => {
+                    let message = "interrupted before it started".into();
+                    let outcome = Outcome::failed(FailureKind::Cancelled, "KeyboardInterrupt", message, None);
+                    self.report(attempt, outcome, last);
+                }
+            }
+        }
+    }
+
+    /// Hands an outcome over. The session is woken for the last of a batch, and before that when it has not heard of
+    /// one for a while.
+    fn report(&mut self, attempt: AttemptId, outcome: Outcome, last: bool) {
+        self.runtime.reporter.leave(Report::Finished(attempt, Box::new(outcome)));
+        if last {
+            self.runtime.reporter.send(Report::Idle);
+            return;
+        }
+        let now = clock::now();
+        if now.since(self.told) >= TOGETHER {
+            self.runtime.reporter.wake();
+            self.told = now;
+        }
+    }
+
+    /// Until the bell rings or a signal came. Handlers of signals run; a SIGINT to an idle engine does nothing.
+    fn wait(&self) {
+        let held = SignalsHeld::new();
+        self.handle_signals();
+        self.py.detach(|| self.runtime.bell.wait(&held));
+        drop(held);
+        self.handle_signals();
+    }
+
+    fn handle_signals(&self) {
+        if let Err(error) = self.py.check_signals()
+            && !error.is_instance_of::<PyKeyboardInterrupt>(self.py)
+        {
+            error.write_unraisable(self.py, None);
+        }
+    }
+
+    fn run_task(&mut self, task: RunTask) -> Outcome {
+        let started_unix_nanos = clock::unix_nanos();
+        self.runtime.capture.begin(task.attempt);
+        let mut value = match self.call(task) {
+            Ok(value) => value,
+            Err(error) => Err(convert::escaped(self.py, &error)),
+        };
+        self.flush();
+        if fork::is_child() {
+            // The task forked and its child came back here: it has nothing to do in an engine.
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(0) };
+        }
+        if self.runtime.leave() {
+            self.handle_signals();
+            if let Err(failure) = &mut value
+                && failure.type_name == "KeyboardInterrupt"
+            {
+                failure.kind = FailureKind::Cancelled;
+            }
+        }
+        let written = self.runtime.capture.finish();
+        Outcome {
+            value,
+            started_unix_nanos,
+            finished_unix_nanos: clock::unix_nanos(),
+            stdout_bytes: written.stdout,
+            stderr_bytes: written.stderr,
+            records: written.records,
+        }
+    }
+
+    fn call(&mut self, task: RunTask) -> PyResult<Result<Payload, Failure>> {
+        let py = self.py;
+        let answer = match &task.head.work {
+            Work::Execute { source, silent, filename } => {
+                let text = |bytes: &[u8]| PyString::new(py, &String::from_utf8_lossy(bytes));
+                self.runner.call_method1(intern!(py, "execute"), (text(source), *silent, text(filename)))?
+            }
+            Work::Function(digest) => {
+                let prepared = match self.prepared.get(digest) {
+                    Some(prepared) => prepared.bind(py).clone(),
+                    None => match self.prepare(*digest, &task)? {
+                        Ok(prepared) => prepared,
+                        Err(failure) => return Ok(Err(failure)),
+                    },
+                };
+                let (encoding, data, buffers, version) = convert::fields(py, task.arguments)?;
+                self.runner.call_method1(intern!(py, "call"), (prepared, encoding, data, buffers, version))?
+            }
+        };
+        if answer.get_type().is(&self.failure) {
+            convert::failure(&answer).map(Err)
+        } else {
+            convert::payload(&answer).map(Ok)
+        }
+    }
+
+    fn prepare(&mut self, digest: Digest, task: &RunTask) -> PyResult<Result<Bound<'py, PyAny>, Failure>> {
+        let py = self.py;
+        let Some(function) = &task.function else {
+            return Ok(Err(unknown_function(digest)));
+        };
+        let fields = convert::fields(py, function.payload.clone())?;
+        let prepared = self.runner.call_method1(intern!(py, "prepare"), fields)?;
+        if prepared.get_type().is(&self.failure) {
+            return convert::failure(&prepared).map(Err);
+        }
+        if self.order.len() >= PREPARED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.prepared.remove(&oldest);
+        }
+        self.order.push_back(digest);
+        self.prepared.insert(digest, prepared.clone().unbind());
+        Ok(Ok(prepared))
+    }
+
+    /// What the task wrote leaves the buffers of Python and C.
+    fn flush(&self) {
+        for stream in [intern!(self.py, "stdout"), intern!(self.py, "stderr")] {
+            let flush =
+                || self.py.import(intern!(self.py, "sys"))?.getattr(stream)?.call_method0(intern!(self.py, "flush"));
+            // A task may have put anything there; what it did to its output is its own affair.
+            let _flushed = flush();
+        }
+        // SAFETY: C's stdout is valid. Only that stream: others may be locked by a thread that waits for input.
+        unsafe { libc::fflush(c_stdout) };
+    }
+}
+
+unsafe extern "C" {
+    #[link_name = "stdout"]
+    static c_stdout: *mut libc::FILE;
+}
+
+fn unknown_function(digest: Digest) -> Failure {
+    Failure {
+        kind: FailureKind::Refused,
+        type_name: "LookupError".into(),
+        message: format!("the engine was not given the function {digest}").into(),
+        traceback: Bytes::new(),
+        exception: None,
+        engine: None,
+    }
+}
