@@ -1,0 +1,118 @@
+"""Output: captured at descriptor level, tagged with its task, complete when the task is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_a_task_has_all_its_output_when_it_ends(cluster: Any) -> None:
+    def write() -> None:
+        print("out")
+        print("no line end", end="")
+        print("err", file=sys.stderr)
+
+    done = cluster.run(write)
+    assert (done.stdout, done.stderr) == ("out\nno line end", "err\n")
+
+
+def test_a_task_that_wrote_nothing_has_no_output(cluster: Any) -> None:
+    done = cluster.run(int)
+    assert done.output == [] and done.outcome.stdout_bytes == 0
+
+
+def test_subprocesses_and_descriptors_are_captured(cluster: Any) -> None:
+    def write() -> None:
+        os.write(1, b"descriptor\n")
+        subprocess.run(["sh", "-c", "echo child; echo oops >&2"], check=True)
+
+    done = cluster.run(write)
+    assert (done.stdout, done.stderr) == ("descriptor\nchild\n", "oops\n")
+
+
+def test_c_code_that_buffers_is_flushed(cluster: Any) -> None:
+    def write() -> None:
+        import ctypes
+
+        ctypes.CDLL(None).printf(b"from C without a line end")
+
+    assert cluster.run(write).stdout == "from C without a line end"
+
+
+def test_output_comes_while_the_task_runs(cluster: Any) -> None:
+    def write(path: str) -> str:
+        print("begun")
+        while not os.path.exists(path):
+            time.sleep(0.01)
+        return path
+
+    go = Path(cluster.connection).with_name("go")
+    index = cluster.call(write, str(go))
+    cluster.wait_for_output(index, "begun\n")
+    go.touch()
+    assert cluster.wait(index).stdout == "begun\n"
+
+
+def test_output_comes_while_the_task_holds_the_gil(cluster: Any) -> None:
+    def write(size: int) -> None:
+        import ctypes
+
+        # PyDLL keeps the GIL for the whole call: nobody in Python could read what it writes.
+        ctypes.PyDLL(None).write(1, b"x" * size, size)
+
+    size = 1 << 20
+    done = cluster.run(write, size)
+    assert len(done.stdout) == size
+
+
+def test_output_of_two_tasks_is_not_mixed(cluster: Any) -> None:
+    indexes = [cluster.call(lambda n: print("x" * n, end=""), n) for n in range(200)]
+    for n, index in enumerate(indexes):
+        assert cluster.wait(index).stdout == "x" * n
+
+
+def test_output_over_the_limit_keeps_its_beginning_and_its_end(cluster: Any) -> None:
+    def write() -> None:
+        print("first")
+        for _ in range(60):
+            print("-" * 99_999)
+        print("last", flush=True)
+
+    done = cluster.run(write)
+    assert done.stdout.startswith("first\n") and done.stdout.endswith("-\nlast\n")
+    assert done.outcome.stdout_bytes == len("first\n") + 60 * 100_000 + len("last\n")
+    assert sum(piece.dropped_bytes for piece in done.output) == done.outcome.stdout_bytes - len(done.stdout)
+    assert len(done.stdout) < (1 << 20) + (64 << 10)
+
+
+def test_a_child_that_writes_on_does_not_hold_its_task_up(cluster: Any) -> None:
+    def leave_one_behind() -> int:
+        return subprocess.Popen(["sh", "-c", "while echo chatter; do :; done"]).pid
+
+    before = time.monotonic()
+    done = cluster.run(leave_one_behind)
+    assert time.monotonic() - before < 10
+    cluster.run(os.kill, done.value, 9)
+
+
+def test_lone_surrogates_do_not_break_output(cluster: Any) -> None:
+    assert cluster.run(print, "\udcff").stdout == "\\udcff\n"
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_streams_are_text_with_a_descriptor(cluster: Any, name: str) -> None:
+    def look(name: str) -> Any:
+        stream = getattr(sys, name)
+        return stream.fileno(), stream.encoding, stream.line_buffering, stream.isatty()
+
+    assert cluster.run(look, name).value == ({"stdout": 1, "stderr": 2}[name], "utf-8", True, False)
+
+
+def test_there_is_no_input(cluster: Any) -> None:
+    assert cluster.run(input).failure.type_name == "EOFError"
