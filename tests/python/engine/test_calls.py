@@ -19,7 +19,10 @@ def test_a_call_runs_in_the_engine_process(cluster: Any) -> None:
 
 
 def test_arguments_and_results_travel(cluster: Any) -> None:
-    assert cluster.run(lambda *args, **kwargs: (args, kwargs), 1, "two", three=[3]).value == ((1, "two"), {"three": [3]})
+    assert cluster.run(lambda *args, **kwargs: (args, kwargs), 1, "two", three=[3]).value == (
+        (1, "two"),
+        {"three": [3]},
+    )
 
 
 @pytest.mark.parametrize("size", [10, 100_000, 3_000_000])
@@ -152,7 +155,9 @@ def test_bytes_that_are_no_function_are_unreadable(cluster: Any) -> None:
     arguments = to_proto(_serialize.dump_arguments((), {}))
     failure = cluster.wait(cluster.call_payload(lambda: "garbage", arguments, data=b"no pickle")).failure
     assert failure.kind == task_pb2.FAILURE_KIND_UNREADABLE
-    failure = cluster.wait(cluster.call_payload(lambda: "reference", arguments, encoding=6, data=b"no.such:thing")).failure
+    failure = cluster.wait(
+        cluster.call_payload(lambda: "reference", arguments, encoding=6, data=b"no.such:thing")
+    ).failure
     assert failure.type_name == "ModuleNotFoundError"
 
 

@@ -271,14 +271,14 @@ def test_a_task_that_was_cancelled_while_it_waited_does_not_run(fresh: Any, engi
 def test_a_bad_connection_file_says_what_to_do(fresh: Any, changes: dict[str, Any], error: str) -> None:
     fresh.write_connection(**changes)
     command = [sys.executable, "-m", "paraply.engine", "--connection", str(fresh.connection)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
     assert ended.returncode == 1 and error in ended.stderr and "Traceback" not in ended.stderr
 
 
 def test_without_a_connection_it_asks_for_one() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PARAPLY_CONNECTION"}
     command = [sys.executable, "-m", "paraply.engine"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, env=environment)
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20, env=environment)
     assert ended.returncode == 2 and "--connection" in ended.stderr
 
 

@@ -50,7 +50,7 @@ def text_of(error: BaseException) -> str:
     """`str(error)`, whatever its class does there."""
     try:
         return str(error)
-    except Exception as failed:  # a user's __str__ may raise anything
+    except Exception as failed:  # noqa: BLE001  # a user's __str__ may raise anything
         return f"Failed to cast exception to string: {type(failed).__name__}"
 
 
@@ -58,7 +58,7 @@ def render(error: BaseException) -> str:
     """The traceback as Python prints it, from where user code begins."""
     try:
         return "".join(traceback.format_exception(type(error), error, _users(error.__traceback__))).rstrip("\n")
-    except Exception:  # the traceback calls user code too: __str__, __notes__, loaders of source
+    except Exception:  # noqa: BLE001  # the traceback calls user code too: __str__, __notes__, loaders of source
         return f"{type(error).__name__}: {text_of(error)}"
 
 
@@ -73,7 +73,7 @@ def _users(frames: types.TracebackType | None) -> types.TracebackType | None:
 def _pickle(error: BaseException) -> Payload | None:
     try:
         payload = dump_exception(error)
-    except Exception:  # what a class does in __reduce__ is its own affair; the words are enough
+    except Exception:  # noqa: BLE001  # what a class does in __reduce__ is its own affair; the words are enough
         return None
     return payload if payload is not None and payload.nbytes <= _EXCEPTION_BYTES else None
 

@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         from paraply_engine._runner import Runner
 
         status = engine.serve(Runner(namespace))
-    except BaseException:
+    except BaseException:  # noqa: BLE001  # reported as Python reports what nobody catches
         sys.excepthook(*cast("Any", sys.exc_info()))
         status = 1
     _clean_up()
@@ -97,8 +97,9 @@ def _become_interactive() -> dict[str, Any]:
     module.__dict__["__builtins__"] = __import__("builtins")
     sys.modules["__main__"] = module
     # New ones: those that Python made remember what the descriptors were before the engine took them over.
-    sys.stdout = sys.__stdout__ = _text_stream(1, "<stdout>")
-    sys.stderr = sys.__stderr__ = _text_stream(2, "<stderr>")
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = _text_stream(descriptor, f"<{name}>")
+        vars(sys).update({name: stream, f"__{name}__": stream})
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
     return module.__dict__
@@ -107,9 +108,7 @@ def _become_interactive() -> dict[str, Any]:
 def _text_stream(descriptor: int, name: str) -> io.TextIOWrapper:
     raw = io.FileIO(descriptor, "w", closefd=False)
     cast(Any, raw).name = name
-    return io.TextIOWrapper(
-        io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
-    )
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def _clean_up() -> None:
@@ -118,5 +117,5 @@ def _clean_up() -> None:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-    except BaseException:  # what user code registered may raise anything, and there is nobody left to tell
+    except BaseException:  # noqa: BLE001  # what user code registered may raise anything, and there is nobody left to tell
         return

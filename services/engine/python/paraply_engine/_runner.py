@@ -14,7 +14,10 @@ _ENCODINGS = {int(encoding): encoding for encoding in Encoding}
 
 
 class Runner:
-    """Calls functions and executes code in `namespace`, the `__dict__` of the engine's `__main__`."""
+    """Calls functions and executes code in `namespace`, the `__dict__` of the engine's `__main__`.
+
+    Whatever user code raises ends its task, not its engine: also SystemExit and KeyboardInterrupt.
+    """
 
     failure_class = Failure
 
@@ -26,7 +29,7 @@ class Runner:
         """Reads a function once, to be called many times."""
         try:
             return prepare_function(Payload(_ENCODINGS[encoding], data, buffers, python_version))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             return describe(error, UNREADABLE)
 
     def call(
@@ -36,8 +39,7 @@ class Runner:
         try:
             arguments = Payload(_ENCODINGS[encoding], data, buffers, python_version)
             return run(prepared, arguments, self._namespace, _native.engine_id())
-        except BaseException as error:
-            # Also SystemExit and KeyboardInterrupt: a task ends, not its engine.
+        except BaseException as error:  # noqa: BLE001
             return describe(error, UNREADABLE if isinstance(error, UnreadableError) else EXCEPTION)
 
     def execute(self, source: str, silent: bool, filename: str) -> Payload | Failure:
@@ -47,5 +49,5 @@ class Runner:
                 self._executor = make_executor(self._namespace)
             done = self._executor.execute(source, silent, filename)
             return done if isinstance(done, Failure) else dump_result({"execution_count": done})
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             return describe(error)

@@ -24,7 +24,7 @@ def _emit(kind: int, content: dict[str, Any]) -> None:
         print(f"[output left out: {error}]", file=sys.stderr)
 
 
-class EngineDisplayHook(DisplayHook):  # type: ignore[misc]
+class EngineDisplayHook(DisplayHook):
     """Sends the value of a last expression instead of printing it."""
 
     _content: dict[str, Any]
@@ -46,7 +46,7 @@ class EngineDisplayHook(DisplayHook):  # type: ignore[misc]
             _emit(EXECUTE_RESULT, self._content)
 
 
-class EngineDisplayPublisher(DisplayPublisher):  # type: ignore[misc]
+class EngineDisplayPublisher(DisplayPublisher):
     """Sends displays instead of printing them."""
 
     def publish(  # type: ignore[no-untyped-def]
@@ -59,7 +59,7 @@ class EngineDisplayPublisher(DisplayPublisher):  # type: ignore[misc]
         """What was sent is sent."""
 
 
-class EngineShell(InteractiveShell):  # type: ignore[misc]
+class EngineShell(InteractiveShell):
     """A shell without a terminal."""
 
     displayhook_class = Type(EngineDisplayHook)
@@ -89,10 +89,11 @@ class ShellExecutor:
         config.InteractiveShell.colors = "nocolor"
         config.InteractiveShell.banner1 = ""
         module = sys.modules["__main__"]
-        self._shell = EngineShell.instance(config=config, user_module=module, user_ns=namespace)
-        self._shell.set_hook("show_in_pager", _page, 0)
+        shell: Any = EngineShell.instance(config=config, user_module=module, user_ns=namespace)
+        shell.set_hook("show_in_pager", _page, 0)
+        self._shell = shell
 
-    def execute(self, source: str, silent: bool, filename: str) -> int | None | Failure:
+    def execute(self, source: str, silent: bool, filename: str) -> int | Failure | None:
         """See `paraply_engine._execute.Executor.execute`."""
         shell = self._shell
         count = None if silent else shell.execution_count
