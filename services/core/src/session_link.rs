@@ -116,7 +116,7 @@ pub struct ResumePoint {
     pub epoch: Epoch,
     /// The last event it received.
     pub sequence: u64,
-    /// The index it will use next.
+    /// The index it will send next for the first time.
     pub next_index: u64,
 }
 

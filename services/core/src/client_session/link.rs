@@ -123,7 +123,7 @@ impl ClientSession {
     }
 
     pub(super) fn hello(&mut self) -> ToScheduler {
-        let next_index = self.calls.next_index;
+        let next_index = self.outbox.sent_up_to;
         let resume = self.epoch.map(|epoch| ResumePoint { epoch, sequence: self.sequence, next_index });
         ToScheduler::Hello(Hello {
             session: self.config.session,

@@ -6,8 +6,9 @@
 //! **Connection.** `Dial` asks for one stream; the answer is `Connected`, or `Broken` if it failed. `Broken` also says
 //! that a stream ended. After `HangUp` the shell drops the stream (or the dial under way) and gives nothing more of it.
 //! The line starts free with `Connected`; each `Send` occupies it until `LineFree`. The first message is the hello;
-//! nothing else is sent before the welcome. A hello carries a resume point from the first welcome on. After `Ended`
-//! nothing follows: results that were not delivered will not come.
+//! nothing else is sent before the welcome. A hello carries a resume point from the first welcome on; its `next_index` is
+//! that of the next call to be sent for the first time. After `Ended` nothing follows: results that were not delivered
+//! will not come.
 //!
 //! **Calls.** `submit` gives a call its indexes, dense from 0. A balanced call over `call_tasks` tasks or `call_bytes`
 //! bytes is cut into several. Each is kept, arguments and all, until the result of each of its tasks is held. A call

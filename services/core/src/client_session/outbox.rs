@@ -14,6 +14,8 @@ use crate::{
 pub(super) struct Outbox {
     /// Calls from this index on are to be submitted.
     next_to_send: u64,
+    /// Calls below were sent at some time: what a resume point names, and what is replayed.
+    pub(super) sent_up_to: u64,
     /// A replay under way.
     replay: Option<Replay>,
     /// Calls from this index on were not counted in `sent_bytes`.
@@ -52,7 +54,7 @@ impl ClientSession {
     pub(super) fn message(&mut self, now: Time) -> Option<ToScheduler> {
         match self.link {
             Link::Greeting { hello: None, deadline } => {
-                self.link = Link::Greeting { hello: Some(self.calls.next_index), deadline };
+                self.link = Link::Greeting { hello: Some(self.outbox.sent_up_to), deadline };
                 Some(self.hello())
             }
             Link::Attached if self.closing => {
@@ -161,6 +163,7 @@ impl ClientSession {
             self.transitions.took(if again { Transition::SubmittedAgain } else { Transition::Submitted });
             self.outbox.sent_bytes = sent_bytes;
             self.outbox.next_to_send = kept.range().end;
+            self.outbox.sent_up_to = self.outbox.sent_up_to.max(kept.range().end);
             self.outbox.uncounted_from = self.outbox.uncounted_from.max(kept.range().end);
             calls.push(kept.call.clone());
         }

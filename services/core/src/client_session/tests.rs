@@ -244,7 +244,10 @@ fn a_replay_is_said_to_be_complete_even_when_empty_and_is_cut_when_large() {
     let mut rig = Rig::attached();
     rig.machine.config.message_bytes = 1;
     rig.balanced(4);
-    rig.dial_again();
+    rig.give([]);
+    rig.give([Stimulus::LineFree]);
+    rig.balanced(1);
+    assert_eq!(rig.dial_again(), [hello(Some((1, 0, 4)))], "the last call was never sent");
     let replay = |first, complete| ToScheduler::Replay {
         calls: vec![call(first, 2)],
         functions: if first == 0 { vec![function()] } else { vec![] },
