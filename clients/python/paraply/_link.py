@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 WELCOME_TIMEOUT = 5.0
 #: Pauses between attempts to connect: the first, and the longest, in seconds.
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+#: Seconds that a transfer waits for the link to come up again.
+RECONNECT_TIMEOUT = 3600.0
 #: Seconds that `close` waits for the scheduler to take note.
 CLOSE_TIMEOUT = 1.0
 _CLOSED = "this client is closed"
@@ -102,8 +104,7 @@ class Link:
     def submit(self, call: SubmittedCall) -> None:
         """Queues a call. Raises OSError if the link is closed or lost."""
         with self._lock:
-            if self._failure is not None:
-                raise type(self._failure)(*self._failure.args)
+            self.check_open()
             self._session.submit(call)
             line = self._line
         if line is not None:
@@ -143,7 +144,12 @@ class Link:
             TransportError: It failed.
             OSError: The link is closed or lost.
         """
-        return self._connected().call(method, request, response, timeout)
+        return self._connected(timeout).call(method, request, response, timeout)
+
+    def check_open(self) -> None:
+        """Raises OSError if the link is closed or lost."""
+        if self._failure is not None:
+            raise type(self._failure)(*self._failure.args)
 
     @property
     def closed(self) -> bool:
@@ -154,7 +160,7 @@ class Link:
 
     def bulk_connection(self, failed: Connection | None) -> Connection:
         """See `Roads.bulk_connection`."""
-        self._connected()
+        self._connected(RECONNECT_TIMEOUT)
         with self._changed:
             if self._bulk is failed and failed is not None:
                 failed.close()
@@ -164,12 +170,12 @@ class Link:
                 self._bulk = self.dialler.connect(address, bulk=True)
             return self._bulk
 
-    def _connected(self) -> Connection:
+    def _connected(self, timeout: float) -> Connection:
         with self._changed:
-            self._changed.wait_for(lambda: self._connection or self._failure)
-            if self._failure is not None:
-                raise type(self._failure)(*self._failure.args)
-            assert self._connection is not None
+            self._changed.wait_for(lambda: self._connection or self._failure, timeout)
+            self.check_open()
+            if self._connection is None:
+                raise ConnectionError(f"the cluster has not answered for {timeout:g} seconds")
             return self._connection
 
     def _wake(self) -> None:

@@ -49,13 +49,21 @@ class Workers:
                     self._jobs.put(None)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            try:
-                job()
-            except Exception:  # noqa: BLE001  # jobs are users' code, and the thread goes on
-                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
-            with self._lock:
-                self._load -= 1
+        while self._work_once():
+            pass
+
+    def _work_once(self) -> bool:
+        """Does one job, of which nothing is left when it returns: a job may hold on to much."""
+        job = self._jobs.get()
+        if job is None:
+            return False
+        try:
+            job()
+        except Exception:  # noqa: BLE001  # jobs are users' code, and the thread goes on
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+        with self._lock:
+            self._load -= 1
+        return True
 
     def after_fork(self) -> None:
         """Starts anew in a child process, which has none of the threads."""

@@ -65,6 +65,14 @@ class TaskOutput:
         """What was written to standard error."""
         return collapse_returns(self._streams[1].decode(errors="replace"))
 
+    def since(self, stream: str, start: int, *, whole_lines: bool) -> tuple[str, int]:
+        """What was written to "stdout" or "stderr" from a byte on, and up to which byte that is."""
+        written = self._streams[stream == "stderr"]
+        end = len(written)
+        if whole_lines:
+            end = max(written.rfind(b"\n", start) + 1, start)
+        return bytes(written[start:end]).decode(errors="replace"), end
+
     @property
     def outputs(self) -> list[dict[str, Any]]:
         """Rich displays, as Jupyter's `display_data` contents."""

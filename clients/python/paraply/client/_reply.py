@@ -55,13 +55,16 @@ class ExecuteReply:
             text = text[:29] + "..."
         return f"<ExecuteReply[{self.execution_count}]: {text}>"
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+    def text(self) -> str:
+        """Its result as IPython would show it: `Out[engine:count]: value`."""
         text = self.data.get("text/plain", "")
         if not text:
-            printer.text(repr(self))
-            return
+            return repr(self)
         joint = "\n" if "\n" in text else " "
-        printer.text(f"Out[{self.metadata['engine_id']}:{self.execution_count}]:{joint}{text}")
+        return f"Out[{self.metadata['engine_id']}:{self.execution_count}]:{joint}{text}"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(self.text())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {mime: value for mime, value in self.data.items() if mime != "text/plain"}

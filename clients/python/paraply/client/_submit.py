@@ -106,6 +106,16 @@ class _Submission:
                 f"the call {self._spec.name!r} comes to {len(body)} bytes, over the limit of {self._largest} "
                 "(message_bytes): put large code into a file, and make fewer and larger values of many small ones"
             )
-        call = SubmittedCall(self._link, self._spec, body, places, inline, blobs)
+        call = SubmittedCall(
+            self._link,
+            name=self._spec.name,
+            label=self._spec.label,
+            method="execute" if self._function is None else "apply",
+            body=body,
+            places=places,
+            argument_bytes=inline,
+            function=self._function,
+            blobs=blobs,
+        )
         self.tasks += call.tasks()
         self._link.submit(call)

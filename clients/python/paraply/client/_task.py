@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from paraply._results import keep
 from paraply._session.call import Call
-from paraply.client._execute import Execute
 from paraply.client._failure import exception_of
 from paraply.client._metadata import Metadata
 from paraply.client._output import TaskOutput
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from paraply._link import Link
     from paraply._proto.scheduler.v1 import session_pb2
     from paraply._results import Kept
-    from paraply._serialize import BytesLike
-    from paraply.client._call import CallSpec
+    from paraply._serialize import BytesLike, Function
 
 _UNREAD: Any = object()
 
@@ -33,11 +31,14 @@ class SubmittedCall(Call["Task"]):
 
     Args:
         link: The session it is submitted in.
-        spec: What was asked for.
+        name: What errors and `repr` call the work.
+        label: The user's own.
+        method: "apply" or "execute".
         body: The encoded call.
         places: The engine of each task, or None where that is not decided.
         argument_bytes: Inline bytes of its arguments.
-        blobs: What of them is too large for a message.
+        function: What it calls.
+        blobs: What of its arguments is too large for a message.
     """
 
     __slots__ = ("label", "link", "method", "name", "sent", "submitted", "uploads")
@@ -45,28 +46,39 @@ class SubmittedCall(Call["Task"]):
     def __init__(
         self,
         link: Link,
-        spec: CallSpec,
+        *,
+        name: str,
+        label: str,
+        method: str,
         body: bytes,
         places: Sequence[int | None],
-        argument_bytes: int,
-        blobs: list[tuple[bytes, BytesLike]],
+        argument_bytes: int = 0,
+        function: Function | None = None,
+        blobs: list[tuple[bytes, BytesLike]] | None = None,
     ) -> None:
-        execute = isinstance(spec.work, Execute)
         slots: list[Task | None] = [Task(self, offset, place) for offset, place in enumerate(places)]
-        super().__init__(body, slots, argument_bytes, None if isinstance(spec.work, Execute) else spec.work, blobs)
+        super().__init__(body, slots, argument_bytes, function, blobs)
         self.link = link
-        self.name = spec.name
-        self.label = spec.label
-        self.method = "execute" if execute else "apply"
+        self.name = name
+        self.label = label
+        self.method = method
         #: Seconds since the epoch.
         self.submitted = time.time()
         #: Set when nothing of it is left to upload; None if there never was.
         self.sent = threading.Event() if blobs else None
-        self.uploads = len(blobs)
+        self.uploads = len(self.blobs)
 
     def tasks(self) -> list[Task]:
         """Its tasks that are not finished, in order."""
         return [task for task in self.slots if task is not None]
+
+    def is_sent(self) -> bool:
+        """Whether nothing of it is left to upload."""
+        return self.sent is None or self.sent.is_set()
+
+    def wait_sent(self, timeout: float | None) -> bool:
+        """Waits until `is_sent`, at most `timeout` seconds. Returns whether it is."""
+        return self.sent is None or self.sent.wait(timeout)
 
     def uploaded(self) -> None:
         """One of its blobs has left, or was refused."""
@@ -158,6 +170,20 @@ class Task:
             execute_result=output.execute_result,
             data=output.published,
         )
+
+    @property
+    def received(self) -> float:
+        """When its result came, in seconds since the epoch; 0 before."""
+        return self._received
+
+    @property
+    def run_time(self) -> float:
+        """Seconds that it ran; 0 while that is not known."""
+        return max(self._completed - self._started, 0) / 1e9
+
+    def output_since(self, stream: str, start: int, *, whole_lines: bool) -> tuple[str, int]:
+        """What it wrote to a stream from a byte on, and up to which byte that is."""
+        return ("", start) if self._output is None else self._output.since(stream, start, whole_lines=whole_lines)
 
     def done(self) -> bool:
         """Whether it has a result or has failed."""

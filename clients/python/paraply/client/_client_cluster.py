@@ -1,0 +1,110 @@
+"""What a client asks of its cluster, beside running tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from paraply._proto.controller.v1 import cluster_pb2
+from paraply._proto.scheduler.v1 import task_pb2
+from paraply._transport.base import TransportError
+from paraply.client._targets import engine_ids
+
+if TYPE_CHECKING:
+    from paraply._link import Link
+    from paraply.client._view_direct import DirectView
+
+
+class ClusterCalls:
+    """What a client asks of the cluster's services."""
+
+    block: bool
+    cluster: Any
+    _link: Link
+
+    @property
+    def ids(self) -> list[int]:
+        """The engines that there are, sorted."""
+        return list(self._link.engines.ids)
+
+    def direct_view(self, targets: Any = "all", **flags: Any) -> DirectView:
+        """A view on certain engines."""
+        raise NotImplementedError
+
+    def close(self, linger: float | None = None) -> None:
+        """Closes the connection. The cluster runs on. Idempotent."""
+        self._link.close()
+
+    def queue_status(self, targets: Any = "all", verbose: bool = False) -> dict[Any, Any]:
+        """How much there is to do: `{engine: {"queue": n, "completed": n, "tasks": n}, "unassigned": n}`.
+
+        `queue` is what waits for the engine, `tasks` what it has started. For an int target only that engine's.
+        """
+        status = self._call(
+            "paraply.scheduler.v1.TaskService/GetSchedulerStatus",
+            task_pb2.GetSchedulerStatusRequest(),
+            task_pb2.GetSchedulerStatusResponse,
+        )
+        rows = {
+            row.engine.engine_id: {
+                "queue": row.queued_tasks,
+                "completed": row.completed_tasks,
+                "tasks": row.claimed_tasks,
+            }
+            for row in status.engines
+        }
+        if isinstance(targets, int):
+            return rows[engine_ids(self, targets)[0]]
+        wanted = engine_ids(self, targets) if self.ids or targets not in (None, "all") else []
+        found: dict[Any, Any] = {engine: rows[engine] for engine in wanted if engine in rows}
+        found["unassigned"] = status.unassigned_tasks
+        return found
+
+    def shutdown(
+        self, targets: Any = "all", restart: bool = False, hub: bool = False, block: bool | None = None
+    ) -> None:
+        """Ends engines. Returns when they are gone. With `hub` the client is closed, and its `Cluster` stopped, too."""
+        if restart:
+            raise NotImplementedError("engines cannot be restarted from here: use Cluster.restart_engines")
+        if hub:
+            targets = "all"
+        engines = engine_ids(self, targets) if self.ids else []
+        for engine in engines:
+            self._call(
+                "paraply.controller.v1.ClusterService/RemoveEngine",
+                cluster_pb2.RemoveEngineRequest(engine_id=engine),
+                cluster_pb2.RemoveEngineResponse,
+            )
+        self._link.engines.wait_until(lambda: set(engines).isdisjoint(self._link.engines.ids), 10.0)
+        if hub:
+            self.close()
+            if self.cluster is not None:
+                self.cluster.stop_cluster_sync()
+
+    def clear(self, targets: Any = None, block: bool | None = None) -> Any:
+        """Empties the engines' namespaces."""
+        return self.direct_view("all" if targets is None else targets).clear(
+            block=self.block if block is None else block
+        )
+
+    def send_signal(self, sig: int | str, targets: Any = None, block: bool | None = None) -> None:
+        """Sends a signal, by number or name, to engine processes."""
+        import signal
+
+        name = sig if isinstance(sig, str) else signal.Signals(sig).name
+        self._call(
+            "paraply.controller.v1.ClusterService/SignalEngines",
+            cluster_pb2.SignalEnginesRequest(engine_ids=engine_ids(self, targets), signal=name),
+            cluster_pb2.SignalEnginesResponse,
+        )
+
+    def _call(self, method: str, request: Any, response: Any) -> Any:
+        """A unary call whose failures are the user's."""
+        try:
+            return self._link.call(method, request, response)
+        except TransportError as failure:
+            name = method.rpartition("/")[2]
+            if failure.code == "UNIMPLEMENTED":
+                raise NotImplementedError(f"{name}: {failure.message}") from None
+            if failure.code == "NOT_FOUND":
+                raise IndexError(failure.message) from None
+            raise ConnectionError(f"{name} failed: {failure}") from None
