@@ -19,8 +19,10 @@ def welcome(**fields: object) -> session_pb2.OpenSessionResponse:
     """A welcome with credit for all."""
     message = session_pb2.OpenSessionResponse(welcome=session_pb2.SessionWelcome(cluster_id="c", epoch=1))
     message.welcome.scheduler.CopyFrom(peer_pb2.PeerInfo(protocol_min=1, protocol_max=1))
-    message.welcome.credit.CopyFrom(session_pb2.SubmitCredit(total_tasks=1 << 40, total_bytes=1 << 40))
-    message.welcome.MergeFrom(session_pb2.SessionWelcome(**fields))  # type: ignore[arg-type]
+    given = session_pb2.SessionWelcome(**fields)  # type: ignore[arg-type]
+    if not given.HasField("credit"):
+        given.credit.CopyFrom(session_pb2.SubmitCredit(total_tasks=1 << 40, total_bytes=1 << 40))
+    message.welcome.MergeFrom(given)
     return message
 
 

@@ -189,7 +189,7 @@ def test_resuming_sends_what_was_not_accepted_and_nothing_else(line: Wire) -> No
     line.session.broken()
     line.session.submit(make_call("d"))
     hello = line.connect(accepted_up_to=2)
-    assert (hello.hello.resume.epoch, hello.hello.resume.sequence, hello.hello.resume.next_index) == (1, 1, 4)
+    assert (hello.hello.resume.epoch, hello.hello.resume.sequence, hello.hello.resume.next_index) == (1, 1, 3)
     assert [call.first_index for call in line.said().submit.calls] == [2, 3]
 
 
@@ -231,6 +231,40 @@ def test_a_long_replay_is_cut_and_the_last_part_says_so(line: Wire) -> None:
     assert [part.complete for part in parts] == [False] * (len(parts) - 1) + [True]
     assert [call.first_index for part in parts for call in part.calls] == list(range(40))
     assert max(part.ByteSize() for part in parts) < machine.MESSAGE_BYTES
+
+
+def test_calls_that_wait_for_credit_are_not_replayed_and_replays_cost_none(line: Wire) -> None:
+    line.connect()
+    line.hear(update(credit=session_pb2.SubmitCredit(total_tasks=1, total_bytes=10)))
+    line.session.submit(make_call("a", argument=bytes(10)))
+    line.session.submit(make_call("b", argument=bytes(10)))
+    line.said()
+    line.session.broken()
+    line.session.connected()
+    assert line.said().hello.resume.next_index == 1
+    line.hear(welcome(epoch=2, replay=True, credit=session_pb2.SubmitCredit(total_tasks=1, total_bytes=10)))
+    assert [call.first_index for call in line.said().replay.calls] == [0]
+    assert line.said() is None
+    line.hear(update(credit=session_pb2.SubmitCredit(total_tasks=2, total_bytes=10)))
+    assert [call.first_index for call in line.said().submit.calls] == [1]
+
+
+def test_a_scheduler_that_read_its_store_is_resumed(line: Wire) -> None:
+    line.connect()
+    for slot in "abc":
+        line.session.submit(make_call(slot))
+    line.said()
+    line.hear(update(finished(0, 1)))
+    line.session.broken()
+    line.connect(epoch=2, accepted_up_to=2)
+    assert [call.first_index for call in line.said().submit.calls] == [2]
+    assert [slot for slot, _ in line.hear(update(finished(1, 1))).finished] == ["b"], "sequences start anew"
+
+
+def test_a_scheduler_that_knows_more_than_was_sent_is_not_believed(line: Wire) -> None:
+    line.session.connected()
+    line.said()
+    assert "never submitted" in (line.hear(welcome(accepted_up_to=5)).ended or "")
 
 
 def test_an_empty_replay_is_said_too(line: Wire) -> None:

@@ -16,7 +16,7 @@ class Call(Generic[T]):
     Args:
         body: The encoded `Call` message without its `first_index`.
         slots: What stands for each of its tasks; the session sets an entry to None when that task is finished.
-        argument_bytes: Inline bytes of its arguments, which count against the scheduler's credit.
+        argument_bytes: Inline bytes of its arguments, or of its code, which count against the scheduler's credit.
         function: The function it names, if it names one.
         blobs: Names and bytes of what is too large for a message.
     """

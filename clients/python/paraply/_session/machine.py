@@ -97,13 +97,15 @@ class Session(Generic[T]):
         self._acknowledged = 0
         self._unacknowledged_bytes = 0
         self._ack_at: float | None = None
+        #: Calls below were sent at some time: what a resume point names, and what is replayed.
+        self._sent_up_to = 0
+        #: Bytes of calls submitted in this epoch. Replays do not count.
         self._sent_bytes = 0
         self._credit_tasks = 0
         self._credit_bytes = 0
         # The stream.
         self._hello_due = False
         self._open = False
-        self._resume_index = 0
         self._replay: Iterator[tuple[Call[T] | None, bool]] | None = None
         self._closing = False
 
@@ -196,19 +198,23 @@ class Session(Generic[T]):
     # The rest is how.
 
     def _say_hello(self) -> bytes:
-        self._resume_index = self.next_index
         if self._epoch is not None:
             self._hello.resume.CopyFrom(
-                session_pb2.ResumePoint(epoch=self._epoch, sequence=self._sequence, next_index=self.next_index)
+                session_pb2.ResumePoint(epoch=self._epoch, sequence=self._sequence, next_index=self._sent_up_to)
             )
         return session_pb2.OpenSessionRequest(hello=self._hello).SerializeToString()
 
     def _welcomed(self, welcome: session_pb2.SessionWelcome, delivery: Delivery[T]) -> None:
-        if welcome.epoch != self._epoch or welcome.replay:
+        if not welcome.replay and welcome.accepted_up_to > self._sent_up_to:
+            delivery.ended = "the scheduler has accepted tasks that this client never submitted"
+            return
+        self._take_ack()  # The hello said what was received.
+        same_epoch = welcome.epoch == self._epoch
+        if not same_epoch:
             self._epoch = welcome.epoch
-            self._sequence = self._acknowledged = self._unacknowledged_bytes = 0
-            self._ack_at = None
+            self._sequence = self._acknowledged = 0
             self._sent_bytes = 0
+        if not same_epoch or welcome.replay:
             self._functions.forget_sent()
         self._open = True
         self._credit_tasks = welcome.credit.total_tasks
@@ -218,15 +224,15 @@ class Session(Generic[T]):
         self._cancels_due = list(self._cancels)
         if welcome.replay:
             delivery.replayed = list(dict.fromkeys(self._calls.values()))
-            earlier = [call for call in delivery.replayed if call.first_index < self._resume_index]
+            earlier = [call for call in delivery.replayed if call.first_index < self._sent_up_to]
             self._sent.clear()
-            self._unsent = deque(call for call in delivery.replayed if call.first_index >= self._resume_index)
+            self._unsent = deque(call for call in delivery.replayed if call.first_index >= self._sent_up_to)
             self._replay = iter(_marked_last(earlier))
         else:
             self._accept(welcome.accepted_up_to)
             while self._sent:
                 call = self._sent.pop()
-                self._sent_bytes -= call.argument_bytes
+                self._sent_bytes -= call.argument_bytes if same_epoch else 0
                 self._unsent.appendleft(call)
 
     def _updated(self, update: session_pb2.SessionUpdate, now: float, delivery: Delivery[T]) -> None:
@@ -352,6 +358,7 @@ class Session(Generic[T]):
             self._unsent.popleft()
             self._sent.append(call)
             self._sent_bytes = sent_bytes
+            self._sent_up_to = max(self._sent_up_to, call.first_index + call.count)
             if function:
                 self._functions.mark(call.function)
                 fields.append(function)
@@ -374,7 +381,6 @@ class Session(Generic[T]):
                 indexes = range(call.first_index, call.first_index + call.count)
                 rest.finished_indexes.extend(index for index in indexes if index not in self._calls)
                 rest.claims.extend(self._claims[index] for index in indexes if index in self._claims)
-                self._sent_bytes += call.argument_bytes
                 size += len(fields[-1]) + len(function)
             if last:
                 rest.complete = True

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from paraply._serialize import Function
     from paraply.client._task import Task
 
-#: A balanced call with more arguments than this is sent as several: bytes.
+#: A balanced call with more bytes of arguments than this is sent as several.
 CALL_BYTES = 256 << 10
+#: And with more tasks than this: a call is kept until its last task is done.
+CALL_TASKS = 256
 #: Where the cluster does not say: `Limits.inline_bytes` and `Limits.message_bytes`.
 INLINE_BYTES, MESSAGE_BYTES = 64 << 10, 1 << 20
 #: Of a message, for what is around the calls in it.
@@ -81,7 +83,10 @@ class _Submission:
             inline = max(wire.SMALLEST_BLOB, min(inline, self._largest // 2 // len(spec.arguments)))
         encoded = [wire.argument(payload, inline, blobs) for payload in spec.arguments]
         places = spec.engine_ids if spec.direct else [None]
-        self._send([field for field, _ in encoded], sum(size for _, size in encoded), blobs, places)
+        size = sum(size for _, size in encoded)
+        if isinstance(spec.work, Execute):
+            size = len(spec.work.source.encode())
+        self._send([field for field, _ in encoded], size, blobs, places)
 
     def _send_in_pieces(self) -> None:
         """Independent tasks, as many to a call as a message has room for."""
@@ -93,7 +98,7 @@ class _Submission:
             fields.append(field)
             inline += bytes_inline
             size += len(field)
-            if size >= CALL_BYTES:
+            if size >= CALL_BYTES or len(fields) == CALL_TASKS:
                 self._send(fields, inline, blobs, [None] * len(fields))
                 fields, blobs, inline, size = [], [], 0, 0
         if fields:
