@@ -40,7 +40,9 @@ def main():
         parallel = time.perf_counter() - begun
         inside_there = sum(count for count, _ in counts)
         print(f"{engines} engines: pi is about {4 * inside_there / points:.6f}, in {parallel:.2f} s")
-        print(f"           {serial / parallel:.1f} times as fast, off by {abs(4 * inside_there / points - math.pi):.6f}")
+        print(
+            f"           {serial / parallel:.1f} times as fast, off by {abs(4 * inside_there / points - math.pi):.6f}"
+        )
         if inside_there != inside:
             sys.exit("the engines counted other points than this program: that is a bug")
 
@@ -48,7 +50,9 @@ def main():
         for engine_id in rc.ids:
             mine = [task for task, by in enumerate(results.engine_id) if by == engine_id]
             pids = {counts[task][1] for task in mine}
-            print(f"  engine {engine_id}, pid {pids or '-'}: {len(mine)} tasks, {sum(shares[t] for t in mine):,} points")
+            print(
+                f"  engine {engine_id}, pid {pids or '-'}: {len(mine)} tasks, {sum(shares[t] for t in mine):,} points"
+            )
 
 
 if __name__ == "__main__":

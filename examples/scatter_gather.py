@@ -16,14 +16,12 @@ def main():
     whole = np.random.default_rng(1).normal(3.0, 2.0, size=1_000_000)
     with ipp.Cluster(n=4) as rc:
         view = rc[:]
-        with view.sync_imports():
-            import numpy  # noqa: F401, ICN001
         view.execute("import numpy as np", block=True)
 
         view.scatter("part", whole, block=True)
-        print("parts of", view.apply_sync(lambda: part.shape))  # noqa: F821
+        print("parts of", view.apply_sync(lambda: part.shape))
 
-        means = view.apply_sync(lambda: (part.sum(), part.size))  # noqa: F821
+        means = view.apply_sync(lambda: (part.sum(), part.size))
         mean = sum(total for total, _ in means) / sum(size for _, size in means)
         view["mean"] = mean
         squares = view.apply_sync(normalise)
