@@ -1,9 +1,14 @@
 //! Reads what a peer says on a stream into a mailbox, until one of the two sides ends it.
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use crate::mailbox::Mailbox;
+
+/// How long the first message of a stream may take.
+const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 
 /// Delivers every message of `inbound`, decoded, in order. Ends when the peer ends its side, when `gone` is cancelled
 /// (the response stream was dropped: put the guard of the token into its line's `on_free`), or when the actor has ended.
@@ -32,10 +37,11 @@ pub async fn feed<M, S>(
 /// The first message of a stream.
 ///
 /// # Errors
-/// If there is none or it cannot be read.
+/// If there is none in good time or it cannot be read.
 pub async fn first<M>(inbound: &mut Streaming<M>) -> Result<M, Status> {
-    let message = inbound.message().await.map_err(unreadable)?;
-    message.ok_or_else(|| Status::invalid_argument("the stream ended before its first message"))
+    let message = tokio::time::timeout(FIRST_MESSAGE, inbound.message()).await;
+    let message = message.map_err(|_| Status::invalid_argument("the stream's first message did not come"))?;
+    message.map_err(unreadable)?.ok_or_else(|| Status::invalid_argument("the stream ended before its first message"))
 }
 
 /// A stream that breaks ends the same way, and then nobody reads the status.

@@ -2,7 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use paraply_common::secret::Secret;
+use paraply_common::{
+    config::{ConfigError, token},
+    secret::Secret,
+    tower::auth::Tokens,
+};
 use serde::Deserialize;
 
 /// The controller's configuration: `[controller]` in the file, `PARAPLY_CONTROLLER_*`, flags.
@@ -12,9 +16,17 @@ pub struct Config {
     /// Which cluster this is: what clients expect to find.
     pub cluster_id: String,
     /// Of clients and operators.
-    pub client_token: Secret,
-    /// Of engines and schedulers.
-    pub engine_token: Secret,
+    #[serde(default)]
+    pub client_token: Option<Secret>,
+    /// Where `client_token` is, instead of the token itself.
+    #[serde(default)]
+    pub client_token_file: Option<PathBuf>,
+    /// Of engines and schedulers; tickets are made with it.
+    #[serde(default)]
+    pub engine_token: Option<Secret>,
+    /// Where `engine_token` is, instead of the token itself.
+    #[serde(default)]
+    pub engine_token_file: Option<PathBuf>,
     /// Where to keep which engine ids were given. Without it, engines that come after a restart wait for the scheduler,
     /// which has seen them.
     #[serde(default)]
@@ -36,6 +48,17 @@ fn default_scheduler_wait_millis() -> u32 {
 }
 
 impl Config {
+    /// The tokens, read from their files where these are set.
+    pub(crate) fn tokens(&self) -> Result<Tokens, ConfigError> {
+        let get = |key, inline: &Option<Secret>, file: &Option<PathBuf>| {
+            token("controller", key, inline.as_ref(), file.as_deref())
+        };
+        Ok(Tokens {
+            client: get("client_token", &self.client_token, &self.client_token_file)?,
+            engine: get("engine_token", &self.engine_token, &self.engine_token_file)?,
+        })
+    }
+
     pub(crate) fn membership(&self) -> paraply_core::membership::Config {
         paraply_core::membership::Config {
             lease: Duration::from_millis(self.lease_millis.into()),

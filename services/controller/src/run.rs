@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use paraply_common::{
     actor,
+    config::ConfigError,
     health::{self, Pulse},
     mailbox::mailbox,
     reflection,
+    secret::Secret,
     shutdown::Shutdown,
     spawn::spawn,
     tower::{
-        auth::{AuthLayer, Tokens},
+        auth::AuthLayer,
         pass_through::{PassThroughLayer, Upstream},
     },
     transport::{Listener, MAX_MESSAGE_BYTES, ServeError, Server, serve},
@@ -41,6 +43,9 @@ const PASSED_ON: &[&str] = &["paraply.scheduler.v1", "paraply.blob.v1"];
 /// Why the controller has ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A token is missing.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// What the process before has kept cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
@@ -60,15 +65,16 @@ pub enum Error {
 /// # Errors
 /// If it cannot start, or fails as a whole.
 pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -> Result<(), Error> {
-    let state = State::open(config.state_dir.as_deref(), &config.cluster_id, &config.engine_token)?;
+    let tokens = config.tokens()?;
+    let state = State::open(config.state_dir.as_deref(), &config.cluster_id, &tokens.engine)?;
     let machine = Membership::new(config.membership(), state.next_engine_id());
     let upstream = Upstream::new("scheduler");
     let pulse = Pulse::default();
     let (mailbox, inbox) = mailbox(MAILBOX);
     let handle = Handle::new(mailbox);
     let server = Server {
-        routes: routes(&config, handle.clone(), pulse.clone())?,
-        auth: AuthLayer::new(Tokens { client: config.client_token, engine: config.engine_token }),
+        routes: routes(&config, tokens.engine.clone(), handle.clone(), pulse.clone())?,
+        auth: AuthLayer::new(tokens),
         pass_through: PassThroughLayer::new(upstream.clone(), PASSED_ON),
     };
     let mut actor = Controller::new(machine, state, upstream);
@@ -91,10 +97,9 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -
     }
 }
 
-fn routes(config: &Config, handle: Handle, pulse: Pulse) -> Result<Routes, Error> {
+fn routes(config: &Config, engine_token: Secret, handle: Handle, pulse: Pulse) -> Result<Routes, Error> {
     let cluster_id: Arc<str> = config.cluster_id.as_str().into();
     let cluster = Cluster { cluster_id: Arc::clone(&cluster_id), handle: handle.clone() };
-    let engine_token = config.engine_token.clone();
     let members = Members { cluster_id, engine_token, lease_millis: config.lease_millis, handle };
     let mut routes = Routes::builder();
     routes

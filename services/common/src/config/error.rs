@@ -67,6 +67,19 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// `key` of a service is not set.
+    pub(super) fn missing(section: &'static str, key: &str) -> Self {
+        let (flag, variable) = (format!("--{}", key.replace('_', "-")), variable(section, key));
+        Self::Missing { key: key.to_owned(), flag, variable, section }
+    }
+}
+
+/// The environment variable that sets `key`.
+pub(super) fn variable(section: &str, key: &str) -> String {
+    format!("PARAPLY_{}_{}", section.to_ascii_uppercase(), key.to_ascii_uppercase())
+}
+
 /// What went wrong, while it is not known yet where the key came from.
 #[derive(Debug)]
 pub(super) enum Fault {

@@ -6,6 +6,7 @@
 
 mod error;
 mod text;
+mod token;
 mod value;
 
 use std::{collections::BTreeMap, fs, path::Path};
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 pub use error::ConfigError;
 use error::Fault;
+pub use token::token;
 use value::{Setting, Settings};
 
 /// The tables that the file may have: one file serves all services.
@@ -65,7 +67,7 @@ impl Layers {
     /// # Errors
     /// If one of the service's variables is not UTF-8.
     pub fn environment(mut self) -> Result<Self, ConfigError> {
-        let prefix = self.prefix();
+        let prefix = error::variable(self.section, "");
         for (name, value) in std::env::vars_os() {
             let Some((name, key)) = name.to_str().and_then(|name| Some((name, name.strip_prefix(&prefix)?))) else {
                 continue;
@@ -92,26 +94,16 @@ impl Layers {
     /// # Errors
     /// If a key is unknown, a value does not fit, or a key without default is missing; says where it came from.
     pub fn load<T: DeserializeOwned>(self) -> Result<T, ConfigError> {
-        let prefix = self.prefix();
         let places: BTreeMap<String, String> =
             self.settings.iter().map(|(key, setting)| (key.clone(), setting.place.clone())).collect();
         T::deserialize(Settings(self.settings)).map_err(|fault| match fault {
             Fault::Unknown { key, known } => {
                 ConfigError::UnknownKey { place: places.get(&key).cloned().unwrap_or(key), known: known.join(", ") }
             }
-            Fault::Missing { key } => ConfigError::Missing {
-                flag: format!("--{}", key.replace('_', "-")),
-                variable: format!("{prefix}{}", key.to_ascii_uppercase()),
-                section: self.section,
-                key,
-            },
+            Fault::Missing { key } => ConfigError::missing(self.section, &key),
             Fault::Value { place, message } => ConfigError::Value { place, message },
             Fault::Other(message) => ConfigError::Value { place: self.section.to_owned(), message },
         })
-    }
-
-    fn prefix(&self) -> String {
-        format!("PARAPLY_{}_", self.section.to_ascii_uppercase())
     }
 }
 

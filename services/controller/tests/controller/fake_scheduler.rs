@@ -67,7 +67,7 @@ impl FakeScheduler {
         let config = config();
         let server = Server {
             routes: routes.routes(),
-            auth: AuthLayer::new(Tokens { client: config.client_token, engine: config.engine_token }),
+            auth: AuthLayer::new(Tokens { client: config.client_token.unwrap(), engine: config.engine_token.unwrap() }),
             pass_through: PassThroughLayer::new(Upstream::new("controller"), &["paraply.controller.v1"]),
         };
         let listener = Listener::tcp("127.0.0.1:0").unwrap();

@@ -57,11 +57,13 @@ pub(crate) struct Controller {
 }
 
 pub(crate) fn config() -> Config {
-    let secret = |text: &str| Secret::try_from(text.to_owned()).unwrap();
+    let secret = |text: &str| Some(Secret::try_from(text.to_owned()).unwrap());
     Config {
         cluster_id: "quiet-heron".into(),
         client_token: secret(CLIENT),
+        client_token_file: None,
         engine_token: secret(ENGINE),
+        engine_token_file: None,
         state_dir: None,
         lease_millis: 10_000,
         scheduler_wait_millis: 10_000,
