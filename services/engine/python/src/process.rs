@@ -4,6 +4,7 @@ use std::{io, os::fd::FromRawFd as _, os::fd::OwnedFd, os::fd::RawFd, thread};
 
 use paraply_common::fork;
 use rustix::{
+    event::{PollFd, PollFlags},
     io::{FdFlags, fcntl_setfd},
     process::{Signal, getpgrp, getpid, kill_current_process_group, setpgid},
 };
@@ -33,7 +34,10 @@ pub(crate) fn die_with_parent(fd: RawFd) -> io::Result<()> {
     };
     spawn("paraply-parent", move || {
         let _listed = listed;
-        while !matches!(rustix::io::read(&pipe, &mut [0_u8; 64]), Ok(0)) {}
+        // The other readers of the pipe share its description, and one may have made it non-blocking: wait first.
+        while !matches!(rustix::io::read(&pipe, &mut [0_u8; 64]), Ok(0)) {
+            let _ready = rustix::event::poll(&mut [PollFd::new(&pipe, PollFlags::IN)], None);
+        }
         end_group();
     })
 }
