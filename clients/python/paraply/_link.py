@@ -231,15 +231,19 @@ class Link:
         self._ending = True
         with self._lock:
             tasks = self._session.abandon()
-            stream = self._stream
-        if stream is not None:
-            stream.cancel()
+        self.break_stream()
         if bulk is not None:
             bulk.close()
         self.blobs.close()
         self.engines.wake()
         links.discard(self)
         _wait.fail(tasks, failure, time.time())
+
+    def break_stream(self) -> None:
+        """Breaks the present stream, if there is one."""
+        stream = self._stream
+        if stream is not None:
+            stream.cancel()
 
     # The thread that reads.
 
@@ -274,46 +278,36 @@ class Link:
         return False
 
     def _serve(self, address: Address, connection: Connection) -> bool:
+        """Opens a stream and reads it until it breaks. Returns whether a scheduler of this cluster was there."""
         line = Line(self._next_message)
+        serving = _Serving(self, line, address, connection)
         with self._lock:
             self._session.connected()
             self._line = line
-            self._stream = stream = connection.open_session(line)
-        watchdog = threading.Timer(WELCOME_TIMEOUT, stream.cancel)
-        watchdog.daemon = True
-        watchdog.start()
-        served = False
+            self._stream = stream = connection.open_session(line, serving.received)
+        serving.watchdog.start()
         try:
-            for response in stream:
-                if not served:
-                    watchdog.cancel()
-                    if not self._is_ours(response, address):
-                        break
-                if not self._received(response, line):
-                    break
-                if not served:
-                    served = True
-                    self._came_up(address, connection)
+            stream.run()
         except TransportError:
-            if not served:
+            if not serving.welcomed:
                 raise
         finally:
-            watchdog.cancel()
+            serving.watchdog.cancel()
             with self._lock:
                 self._line = self._stream = None
                 self._session.broken()
             line.end()
             stream.cancel()
             self._went_down()
-        return served
+        return serving.welcomed
 
-    def _is_ours(self, response: session_pb2.OpenSessionResponse, address: Address) -> bool:
+    def is_ours(self, response: session_pb2.OpenSessionResponse, address: Address) -> bool:
         if not response.HasField("welcome"):
             return True
         check_protocol(response.welcome.scheduler, "scheduler")
         return self.dialler.check_cluster(response.welcome.cluster_id, address)
 
-    def _came_up(self, address: Address, connection: Connection) -> None:
+    def came_up(self, address: Address, connection: Connection) -> None:
         self.dialler.works(address)
         with self._changed:
             self._address = address
@@ -334,7 +328,7 @@ class Link:
                 return None, None
             return self._session.next_message(now), self._session.next_timeout()
 
-    def _received(self, response: session_pb2.OpenSessionResponse, line: Line) -> bool:
+    def received(self, response: session_pb2.OpenSessionResponse, line: Line) -> bool:
         """Takes a message. Returns whether there may be more on this stream."""
         with self._lock:
             delivery = self._session.received(response, time.monotonic())
@@ -364,3 +358,27 @@ class Link:
         for call in delivery.replayed:
             for blob_id, data in call.blobs:
                 self._upload(cast("SubmittedCall", call), blob_id, data)
+
+
+class _Serving:
+    """One stream being read."""
+
+    def __init__(self, link: Link, line: Line, address: Address, connection: Connection) -> None:
+        self._link = link
+        self._line = line
+        self._address = address
+        self._connection = connection
+        self.watchdog = threading.Timer(WELCOME_TIMEOUT, link.break_stream)
+        self.watchdog.daemon = True
+        self.welcomed = False
+
+    def received(self, response: session_pb2.OpenSessionResponse) -> bool:
+        """Takes a message. Returns whether there may be more."""
+        if self.welcomed:
+            return self._link.received(response, self._line)
+        self.watchdog.cancel()
+        if not self._link.is_ours(response, self._address) or not self._link.received(response, self._line):
+            return False
+        self.welcomed = True
+        self._link.came_up(self._address, self._connection)
+        return True

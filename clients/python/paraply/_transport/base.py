@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -40,24 +40,33 @@ class Address:
         return self.path or self.tcp
 
 
-class SessionStream(Protocol):
-    """One stream of TaskService.OpenSession. Iterating it waits for the scheduler's messages."""
+#: Takes one message of the scheduler. Returns whether it wants another. Called on a thread of the transport's: it must
+#: not block.
+Received = Callable[["session_pb2.OpenSessionResponse"], bool]
 
-    def __iter__(self) -> Iterator[session_pb2.OpenSessionResponse]:
-        """Messages in order. Ends when the stream ends well. Raises TransportError when it does not."""
+
+class SessionStream(Protocol):
+    """One stream of TaskService.OpenSession."""
+
+    def run(self) -> None:
+        """Reads it until it ends, or until nobody wants another message. Raises TransportError if it breaks."""
         ...
 
     def cancel(self) -> None:
-        """Breaks the stream. Idempotent, from any thread."""
+        """Breaks it. Idempotent, from any thread."""
         ...
 
 
 class Connection(Protocol):
     """A connection to one service, made when it is first used. Safe to use from any thread."""
 
-    def open_session(self, requests: Iterator[bytes]) -> SessionStream:
-        """Opens a session stream. The next of `requests`, encoded OpenSessionRequests, is asked for, on a thread of the
-        transport's own, whenever the line is free. Its end ends the client's side of the stream.
+    def open_session(self, requests: Iterator[bytes], received: Received) -> SessionStream:
+        """Opens a session stream.
+
+        Args:
+            requests: Encoded OpenSessionRequests. The next is asked for, on a thread of the transport's, whenever the
+                line is free. Its end ends the client's side of the stream.
+            received: Given each message, in order, while the stream runs.
         """
         ...
 

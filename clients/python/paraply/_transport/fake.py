@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from paraply._proto.scheduler.v1 import session_pb2
-from paraply._transport.base import Address, Connection, SessionStream, TransportError
+from paraply._transport.base import Address, Connection, Received, SessionStream, TransportError
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -45,9 +45,9 @@ class FakeConnection:
     def __init__(self, transport: FakeTransport) -> None:
         self._transport = transport
 
-    def open_session(self, requests: Iterator[bytes]) -> SessionStream:
+    def open_session(self, requests: Iterator[bytes], received: Received) -> SessionStream:
         """See `Connection.open_session`."""
-        stream = FakeStream(self._transport, requests)
+        stream = FakeStream(self._transport, requests, received)
         self._transport.streams.append(stream)
         return stream
 
@@ -74,7 +74,8 @@ class FakeConnection:
 class FakeStream:
     """A session stream: a thread takes requests, as a transport's would, and queues the answers."""
 
-    def __init__(self, transport: FakeTransport, requests: Iterator[bytes]) -> None:
+    def __init__(self, transport: FakeTransport, requests: Iterator[bytes], received: Received) -> None:
+        self._received = received
         self._messages: SimpleQueue[session_pb2.OpenSessionResponse | None] = SimpleQueue()
         self.requests: list[session_pb2.OpenSessionRequest] = []
         threading.Thread(target=self._write, args=(transport, requests), daemon=True).start()
@@ -92,8 +93,10 @@ class FakeStream:
         """Has the client receive a message."""
         self._messages.put(message)
 
-    def __iter__(self) -> Iterator[session_pb2.OpenSessionResponse]:
-        return iter(self._messages.get, None)
+    def run(self) -> None:
+        """See `SessionStream.run`."""
+        while (message := self._messages.get()) is not None and self._received(message):
+            pass
 
     def cancel(self) -> None:
         """See `SessionStream.cancel`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from paraply._proto.blob.v1 import blob_pb2
 from paraply._proto.scheduler.v1 import session_pb2
-from paraply._transport.base import Address, Connection, SessionStream, TransportError
+from paraply._transport.base import Address, Connection, Received, SessionStream, TransportError
 from paraply._transport.frames import CHUNK_BYTES, read_response, write_requests
 
 if TYPE_CHECKING:
@@ -70,14 +70,16 @@ class GrpcConnection:
         options.append(("grpc.default_authority", "localhost"))
         return grpc.insecure_channel(f"unix:{self._address.path}", options)
 
-    def open_session(self, requests: Iterator[bytes]) -> SessionStream:
+    def open_session(self, requests: Iterator[bytes], received: Received) -> SessionStream:
         """See `Connection.open_session`."""
+        stream = GrpcSessionStream(received)
         method = self._get_channel().stream_stream(
             "/paraply.scheduler.v1.TaskService/OpenSession",
             request_serializer=None,
-            response_deserializer=session_pb2.OpenSessionResponse.FromString,
+            response_deserializer=stream.take,
         )
-        return GrpcSessionStream(method(requests, metadata=self._metadata))
+        stream.call = method(requests, metadata=self._metadata)
+        return stream
 
     def call(self, method: str, request: Message, response: type[Response], timeout: float) -> Response:
         """See `Connection.call`."""
@@ -120,17 +122,36 @@ class GrpcConnection:
 
 
 class GrpcSessionStream:
-    """A session's call."""
+    """A session's call.
 
-    def __init__(self, call: Any) -> None:
-        self._call = call
+    grpcio hands a message to the thread that iterates, and reads it before that, on its own. Messages are taken there
+    and then, as part of reading them: one thread less to wake for every result.
+    """
 
-    def __iter__(self) -> Iterator[session_pb2.OpenSessionResponse]:
-        return _translated_stream(self._call)
+    def __init__(self, received: Received) -> None:
+        self._received = received
+        self._failure: Exception | None = None
+        self.call: Any = None
+
+    def take(self, encoded: bytes) -> bool:
+        """Takes a message. Returns whether there may be more."""
+        try:
+            return self._received(session_pb2.OpenSessionResponse.FromString(encoded))
+        except Exception as failure:  # noqa: BLE001  # grpcio would only log it
+            self._failure = failure
+            return False
+
+    def run(self) -> None:
+        """See `SessionStream.run`."""
+        for more in _translated_stream(self.call):
+            if not more:
+                break
+        if self._failure is not None:
+            raise self._failure
 
     def cancel(self) -> None:
         """See `SessionStream.cancel`."""
-        self._call.cancel()
+        self.call.cancel()
 
 
 def _translated(call: Callable[[], Any]) -> Any:
