@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Record, Scheduler, task::State};
+use super::{Record, Scheduler, Transition, task::State};
 use crate::{
     id::{AttemptId, BlobId, EngineId, TaskId},
     outcome::{FailureKind, Outcome},
@@ -15,6 +15,7 @@ impl Scheduler {
     pub(super) fn on_finished(&mut self, now: Time, engine: EngineId, attempt: AttemptId, outcome: Outcome) {
         let id = attempt.task;
         if !self.is_on(engine, attempt) {
+            self.transitions.took(Transition::FencedOutcome);
             if self.recovery.keep_outcome(engine, attempt, &outcome) {
                 return;
             }
@@ -24,6 +25,7 @@ impl Scheduler {
             }
             return;
         }
+        self.transitions.took(Transition::Finished);
         self.measure(id, &outcome);
         if let Some(engine) = self.engines.get_mut(&engine) {
             engine.completed += 1;
@@ -61,6 +63,7 @@ impl Scheduler {
             self.engines.get(&engine).is_none_or(|engine| engine.kept_outcomes >= self.config.engine_outcomes);
         let keeper = (!self.config.durable && !crowded).then_some((engine, attempt));
         if keeper.is_some() {
+            self.transitions.took(Transition::KeptOutcomeAtEngine);
             if let Some(engine) = self.engines.get_mut(&engine) {
                 engine.kept_outcomes += 1;
             }
@@ -108,6 +111,7 @@ impl Scheduler {
     pub(super) fn retry(&mut self, now: Time, id: TaskId, engine: EngineId, outcome: Outcome) {
         self.leave_state(id);
         let now_plus = self.task(id).and_then(super::task::Task::queue_timeout).map(|timeout| now + timeout);
+        self.transitions.took(Transition::Retried);
         let Some(task) = self.task_mut(id) else { return };
         task.failures += 1;
         task.excluded.push(engine);
@@ -167,6 +171,7 @@ impl Scheduler {
 
     fn order_ack(&mut self, engine: EngineId, attempt: AttemptId) {
         if let Some(attached) = self.engines.get_mut(&engine) {
+            self.transitions.took(Transition::AckedOutcome);
             attached.orders.acked.push(attempt);
             self.dirty_engines.insert(engine);
         }
@@ -185,6 +190,7 @@ impl Scheduler {
             }
         }
         for id in lost {
+            self.transitions.took(Transition::LostBlob);
             let message = "bytes of its arguments were lost or did not fit; see the setting `blob_bytes`".to_owned();
             self.finish(id, None, Outcome::failed(FailureKind::Refused, "PayloadLost", message, None));
         }
@@ -192,6 +198,7 @@ impl Scheduler {
     }
 
     pub(super) fn on_persisted(&mut self, up_to: u64) {
+        self.transitions.took(Transition::Persisted);
         while self.unpersisted_outcomes.front().is_some_and(|(batch, ..)| *batch <= up_to) {
             if let Some((_, engine, attempt)) = self.unpersisted_outcomes.pop_front() {
                 self.order_ack(engine, attempt);

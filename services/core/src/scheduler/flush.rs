@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{CloseStatus, Instruction, Peer, Scheduler, engine::Engine};
+use super::{CloseStatus, Instruction, Peer, Scheduler, Transition, engine::Engine};
 use crate::{
     engine_link::{AssignedCall, Orders, ToEngine},
     id::{ConnectionId, EngineId, SessionId},
@@ -54,9 +54,15 @@ impl Scheduler {
             Some(welcome) => ToEngine::Welcome(welcome),
             None => match next_orders(engine, self.config.message_bytes) {
                 Some(orders) => ToEngine::Orders(orders),
-                None => ToEngine::Heartbeat,
+                None => {
+                    self.transitions.took(Transition::SentHeartbeat);
+                    ToEngine::Heartbeat
+                }
             },
         };
+        if !engine.assigned.is_empty() {
+            self.transitions.took(Transition::CutOrders);
+        }
         engine.line_free = false;
         engine.heartbeat_due = false;
         engine.last_sent = now;
@@ -119,6 +125,9 @@ impl Scheduler {
         }
         if tell_accepted {
             session.told_accepted = session.persisted;
+        }
+        if tell_accepted && !due {
+            self.transitions.took(Transition::SaidAcceptedAlone);
         }
         session.accept_notice &= !tell_accepted;
         session.line_free = false;

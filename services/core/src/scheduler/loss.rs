@@ -1,6 +1,6 @@
 //! Engines attach and are lost: who gets what they had.
 
-use super::{CloseStatus, Instruction, Peer, Scheduler, engine::Engine, task::State};
+use super::{CloseStatus, Instruction, Peer, Scheduler, Transition, engine::Engine, task::State};
 use crate::{
     engine_link::{Hello, Welcome},
     id::{AttemptId, ConnectionId, EngineId, TaskId},
@@ -16,7 +16,12 @@ impl Scheduler {
         }
         let (id, incarnation) = (hello.info.id, hello.info.incarnation);
         if self.incarnations.get(&id).is_some_and(|known| *known != incarnation) {
+            self.transitions.took(Transition::EngineRefused);
             return self.close(connection, CloseStatus::AlreadyExists("another process holds the engine id"));
+        }
+        self.transitions.took(Transition::EngineAttached);
+        if self.engines.contains_key(&id) {
+            self.transitions.took(Transition::EngineCameAgain);
         }
         // Its old stream is half open: what it had there is given away, as if the break had been seen in time.
         self.lose_engine(now, id, "connected again", CloseStatus::Unavailable("the engine connected again"));
@@ -50,13 +55,17 @@ impl Scheduler {
     pub(super) fn on_broken(&mut self, now: Time, connection: ConnectionId) {
         match self.connections.remove(&connection) {
             Some(Peer::Session(id)) => self.on_session_broken(now, id),
-            Some(Peer::Engine(id)) => self.lose_engine(now, id, "connection closed", CloseStatus::Ok),
+            Some(Peer::Engine(id)) => {
+                self.transitions.took(Transition::EngineBroke);
+                self.lose_engine(now, id, "connection closed", CloseStatus::Ok);
+            }
             None => {}
         }
     }
 
     pub(super) fn on_member_removed(&mut self, now: Time, id: EngineId) {
         if let Some(engine) = self.engines.get_mut(&id) {
+            self.transitions.took(Transition::EngineRemoved);
             engine.orders.exit = true;
             self.write_engine(now, id);
         }
@@ -98,7 +107,13 @@ impl Scheduler {
     /// What becomes of a task that a lost engine had.
     fn lose_attempt(&mut self, now: Time, id: TaskId, engine: EngineId) {
         let Some(task) = self.task(id).filter(|task| task.engine() == Some(engine)) else { return };
-        let claimed = matches!(task.state, State::Claimed(_));
+        let (claimed, direct) = (matches!(task.state, State::Claimed(_)), task.is_direct());
+        self.transitions.took(match (direct, claimed) {
+            (true, _) => Transition::LostDirect,
+            (false, true) => Transition::LostClaimed,
+            (false, false) => Transition::LostUnclaimed,
+        });
+        let Some(task) = self.task(id) else { return };
         if task.is_direct() || (claimed && !task.may_retry()) {
             self.fail_lost(id, engine);
         } else if claimed {
@@ -117,7 +132,9 @@ impl Scheduler {
     fn adopt(&mut self, now: Time, engine: EngineId, held: crate::engine_link::Held) -> bool {
         let AttemptId { task: id, attempt } = held.attempt;
         let Some(task) = self.task(id) else {
-            return self.recovery.keep_orphan(engine, held, self.sessions.get(&id.session));
+            let kept = self.recovery.keep_orphan(engine, held, self.sessions.get(&id.session));
+            self.transitions.took(if kept { Transition::KeptOrphan } else { Transition::RefusedHeld });
+            return kept;
         };
         let free = match task.state {
             State::Unsure(None) => task.target.is_none_or(|target| target == engine),
@@ -126,6 +143,7 @@ impl Scheduler {
             State::Queued | State::Waiting => task.target == Some(engine) && task.attempt == 0,
             _ => false,
         };
+        self.transitions.took(if free { Transition::Adopted } else { Transition::RefusedHeld });
         if free {
             self.give_to(now, id, engine, attempt, held.state);
         }

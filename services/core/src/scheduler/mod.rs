@@ -30,16 +30,19 @@ mod session;
 mod submit;
 mod task;
 mod timers;
+mod transition;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 pub use api::{CloseStatus, EngineStatus, Instruction, Record, SessionStatus, Status, Stimulus};
 pub use config::Config;
+pub use transition::Transition;
 
 use self::{balanced::Balanced, blobs::Blobs, engine::Engine, functions::Functions, session::Session, timers::Timer};
 use crate::{
     id::{AttemptId, ConnectionId, EngineId, Epoch, Incarnation, SessionId, TaskId},
     time::Time,
+    transitions::Transitions,
 };
 
 /// The scheduler machine. See the module's documentation.
@@ -71,6 +74,7 @@ pub struct Scheduler {
     out: Vec<Instruction>,
     completed: u64,
     shutting_down: bool,
+    transitions: Transitions<Transition>,
 }
 
 /// Who is at the other end of a connection.
@@ -110,6 +114,7 @@ impl Scheduler {
             out: Vec::new(),
             completed: 0,
             shutting_down: false,
+            transitions: Transitions::default(),
         }
     }
 
@@ -149,6 +154,12 @@ impl Scheduler {
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// How often each transition was taken.
+    #[must_use]
+    pub fn transitions(&self) -> &Transitions<Transition> {
+        &self.transitions
     }
 
     /// One more than the highest engine id seen: what a new controller must not give out again.

@@ -1,6 +1,6 @@
 //! What engines say: claims, output, outcomes, answers to retracts, credit.
 
-use super::{Peer, Record, Scheduler, task::State};
+use super::{Peer, Record, Scheduler, Transition, task::State};
 use crate::{
     engine_link::{Reports, ToScheduler},
     id::{AttemptId, ConnectionId, Digest, EngineId, TaskId},
@@ -57,9 +57,11 @@ impl Scheduler {
             return;
         }
         task.state = State::Claimed(engine);
+        self.transitions.took(if was_retracting { Transition::ClaimedWhileRetracting } else { Transition::Claimed });
         if let Some(held_by) = self.engines.get_mut(&engine) {
             held_by.retracting -= usize::from(was_retracting);
             if start_once {
+                self.transitions.took(Transition::LetStart);
                 held_by.orders.start.push(attempt);
                 self.dirty_engines.insert(engine);
             }
@@ -91,6 +93,7 @@ impl Scheduler {
         if !given_back || !self.is_on(engine, attempt) {
             return;
         }
+        self.transitions.took(Transition::TookBack);
         self.leave_state(attempt.task);
         if let Some(task) = self.task_mut(attempt.task) {
             // It never started, and the engine will not speak of it again: the number is free.
@@ -105,7 +108,9 @@ impl Scheduler {
         self.dirty_engines.insert(id);
         if let Some(function) = self.functions.get(digest) {
             engine.wanted.remove(&digest);
-            engine.functions.insert(digest);
+            if !engine.functions.insert(digest) {
+                self.transitions.took(Transition::SentFunctionAgain);
+            }
             engine.orders.functions.push(function.clone());
             return;
         }
@@ -121,6 +126,7 @@ impl Scheduler {
 
     pub(super) fn order_cancel(&mut self, engine: EngineId, task: TaskId, attempt: u32, mode: CancelMode) {
         if let Some(attached) = self.engines.get_mut(&engine) {
+            self.transitions.took(Transition::OrderedCancel);
             attached.orders.cancel.push((AttemptId { task, attempt }, mode));
             self.dirty_engines.insert(engine);
         }

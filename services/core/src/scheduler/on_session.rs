@@ -1,7 +1,8 @@
 //! What clients say: opening, resuming, acknowledging, cancelling, closing.
 
 use super::{
-    CloseStatus, Instruction, Peer, Record, Scheduler, outbox::Freed, session::Session, task::State, timers::Timer,
+    CloseStatus, Instruction, Peer, Record, Scheduler, Transition, outbox::Freed, session::Session, task::State,
+    timers::Timer,
 };
 use crate::{
     id::{ConnectionId, SessionId, TaskId},
@@ -24,6 +25,10 @@ impl Scheduler {
         if !known && self.sessions.len() >= self.config.sessions {
             let message = format!("{} sessions are open; the setting `sessions` is the limit", self.sessions.len());
             return self.close(connection, CloseStatus::ResourceExhausted(message));
+        }
+        self.transitions.took(Transition::SessionOpened);
+        if known {
+            self.transitions.took(Transition::SessionResumed);
         }
         self.detach_session(id, CloseReason::Superseded, "another connection took the session over");
         self.connections.insert(connection, Peer::Session(id));
@@ -84,6 +89,7 @@ impl Scheduler {
                 }
             }
             ToScheduler::Close => {
+                self.transitions.took(Transition::SessionClosed);
                 self.end_stream(id, CloseReason::Closed, String::new());
                 self.write_session(now, id);
                 self.forget_session(id);
@@ -117,6 +123,7 @@ impl Scheduler {
             State::Waiting | State::Queued | State::Unsure(_) => {
                 let outcome =
                     Outcome::failed(FailureKind::Aborted, "TaskAborted", format!("task {id} was aborted"), None);
+                self.transitions.took(Transition::Aborted);
                 self.finish(id, None, outcome);
             }
             State::Assigned(engine) | State::Retracting(engine) => self.order_cancel(engine, id, attempt, mode),
@@ -146,12 +153,16 @@ impl Scheduler {
 
     fn detach_session(&mut self, id: SessionId, reason: CloseReason, message: &str) {
         if let Some(connection) = self.sessions.get_mut(&id).and_then(|session| session.connection.take()) {
+            if reason == CloseReason::Superseded {
+                self.transitions.took(Transition::SessionSuperseded);
+            }
             self.refuse(connection, reason, message);
         }
     }
 
     pub(super) fn on_session_broken(&mut self, now: Time, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        self.transitions.took(Transition::SessionBroke);
         session.connection = None;
         session.line_free = false;
         session.closing = None;

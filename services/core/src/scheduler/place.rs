@@ -5,7 +5,7 @@
 //! gets back what another was sent and has not claimed.
 
 use super::{
-    Scheduler,
+    Scheduler, Transition,
     balanced::Offer,
     engine::{Engine, Held, nanos},
     task::State,
@@ -103,6 +103,11 @@ impl Scheduler {
             return;
         };
         let Some(engine) = self.engines.get_mut(&id) else { return };
+        self.transitions.took(if record.is_direct() {
+            Transition::AssignedDirect
+        } else {
+            Transition::AssignedBalanced
+        });
         let (head, arguments, direct) = (record.head.clone(), record.arguments.clone(), record.is_direct());
         let claimed = engine.held.is_empty() && !head.start_once;
         record.attempt += 1;
@@ -132,6 +137,7 @@ impl Scheduler {
         }
         self.dirty_engines.insert(id);
         if claimed {
+            self.transitions.took(Transition::AssignedClaimed);
             self.note_claim(now, id, AttemptId { task, attempt });
         }
     }
@@ -185,6 +191,7 @@ impl Scheduler {
             let attempt = AttemptId { task, attempt: record.attempt };
             if let Some(engine) = self.engines.get_mut(&victim) {
                 engine.retracting += 1;
+                self.transitions.took(Transition::Retracted);
                 engine.orders.retract.push(attempt);
                 self.dirty_engines.insert(victim);
             }

@@ -9,7 +9,7 @@ use std::{
     mem,
 };
 
-use super::{Scheduler, session::PendingCall, task::State, timers::Timer};
+use super::{Scheduler, Transition, session::PendingCall, task::State, timers::Timer};
 use crate::{
     id::{EngineId, SessionId, TaskId},
     outcome::{FailureKind, Outcome},
@@ -30,6 +30,7 @@ impl Scheduler {
             if blocked.is_disjoint(&call.engines.iter().copied().collect()) && self.is_here(&call) {
                 self.queue_call(id, &call);
             } else if self.is_waited_for(id, &call) {
+                self.transitions.took(Transition::HeldCallBack);
                 blocked.extend(&call.engines);
                 later.push_back(call);
             }
@@ -89,6 +90,7 @@ impl Scheduler {
             attached.direct.push_back(id);
             self.dirty_engines.insert(engine);
         } else if self.recovery.may_come_back(engine) && !self.incarnations.contains_key(&engine) {
+            self.transitions.took(Transition::WaitedForEngine);
             self.recovery.wait_for(engine, id);
         } else {
             let message = format!("engine {engine} is gone");
@@ -102,6 +104,7 @@ impl Scheduler {
 
     /// No engine is left that a queued task may run on: its last real failure is its outcome.
     pub(super) fn give_up(&mut self, id: TaskId) {
+        self.transitions.took(Transition::GaveUp);
         let Some(task) = self.task_mut(id) else { return };
         let (engine, outcome) = match task.last_failure.take() {
             Some((engine, outcome)) => (Some(engine), (*outcome).clone()),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Scheduler, engine::Held as Weight, session::Session, task::State, timers::Timer};
+use super::{Scheduler, Transition, engine::Held as Weight, session::Session, task::State, timers::Timer};
 use crate::{
     engine_link::{Held, HeldState},
     id::{AttemptId, EngineId, Incarnation, SessionId, TaskId},
@@ -111,6 +111,9 @@ impl Scheduler {
 
     pub(super) fn end_recovery_if_all_are_back(&mut self) {
         if self.recovery.expected.as_ref().is_some_and(BTreeSet::is_empty) {
+            if self.recovery.is_on() {
+                self.transitions.took(Transition::RecoveredAll);
+            }
             self.end_recovery();
         }
     }
@@ -138,10 +141,12 @@ impl Scheduler {
         for id in unsure {
             match self.task(id).map(|task| task.state) {
                 Some(State::Unsure(Some(engine))) if came_back.is_none_or(|back| back == engine) => {
+                    self.transitions.took(Transition::SettledUnsure);
                     self.recovery.unsure.remove(&id);
                     self.lose_unsure(id, engine);
                 }
                 Some(State::Unsure(None)) if came_back.is_none() => {
+                    self.transitions.took(Transition::SettledUnsure);
                     self.recovery.unsure.remove(&id);
                     self.make_ready(id);
                 }
@@ -155,6 +160,7 @@ impl Scheduler {
 
     /// A task was claimed by an engine that does not hold it any more.
     pub(super) fn lose_unsure(&mut self, id: TaskId, engine: EngineId) {
+        self.transitions.took(Transition::LostUnsure);
         let Some(task) = self.task_mut(id) else { return };
         if !task.may_retry() {
             return self.fail_lost(id, engine);
@@ -212,6 +218,7 @@ impl Scheduler {
         let left: Vec<TaskId> = self.recovery.orphans.range(all).map(|(id, _)| *id).collect();
         for id in left {
             let Some(orphan) = self.recovery.orphans.remove(&id) else { continue };
+            self.transitions.took(Transition::DroppedOrphan);
             let attempt = orphan.held.attempt;
             if orphan.held.state != HeldState::Finished && orphan.outcome.is_none() {
                 self.order_cancel(orphan.engine, id, attempt.attempt, CancelMode::Abort);

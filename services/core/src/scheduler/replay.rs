@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Scheduler, task::State};
+use super::{Scheduler, Transition, task::State};
 use crate::{
     call::Call,
     engine_link::HeldState,
@@ -51,6 +51,7 @@ impl Scheduler {
         let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
         let (first, end) = (call.first_index, call.first_index.saturating_add(call.tasks()));
         if end <= session.replayed_up_to {
+            self.transitions.took(Transition::DroppedRepeatedReplay);
             return Ok(()); // A repeat, after the stream broke in the middle of a replay.
         }
         call.check().map_err(str::to_owned)?;
@@ -60,6 +61,7 @@ impl Scheduler {
         if session.tasks.len() as u64 + call.tasks() > self.config.session_tasks {
             return Err(format!("more replayed tasks than the setting `session_tasks`, {}", self.config.session_tasks));
         }
+        self.transitions.took(Transition::ReplayedCall);
         session.replayed_up_to = end;
         let open = (first..end).filter(|index| !finished.contains(index)).map(move |index| index - first);
         self.enter(now, id, call, open.clone());
@@ -72,6 +74,7 @@ impl Scheduler {
     /// Whether an engine holds the task, may hold it, or does not.
     fn place_replayed(&mut self, now: Time, id: TaskId, claim: Option<&KnownClaim>) {
         if let Some(orphan) = self.recovery.orphans.remove(&id) {
+            self.transitions.took(Transition::ClaimedOrphan);
             if self.engines.contains_key(&orphan.engine) {
                 self.give_to(now, id, orphan.engine, orphan.held.attempt.attempt, orphan.held.state);
                 if let Some(outcome) = orphan.outcome {
@@ -110,6 +113,7 @@ impl Scheduler {
 
     fn complete_replay(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        self.transitions.took(Transition::CompletedReplay);
         session.replaying = false;
         session.accepted = session.resume_index;
         session.persisted = session.accepted;

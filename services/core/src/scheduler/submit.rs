@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Record, Scheduler, session::PendingCall, task::Task, timers::Timer};
+use super::{Record, Scheduler, Transition, session::PendingCall, task::Task, timers::Timer};
 use crate::{
     call::{Call, Placement, Work},
     id::{BlobId, SessionId, TaskId},
@@ -24,6 +24,7 @@ impl Scheduler {
             let (first, tasks) = (call.first_index, call.tasks());
             let end = first.saturating_add(tasks);
             if end <= session.accepted {
+                self.transitions.took(Transition::DroppedRepeatedCall);
                 continue; // A repeat: the client had not heard that it was accepted.
             }
             if first != session.accepted {
@@ -67,6 +68,7 @@ impl Scheduler {
             self.queue_what_is_ready();
         }
         for digest in self.functions.shrink(self.config.function_bytes) {
+            self.transitions.took(Transition::ForgotFunctions);
             for (id, engine) in &mut self.engines {
                 if engine.functions.remove(&digest) {
                     engine.orders.forget_functions.push(digest);
@@ -78,6 +80,7 @@ impl Scheduler {
 
     fn accept(&mut self, now: Time, id: SessionId, call: Call) {
         let (first, tasks, size) = (call.first_index, call.tasks(), call.inline_size());
+        self.transitions.took(Transition::AcceptedCall);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.accepted += tasks;
             session.accepted_bytes += size;
@@ -136,6 +139,7 @@ impl Scheduler {
         if let Some(digest) = function {
             self.functions.hold(digest, count);
             if self.functions.get(digest).is_none() {
+                self.transitions.took(Transition::AskedForFunction);
                 session.need_functions.insert(digest);
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{CloseStatus, Instruction, Scheduler, task::State};
+use super::{CloseStatus, Instruction, Scheduler, Transition, task::State};
 use crate::{
     id::{ConnectionId, EngineId, SessionId, TaskId},
     outcome::{FailureKind, Outcome},
@@ -40,10 +40,16 @@ impl Scheduler {
         while let Some((time, timer)) = self.timers.first().copied().filter(|(time, _)| *time <= now) {
             self.timers.remove(&(time, timer));
             match timer {
-                Timer::Recovery => self.end_recovery(),
+                Timer::Recovery => {
+                    self.transitions.took(Transition::RecoveredByTime);
+                    self.end_recovery();
+                }
                 Timer::Orphans => self.drop_orphans(),
                 Timer::Engine(id) => self.check_engine(now, id),
-                Timer::SessionGrace(id) => self.forget_session(id),
+                Timer::SessionGrace(id) => {
+                    self.transitions.took(Transition::SessionOutstayedItsGrace);
+                    self.forget_session(id);
+                }
                 Timer::QueueTimeout(id) => self.time_out(now, id),
                 Timer::AcceptNotice(id) => {
                     if let Some(session) = self.sessions.get_mut(&id) {
@@ -64,6 +70,7 @@ impl Scheduler {
     fn check_engine(&mut self, now: Time, id: EngineId) {
         let Some(engine) = self.engines.get_mut(&id) else { return };
         if now.since(engine.last_heard) >= self.config.lease {
+            self.transitions.took(Transition::EngineWentSilent);
             let status = CloseStatus::Unavailable("nothing was heard from the engine for a lease");
             return self.lose_engine(now, id, "lease expired", status);
         }
@@ -77,6 +84,7 @@ impl Scheduler {
     fn time_out(&mut self, now: Time, id: TaskId) {
         let Some(task) = self.task(id) else { return };
         if task.state == State::Queued && task.queue_deadline.is_some_and(|deadline| deadline <= now) {
+            self.transitions.took(Transition::TimedOutInQueue);
             let message = format!("task {id} was queued longer than its `timeout`");
             self.finish(id, None, Outcome::failed(FailureKind::QueueTimeout, "TaskTimeout", message, None));
         }
@@ -92,6 +100,7 @@ impl Scheduler {
             let Some(incarnation) = self.incarnations.get(&engine).copied() else { continue };
             if let Some(owner) = self.sessions.get_mut(&session) {
                 let claim = KnownClaim { index, attempt: attempt.attempt, engine, incarnation };
+                self.transitions.took(Transition::ToldClaim);
                 owner.outbox.push(EventKind::Claimed(claim), None);
                 self.dirty_sessions.insert(session);
             }
@@ -101,6 +110,7 @@ impl Scheduler {
     /// Ends every stream with a reason. Nothing new is taken from here on.
     pub(super) fn on_shutdown(&mut self) {
         self.shutting_down = true;
+        self.transitions.took(Transition::ShutDown);
         let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
         for id in sessions {
             self.end_stream(id, CloseReason::Shutdown, "the scheduler is shutting down".to_owned());
