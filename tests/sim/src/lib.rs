@@ -1,1 +1,27 @@
-//! Simulated clusters: the real state machines, virtual time, breaking connections.
+//! Simulated clusters: the real state machines in one struct, virtual time, streams that break, processes that die.
+//!
+//! A run is drawn from its seed: sizes and limits, what clients submit, what fails and when. After every event the
+//! machines and an oracle that watches from outside are asked whether all is well. A run that fails is run again from
+//! its seed, to tell the story of the task that it failed with.
+
+pub mod agenda;
+mod client;
+mod controller;
+mod driver;
+mod engine;
+mod member;
+mod network;
+mod oracle;
+mod program;
+mod random;
+pub mod run;
+mod scheduler;
+pub mod setting;
+mod story;
+mod tally;
+mod workload;
+pub mod world;
+
+pub use random::Random;
+pub use run::{Failure, run, run_with};
+pub use tally::Tally;

@@ -1,0 +1,291 @@
+//! A client: the session machine, a person who submits, and the thinnest of shells.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
+
+use paraply_core::{
+    call::CallHead,
+    client_session::{ClientSession, Config, Instruction, Stimulus},
+    id::{BlobId, ConnectionId, EngineId, Epoch, SessionId, TaskId},
+    payload::{Function, Payload},
+    session_link::{CancelMode, EventKind, ToClient},
+};
+
+use crate::{
+    agenda::{Pid, Place},
+    network::{Ending, Kind, Message, Side},
+    oracle::Violation,
+    program::Program,
+    world::{Clock, World},
+};
+
+/// One process.
+#[derive(Debug)]
+pub struct ClientProcess {
+    /// Which.
+    pub pid: Pid,
+    /// Which.
+    pub session: SessionId,
+    /// When it acts by itself.
+    pub clock: Clock,
+    /// The machine.
+    pub machine: ClientSession,
+    /// Its stream.
+    pub link: Option<ConnectionId>,
+    /// Tasks without a result.
+    pub open: BTreeSet<u64>,
+    /// The engines that it was told of, as events came.
+    pub engines: BTreeSet<EngineId>,
+    /// It was told to close.
+    pub closing: bool,
+    dial: u64,
+    /// Large arguments of open tasks: kept until the result is held, uploaded to each scheduler.
+    blobs: BTreeMap<u64, (u64, Vec<BlobId>)>,
+    epoch: Option<Epoch>,
+}
+
+impl World {
+    /// A client starts.
+    pub fn start_client(&mut self, pid: Pid, slot: usize, session: SessionId) {
+        let mut config = Config { session, ..self.setting.client.clone() };
+        config.dial.jitter_seed = self.random.any();
+        config.cancel_on_disconnect = self.random.chance(50);
+        self.oracle.client_started(session, config.cancel_on_disconnect);
+        self.clients[slot] = Some(ClientProcess {
+            pid,
+            session,
+            clock: Clock::default(),
+            machine: ClientSession::new(config, self.now),
+            link: None,
+            open: BTreeSet::new(),
+            engines: BTreeSet::new(),
+            closing: false,
+            dial: 0,
+            blobs: BTreeMap::new(),
+            epoch: None,
+        });
+    }
+
+    /// Gives the machine a stimulus.
+    pub fn to_client(&mut self, slot: usize, stimulus: Stimulus) {
+        let now = self.now;
+        let Some(process) = &mut self.clients[slot] else { return };
+        self.story.tell(now, || format!("client {slot} <- {stimulus:?}"));
+        process.machine.handle(now, stimulus);
+        self.stimuli += 1;
+        let pid = process.pid;
+        self.flush_later(pid);
+    }
+
+    /// The person makes a call.
+    pub fn submit(
+        &mut self,
+        slot: usize,
+        head: CallHead,
+        arguments: Vec<Payload>,
+        function: Option<Arc<Function>>,
+    ) -> Option<Range<u64>> {
+        let now = self.now;
+        let process = self.clients[slot].as_mut()?;
+        let blobs: Vec<BlobId> = arguments.iter().flat_map(Payload::blobs).map(|blob| blob.id).collect();
+        let head = Arc::new(head);
+        let indexes = match process.machine.submit(Arc::clone(&head), arguments, function) {
+            Ok(indexes) => indexes,
+            Err(error) => {
+                self.violation.get_or_insert(Violation { task: None, what: format!("a call was refused: {error}") });
+                return None;
+            }
+        };
+        self.stimuli += 1;
+        process.open.extend(indexes.clone());
+        if !blobs.is_empty() {
+            process.blobs.insert(indexes.start, (indexes.end, blobs.clone()));
+        }
+        let (pid, session) = (process.pid, process.session);
+        self.story.tell(now, || format!("client {slot} submits {session:?}_{indexes:?}: {head:?}"));
+        self.oracle.submitted(session, indexes.clone(), &head);
+        self.upload_all(session, &blobs);
+        self.flush_later(pid);
+        Some(indexes)
+    }
+
+    fn upload_all(&mut self, session: SessionId, blobs: &[BlobId]) {
+        for blob in blobs {
+            let delay = self.random.micros(10, 20_000);
+            let arrives = !self.random.chance(40);
+            self.upload(*blob, session, delay, arrives);
+        }
+    }
+
+    /// A message of its stream.
+    pub fn client_hears(&mut self, slot: usize, message: Message) {
+        let Message::SessionDown(message) = message else { return };
+        if let Some(process) = &mut self.clients[slot]
+            && let ToClient::Welcome(welcome) = &message
+            && process.epoch.replace(welcome.epoch).is_some_and(|before| before != welcome.epoch)
+        {
+            // Another scheduler, which has none of the blobs.
+            let (session, blobs): (_, Vec<_>) =
+                (process.session, process.blobs.values().flat_map(|(_, blobs)| blobs).copied().collect());
+            self.upload_all(session, &blobs);
+        }
+        if let Some(process) = &self.clients[slot] {
+            self.oracle.client_hears(process.session, &message);
+        }
+        self.to_client(slot, Stimulus::Received(message));
+    }
+
+    /// The line is free.
+    pub fn client_line_free(&mut self, slot: usize) {
+        self.to_client(slot, Stimulus::LineFree);
+    }
+
+    /// Its stream ended.
+    pub fn client_lost(&mut self, slot: usize) {
+        if let Some(process) = &mut self.clients[slot] {
+            process.link = None;
+            self.to_client(slot, Stimulus::Broken);
+        }
+    }
+
+    /// Its stream is there; says whether it is wanted.
+    pub fn client_connected(&mut self, slot: usize, connection: ConnectionId, dial: u64) -> bool {
+        let Some(process) = self.clients[slot].as_mut().filter(|process| process.dial == dial) else { return false };
+        process.link = Some(connection);
+        self.to_client(slot, Stimulus::Connected);
+        true
+    }
+
+    /// Its dial was refused.
+    pub fn client_refused(&mut self, slot: usize, dial: u64) {
+        if self.clients[slot].as_ref().is_some_and(|process| process.dial == dial) {
+            self.to_client(slot, Stimulus::Broken);
+        }
+    }
+
+    /// Time passed.
+    pub fn client_wakes(&mut self, slot: usize) {
+        if let Some(process) = &mut self.clients[slot] {
+            process.clock.armed = None;
+            self.to_client(slot, Stimulus::Tick);
+        }
+    }
+
+    /// The person cancels something.
+    pub fn cancel(&mut self, slot: usize, indexes: Vec<u64>, mode: CancelMode) {
+        if let Some(process) = &self.clients[slot] {
+            self.oracle.cancelled(process.session, &indexes);
+            self.to_client(slot, Stimulus::Cancel { indexes, mode });
+        }
+    }
+
+    /// The person closes the client.
+    pub fn close_client(&mut self, slot: usize) {
+        if let Some(process) = &mut self.clients[slot] {
+            process.closing = true;
+            self.to_client(slot, Stimulus::Close);
+        }
+    }
+
+    /// Carries out what the machine says.
+    pub fn flush_client(&mut self, slot: usize) {
+        let now = self.now;
+        let Some(process) = &mut self.clients[slot] else { return };
+        process.clock.flush_due = false;
+        let mut out = Vec::new();
+        process.machine.flush(now, &mut out);
+        let due = process.machine.next_timeout();
+        Self::rearm(&mut self.agenda, now, process.pid, &mut process.clock, due);
+        for instruction in out {
+            self.story.tell(now, || format!("client {slot} -> {instruction:?}"));
+            self.client_does(slot, instruction);
+        }
+    }
+
+    fn client_does(&mut self, slot: usize, instruction: Instruction) {
+        let name = self.name();
+        let Some(process) = &mut self.clients[slot] else { return };
+        match instruction {
+            Instruction::Dial => {
+                process.dial = name;
+                let pid = process.pid;
+                self.dial(pid, Kind::Session, name);
+            }
+            Instruction::Send(message) => {
+                if let Some(link) = process.link {
+                    let result = self.oracle.client_says(process.session, &message);
+                    self.check(result);
+                    self.send(link, Side::Caller, Message::SessionUp(message));
+                }
+            }
+            Instruction::HangUp => {
+                process.dial = 0;
+                if let Some(link) = process.link.take() {
+                    self.hang_up(link, Side::Caller);
+                }
+            }
+            Instruction::Deliver(events) => {
+                for event in events {
+                    self.delivered(slot, &event.kind);
+                }
+            }
+            Instruction::Ended { reason } => {
+                let closing = process.closing;
+                let open = process.open.len();
+                if !closing {
+                    let what = format!("client {slot} was told {reason:?} with {open} tasks open");
+                    self.check(Err(Violation { task: None, what }));
+                }
+                self.kill(Place::Client(slot), Ending::Clean);
+            }
+        }
+    }
+
+    fn delivered(&mut self, slot: usize, event: &EventKind) {
+        let attached = self.scheduler.as_ref().map(|scheduler| scheduler.machine.status().engines);
+        let Some(process) = &mut self.clients[slot] else { return };
+        match event {
+            EventKind::EngineJoined(info) => {
+                process.engines.insert(info.id);
+            }
+            EventKind::EngineLeft { engine, .. } => {
+                process.engines.remove(engine);
+            }
+            EventKind::Finished { index, outcome, .. } => {
+                let (session, index) = (process.session, *index);
+                let id = TaskId { session, index };
+                let first = process.open.remove(&index);
+                let open = &process.open;
+                process.blobs.retain(|first, (end, _)| open.range(*first..*end).next().is_some());
+                let listed = process.engines.clone();
+                let attached: BTreeSet<_> = attached.into_iter().flatten().map(|engine| engine.info.id).collect();
+                let result = self.oracle.delivered(id, first, outcome, &listed, &attached);
+                self.check(result);
+                if let Ok(payload) = &outcome.value {
+                    let blobs: Vec<_> = payload.blobs().map(|blob| blob.id).collect();
+                    if !blobs.is_empty() {
+                        self.to_client(slot, Stimulus::Release { blobs });
+                    }
+                }
+            }
+            EventKind::Claimed(_) | EventKind::Output { .. } => {}
+        }
+    }
+
+    /// Arguments for a task that runs this program, with a large part sometimes.
+    pub fn arguments(&mut self, program: Program) -> Payload {
+        let padding = self.random.index(60);
+        let data = program.encode(padding);
+        let mut payload = Payload { data, ..Payload::default() };
+        if self.random.chance(40) {
+            let id = BlobId(u128::from(self.name()));
+            payload
+                .buffers
+                .push(paraply_core::payload::Buffer::Blob(paraply_core::payload::BlobRef { id, size: 100_000 }));
+        }
+        payload
+    }
+}

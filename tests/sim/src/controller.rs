@@ -1,0 +1,146 @@
+//! The controller: the membership machine and the thinnest of shells.
+
+use std::collections::BTreeMap;
+
+use paraply_core::{
+    id::ConnectionId,
+    membership::{Instruction, Membership, NewEngine, NewScheduler, RequestId, SchedulerInfo, Stimulus, WatchKind},
+};
+
+use crate::{
+    agenda::{Event, Pid, Place},
+    network::{Message, Side},
+    world::{Clock, World},
+};
+
+/// One process.
+#[derive(Debug)]
+pub struct ControllerProcess {
+    /// Which.
+    pub pid: Pid,
+    /// When it acts by itself.
+    pub clock: Clock,
+    /// The machine.
+    pub machine: Membership,
+    requests: BTreeMap<RequestId, Pid>,
+}
+
+impl World {
+    /// A controller starts, with what its disk says.
+    pub fn start_controller(&mut self, pid: Pid) {
+        let known = self.ids_given.filter(|ids| self.setting.ids_persist || *ids == 0);
+        let machine = Membership::new(self.setting.membership, known);
+        self.controller = Some(ControllerProcess { pid, clock: Clock::default(), machine, requests: BTreeMap::new() });
+    }
+
+    fn to_controller(&mut self, stimulus: Stimulus) {
+        let now = self.now;
+        let Some(process) = &mut self.controller else { return };
+        process.machine.handle(now, stimulus);
+        self.stimuli += 1;
+        let pid = process.pid;
+        self.flush_later(pid);
+    }
+
+    /// A call to register arrives, perhaps not for the first time.
+    pub fn register_arrives(&mut self, from: Pid) {
+        let request = RequestId(self.name());
+        let (now, place) = (self.now, self.place_of(from));
+        let stimulus = match place {
+            Some(Place::Engine(slot)) => self.engines[slot].as_ref().map(|engine| {
+                let held = engine.member.id();
+                Stimulus::RegisterEngine {
+                    request,
+                    engine: NewEngine {
+                        incarnation: engine.incarnation,
+                        peer: bytes::Bytes::new(),
+                        labels: Vec::new(),
+                        id: held.map(paraply_core::id::EngineId).or(engine.wish),
+                        proven: held.is_some(),
+                        registered_unix_nanos: now.0,
+                    },
+                }
+            }),
+            Some(Place::Scheduler) => self.scheduler.as_ref().map(|scheduler| {
+                let peer = bytes::Bytes::new();
+                let info = SchedulerInfo { incarnation: scheduler.incarnation, peer, endpoints: Vec::new() };
+                let next_engine_id = scheduler.machine.next_engine_id();
+                Stimulus::RegisterScheduler { request, scheduler: NewScheduler { info, next_engine_id } }
+            }),
+            _ => None,
+        };
+        if let (Some(stimulus), Some(controller)) = (stimulus, &mut self.controller) {
+            controller.requests.insert(request, from);
+            self.to_controller(stimulus);
+        }
+    }
+
+    /// A message of a stream.
+    pub fn controller_hears(&mut self, connection: ConnectionId, message: Message) {
+        let Some(stream) = self.network.get_mut(connection) else { return };
+        let first = !std::mem::replace(&mut stream.opened, true);
+        match message {
+            Message::KeepAlive { member_id, incarnation, report } if first => {
+                self.to_controller(Stimulus::KeepAliveOpened { connection, member_id, incarnation, report });
+            }
+            Message::KeepAlive { report, .. } => self.to_controller(Stimulus::KeepAlive { connection, report }),
+            Message::Watch => self.to_controller(Stimulus::WatchOpened { connection, kind: WatchKind::Members }),
+            _ => {}
+        }
+    }
+
+    /// The line is free.
+    pub fn controller_line_free(&mut self, connection: ConnectionId) {
+        self.to_controller(Stimulus::LineFree { connection });
+    }
+
+    /// A stream ended.
+    pub fn controller_lost(&mut self, connection: ConnectionId) {
+        self.to_controller(Stimulus::Broken { connection });
+    }
+
+    /// An operator removes an engine.
+    pub fn remove_engine(&mut self, engine: paraply_core::id::EngineId) {
+        self.to_controller(Stimulus::Remove { engine });
+    }
+
+    /// Time passed.
+    pub fn controller_wakes(&mut self) {
+        if let Some(process) = &mut self.controller {
+            process.clock.armed = None;
+        }
+        self.to_controller(Stimulus::Tick);
+    }
+
+    /// Carries out what the machine says.
+    pub fn flush_controller(&mut self) {
+        let now = self.now;
+        let Some(process) = &mut self.controller else { return };
+        process.clock.flush_due = false;
+        let mut out = Vec::new();
+        process.machine.flush(now, &mut out);
+        let due = process.machine.next_timeout();
+        Self::rearm(&mut self.agenda, now, process.pid, &mut process.clock, due);
+        for instruction in out {
+            match instruction {
+                Instruction::Persist { next_engine_id } => self.ids_given = Some(next_engine_id),
+                Instruction::Answer { request, answer } => {
+                    let to = self.controller.as_mut().and_then(|process| process.requests.remove(&request));
+                    let lost = self.setting.faults && self.random.chance(30);
+                    if let Some(to) = to.filter(|_| !lost) {
+                        let at = now + self.random.micros(50, 2000);
+                        self.agenda.at(at, Event::Registered { to, answer });
+                    }
+                }
+                Instruction::ToMember { connection, answer } => {
+                    self.send(connection, Side::Service, Message::KeepAliveAnswer(answer));
+                }
+                Instruction::ToWatcher { connection, event } => {
+                    self.send(connection, Side::Service, Message::Watched(event));
+                }
+                Instruction::Close { connection, .. } => self.hang_up(connection, Side::Service),
+                Instruction::SchedulerAt { .. } => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What one scheduler process was told: what it knows to have started, and whom it has to wait for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use paraply_core::{
+    engine_link::{self, HeldState},
+    id::{AttemptId, ConnectionId, EngineId, Epoch, Incarnation, SessionId, TaskId},
+    scheduler::Stimulus,
+    session_link,
+    time::Time,
+};
+
+use super::Oracle;
+
+/// One scheduler process.
+#[derive(Debug)]
+pub struct EpochFacts {
+    pub(super) epoch: Epoch,
+    pub(super) since: Time,
+    /// Attempts that it was told have started, or that it counted as claimed when it sent them.
+    pub(super) started: BTreeMap<TaskId, BTreeSet<u32>>,
+    /// Tasks that an engine had when it attached, and kept.
+    pub(super) held: BTreeSet<TaskId>,
+    /// Indexes below come from an earlier epoch.
+    pub(super) old_below: BTreeMap<SessionId, u64>,
+    /// The engines to wait for, once the controller has said which.
+    pub(super) members: Option<BTreeSet<EngineId>>,
+    /// Engines that have attached in this epoch.
+    pub(super) seen: BTreeMap<EngineId, Incarnation>,
+    /// Streams of engines that are attached.
+    pub(super) links: BTreeMap<ConnectionId, EngineId>,
+    /// Streams of sessions.
+    pub(super) sessions: BTreeMap<ConnectionId, SessionId>,
+    /// The event that is due next on a session's stream.
+    pub(super) next_event: BTreeMap<SessionId, u64>,
+    /// Each session's accepted calls, with the batch that says so.
+    pub(super) accepted: BTreeMap<SessionId, Vec<(u64, u64)>>,
+    /// Outcomes, with the batch that says so.
+    pub(super) finished: BTreeMap<TaskId, (AttemptId, u64)>,
+    pub(super) persisted: u64,
+    /// What engines that attach say they hold, until they are welcomed.
+    hellos: BTreeMap<ConnectionId, engine_link::Hello>,
+}
+
+impl EpochFacts {
+    pub(super) fn new(since: Time, epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            since,
+            started: BTreeMap::new(),
+            held: BTreeSet::new(),
+            old_below: BTreeMap::new(),
+            members: None,
+            seen: BTreeMap::new(),
+            links: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            next_event: BTreeMap::new(),
+            accepted: BTreeMap::new(),
+            finished: BTreeMap::new(),
+            persisted: 0,
+            hellos: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn knows_start(&mut self, attempt: AttemptId) {
+        self.started.entry(attempt.task).or_default().insert(attempt.attempt);
+    }
+
+    /// An engine is attached and was told what of its tasks it may keep.
+    pub(super) fn welcomed(&mut self, connection: ConnectionId, dropped: &[AttemptId]) -> Option<engine_link::Hello> {
+        let hello = self.hellos.remove(&connection)?;
+        self.seen.insert(hello.info.id, hello.info.incarnation);
+        self.links.insert(connection, hello.info.id);
+        for held in hello.held.iter().filter(|held| !dropped.contains(&held.attempt)) {
+            self.held.insert(held.attempt.task);
+            if held.state != HeldState::Queued {
+                self.knows_start(held.attempt);
+            }
+        }
+        Some(hello)
+    }
+
+    fn session_says(&mut self, session: SessionId, message: &session_link::ToScheduler) {
+        if let session_link::ToScheduler::Replay { claims, .. } = message {
+            for claim in claims {
+                let task = TaskId { session, index: claim.index };
+                self.knows_start(AttemptId { task, attempt: claim.attempt });
+            }
+        }
+    }
+
+    fn engine_says(&mut self, message: &engine_link::ToScheduler) {
+        if let engine_link::ToScheduler::Reports(reports) = message {
+            let ran = reports.finished.iter().filter(|(_, outcome)| outcome.started_unix_nanos > 0);
+            let ran: Vec<_> = ran.map(|(attempt, _)| *attempt).collect();
+            reports.claimed.iter().copied().chain(ran).for_each(|attempt| self.knows_start(attempt));
+        }
+    }
+}
+
+impl Oracle {
+    /// The scheduler is told something.
+    pub fn scheduler_hears(&mut self, stimulus: &Stimulus) {
+        let Some(facts) = &mut self.epoch else { return };
+        match stimulus {
+            Stimulus::SessionOpened { connection, hello } => {
+                facts.sessions.insert(*connection, hello.session);
+                let ours = hello.resume.filter(|resume| resume.epoch == facts.epoch);
+                facts.next_event.insert(hello.session, ours.map_or(1, |resume| resume.sequence + 1));
+                if let Some(resume) = hello.resume.filter(|resume| resume.epoch != facts.epoch) {
+                    facts.old_below.insert(hello.session, resume.next_index);
+                }
+            }
+            Stimulus::SessionMessage { connection, message } => {
+                if let Some(session) = facts.sessions.get(connection).copied() {
+                    facts.session_says(session, message);
+                }
+            }
+            Stimulus::EngineOpened { connection, hello } => {
+                facts.hellos.insert(*connection, hello.clone());
+            }
+            Stimulus::EngineMessage { connection, message } if facts.links.contains_key(connection) => {
+                facts.engine_says(message);
+            }
+            Stimulus::Broken { connection } => {
+                facts.links.remove(connection);
+                facts.sessions.remove(connection);
+            }
+            Stimulus::MembersKnown { engines } => {
+                facts.members.get_or_insert(engines.iter().map(|(id, _)| *id).collect());
+            }
+            Stimulus::MemberRemoved { engine } => {
+                if let Some(members) = &mut facts.members {
+                    members.remove(engine);
+                }
+            }
+            Stimulus::Persisted { up_to } => facts.persisted = *up_to,
+            _ => {}
+        }
+    }
+}
