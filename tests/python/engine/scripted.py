@@ -295,6 +295,7 @@ class Engine:
 
     def __init__(self, scripted: Scripted, *flags: str, cwd: Path | None = None, **environment: str) -> None:
         read, self.parent = os.pipe()
+        os.set_blocking(read, False)
         self.log = (scripted._folder / "engine.log").open("w+b")
         command = [sys.executable, "-m", "paraply.engine", "--connection", str(scripted.connection)]
         self.process = subprocess.Popen(

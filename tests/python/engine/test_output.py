@@ -116,3 +116,19 @@ def test_streams_are_text_with_a_descriptor(cluster: Any, name: str) -> None:
 
 def test_there_is_no_input(cluster: Any) -> None:
     assert cluster.run(input).failure.type_name == "EOFError"
+
+
+def test_closed_descriptors_cost_nothing(cluster: Any) -> None:
+    def close() -> float:
+        kept = os.dup(1), os.dup(2)
+        os.close(1)
+        os.close(2)
+        before = time.process_time()
+        time.sleep(0.3)
+        used = time.process_time() - before
+        os.dup2(kept[0], 1)
+        os.dup2(kept[1], 2)
+        return used
+
+    assert cluster.run(close).value < 0.05
+    assert cluster.run(print, "back").stdout == "back\n"

@@ -52,7 +52,7 @@ impl Engine {
         let capture = Capture::install(reporter.clone(), config.output_bytes)?;
         telemetry::init_engine(capture.log()?).map_err(|error| invalid(error.to_string()))?;
         let runtime = Arc::new(PythonRuntime::new(Arc::clone(&capture), reporter)?);
-        process::spawn("paraply-output", move || capture.read_forever())?;
+        process::spawn("paraply-output", move || capture.read_on())?;
         py.detach(|| start_session(config, &runtime, reports))?;
         let _first = RUNTIME.set(Arc::clone(&runtime));
         Ok(Self { runtime })

@@ -35,6 +35,8 @@ const READ_BYTES: usize = 64 << 10;
 pub(crate) struct Capture {
     _listed: [Listed; 2],
     pipes: [OwnedFd; 2],
+    /// Keeps the pipes open whatever user code does to its descriptors.
+    _writers: [OwnedFd; 2],
     /// Where the descriptors pointed before: the engine's own log, and what is written while no task runs.
     before: [File; 2],
     state: Mutex<State>,
@@ -87,8 +89,8 @@ impl Capture {
             limit,
             buffer: vec![0; READ_BYTES].into(),
         };
-        let (listed, pipes) = ([out_listed, err_listed], [out, err]);
-        Ok(Arc::new(Self { _listed: listed, pipes, before, state: Mutex::new(state), reporter }))
+        let (listed, pipes, writers) = ([out_listed, err_listed], [out, err], [out_write, err_write]);
+        Ok(Arc::new(Self { _listed: listed, pipes, _writers: writers, before, state: Mutex::new(state), reporter }))
     }
 
     /// The engine's own standard error, for its log.
@@ -96,12 +98,16 @@ impl Capture {
         self.before[1].try_clone()
     }
 
-    /// Reads for as long as the process lives. Needs a thread of its own.
-    pub(crate) fn read_forever(&self) {
+    /// Reads for as long as the process lives, or until user code closes the pipes under it. Needs a thread of its own.
+    pub(crate) fn read_on(&self) {
         loop {
             let mut waiting = self.pipes.each_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN));
             if poll(&mut waiting, None).is_err() {
                 continue;
+            }
+            if waiting.iter().any(|pipe| pipe.revents().contains(PollFlags::NVAL)) {
+                tracing::error!("user code has closed the engine's descriptors: no output is captured any more");
+                return;
             }
             let ready = waiting.map(|pipe| !pipe.revents().is_empty());
             let mut state = self.lock();

@@ -4,8 +4,8 @@ use std::{io, os::fd::FromRawFd as _, os::fd::OwnedFd, os::fd::RawFd, thread};
 
 use paraply_common::fork;
 use rustix::{
-    event::{PollFd, PollFlags},
-    io::{FdFlags, fcntl_setfd},
+    event::{PollFd, PollFlags, poll},
+    io::{Errno, FdFlags, fcntl_setfd},
     process::{Signal, getpgrp, getpid, kill_current_process_group, setpgid},
 };
 
@@ -34,12 +34,27 @@ pub(crate) fn die_with_parent(fd: RawFd) -> io::Result<()> {
     };
     spawn("paraply-parent", move || {
         let _listed = listed;
-        // The other readers of the pipe share its description, and one may have made it non-blocking: wait first.
-        while !matches!(rustix::io::read(&pipe, &mut [0_u8; 64]), Ok(0)) {
-            let _ready = rustix::event::poll(&mut [PollFd::new(&pipe, PollFlags::IN)], None);
+        match wait_for_end(&pipe) {
+            Ok(()) => end_group(),
+            Err(error) => tracing::warn!(%error, "cannot watch the parent any more"),
         }
-        end_group();
     })
+}
+
+/// Returns when nobody can write to `pipe` any more. It may be non-blocking: whoever made it says.
+fn wait_for_end(pipe: &OwnedFd) -> io::Result<()> {
+    loop {
+        poll(&mut [PollFd::new(pipe, PollFlags::IN)], None).or_else(ignore_interrupt)?;
+        match rustix::io::read(pipe, &mut [0_u8; 64]) {
+            Ok(0) => return Ok(()),
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn ignore_interrupt(error: Errno) -> Result<usize, Errno> {
+    if error == Errno::INTR { Ok(0) } else { Err(error) }
 }
 
 /// Ends this process and all that its tasks started, at once.
