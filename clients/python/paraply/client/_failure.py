@@ -30,9 +30,7 @@ def exception_of(failure: task_pb2.Failure, task: Task) -> Exception:
     if info["engine_id"] is None:
         info = {}
     if kind == task_pb2.FAILURE_KIND_ENGINE_LOST:
-        text = f"Engine {info.get('engine_id', '?')} died while running task {task.msg_id!r}"
-        if failure.message:
-            text = f"{text}: {failure.message}"
+        text = failure.message or f"Engine {info.get('engine_id', '?')} died while running task {task.msg_id!r}"
         return RemoteEngineError("EngineError", text, failure.traceback or None, info)
     if kind in (task_pb2.FAILURE_KIND_QUEUE_TIMEOUT, task_pb2.FAILURE_KIND_RUN_TIMEOUT):
         return RemoteTimeout("TaskTimeout", failure.message, failure.traceback or None, info)
