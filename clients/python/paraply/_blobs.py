@@ -3,6 +3,7 @@ somebody reads them."""
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import threading
 import time
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Transfers at a time. Python copies with its lock held, so more would only take turns.
 TRANSFERS = 4
-#: Blobs from this size on are read into fresh pages, which nobody has to fill with zeros first.
+#: Blobs from this size on are read into fresh pages.
 MAPPED_BYTES = 1 << 20
 _RETRIED = frozenset({"UNAVAILABLE", "INTERNAL", "UNKNOWN", "DEADLINE_EXCEEDED", "CANCELLED"})
 _NO_WAY = "the blob store could not be reached for a minute"
@@ -146,7 +147,7 @@ class Blobs:
         return [_or_raise(part) for part in fetched]
 
     def _download(self, blob: ResultBlob) -> BytesLike:
-        buffer: bytearray | mmap.mmap = mmap.mmap(-1, blob.size) if blob.size >= MAPPED_BYTES else bytearray(blob.size)
+        buffer = _fresh(blob.size)
         reached = 0
         failed: Connection | None = None
         with memoryview(buffer) as view:
@@ -169,6 +170,19 @@ class Blobs:
             else:
                 raise ConnectionError(_NO_WAY)
         return buffer  # type: ignore[return-value]  # a mapping is a buffer like any other
+
+
+def _fresh(size: int) -> bytearray | mmap.mmap:
+    """Memory for so many bytes. For many bytes it is pages that nobody has touched, large ones where the system has them:
+    most of the time of a large copy goes into making pages.
+    """
+    if size < MAPPED_BYTES or not hasattr(mmap, "MAP_ANONYMOUS"):
+        return bytearray(size)
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel without them
+            pages.madvise(mmap.MADV_HUGEPAGE)
+    return pages
 
 
 def _lost(failure: TransportError) -> str:
