@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from paraply.client.client import Client
     from paraply.client.remotefunction import ParallelFunction, RemoteFunction, parallel, remote
     from paraply.client.view import BroadcastView, DirectView, LoadBalancedView, ViewExecutor
+    from paraply.cluster import Cluster, ClusterManager
     from paraply.error import (
         AlreadyDisplayedError,
         CompositeError,
@@ -53,6 +54,8 @@ __all__ = [
     "AsyncResult",
     "BroadcastView",
     "Client",
+    "Cluster",
+    "ClusterManager",
     "CompositeError",
     "DependencyTimeout",
     "DirectView",
@@ -89,11 +92,12 @@ _HOMES = {
     "paraply.client.client": ("Client",),
     "paraply.client.remotefunction": ("ParallelFunction", "RemoteFunction", "parallel", "remote"),
     "paraply.client.view": ("BroadcastView", "DirectView", "LoadBalancedView", "ViewExecutor"),
+    "paraply.cluster": ("Cluster", "ClusterManager"),
     "paraply.util": ("Reference", "interactive"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 #: Submodules that are used as attributes without an import of their own.
-_SUBMODULES = frozenset({"client", "error", "util"})
+_SUBMODULES = frozenset({"client", "cluster", "error", "util"})
 
 
 def __getattr__(name: str) -> Any:
