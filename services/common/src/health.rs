@@ -27,26 +27,30 @@ const FRESH: Duration = Duration::from_secs(1);
 /// An actor's sign of life. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Pulse {
-    /// Nanoseconds of the last sign; 0 for none.
+    /// Nanoseconds of the last sign; 0 for none, [`STOPPED`] for none any more.
     last: Arc<AtomicU64>,
 }
+
+const STOPPED: u64 = u64::MAX;
 
 impl Pulse {
     /// The actor is alive at `now`.
     pub fn touch(&self, now: Time) {
-        self.last.store(now.0, Ordering::Relaxed);
+        if self.last.load(Ordering::Relaxed) != STOPPED {
+            self.last.store(now.0, Ordering::Relaxed);
+        }
     }
 
-    /// Not any more: the service is going away.
+    /// The service is going away: whatever its actor does, it is not serving any more.
     pub fn stop(&self) {
-        self.last.store(0, Ordering::Relaxed);
+        self.last.store(STOPPED, Ordering::Relaxed);
     }
 
     /// Whether the last sign is fresh.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         let last = self.last.load(Ordering::Relaxed);
-        last != 0 && clock::now().since(Time(last)) <= FRESH
+        !matches!(last, 0 | STOPPED) && clock::now().since(Time(last)) <= FRESH
     }
 }
 
@@ -113,7 +117,8 @@ mod tests {
         pulse.touch(clock::now());
         assert_eq!(health.status(), ServingStatus::Serving);
         pulse.stop();
-        assert_eq!(health.status(), ServingStatus::NotServing, "stopped");
+        pulse.touch(clock::now());
+        assert_eq!(health.status(), ServingStatus::NotServing, "stopped for good");
     }
 
     #[tokio::test(start_paused = true)]

@@ -47,12 +47,6 @@ impl Shutdown {
         self.begun().await;
         clock::sleep_until(clock::now() + self.grace).await;
     }
-
-    /// Whether stopping has begun.
-    #[must_use]
-    pub fn has_begun(&self) -> bool {
-        self.token.is_cancelled()
-    }
 }
 
 /// Resolves at the first SIGINT (Ctrl-C) or SIGTERM.

@@ -77,6 +77,7 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -
         auth: AuthLayer::new(tokens),
         pass_through: PassThroughLayer::new(upstream.clone(), PASSED_ON),
     };
+    let ending = pulse.clone();
     let mut actor = Controller::new(machine, state, upstream);
     let actor = spawn(async move { actor::run(&mut actor, inbox, pulse).await });
     tracing::info!(
@@ -86,6 +87,7 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -
     );
     let end_streams = async {
         shutdown.begun().await;
+        ending.stop();
         // Streams end with a reason; who hears it too late is cut off with the rest.
         let _actor_ended = handle.tell(Machine::Shutdown).await;
         std::future::pending().await

@@ -144,12 +144,6 @@ impl Membership {
         self.scheduler.as_ref().map(|scheduler| &scheduler.info)
     }
 
-    /// How long a member may be silent.
-    #[must_use]
-    pub fn lease(&self) -> std::time::Duration {
-        self.config.lease
-    }
-
     /// How often each transition was taken.
     #[must_use]
     pub fn transitions(&self) -> &Transitions<Transition> {
