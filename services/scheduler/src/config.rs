@@ -1,9 +1,10 @@
 //! What can be set about a scheduler. A key of the configuration is a field of [`Config`].
 
-use std::{fs, io, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use paraply_common::{
-    secret::{Secret, SecretError},
+    config::{ConfigError, token},
+    secret::Secret,
     tower::auth::Tokens,
     transport::{MESSAGE_BYTES, boot_id},
 };
@@ -47,37 +48,6 @@ pub struct Config {
     pub task_output_bytes: u64,
 }
 
-/// A setting that is missing or cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Neither the token nor a file with it is set.
-    #[error("no {0}: set `{0}` or `{0}_file`")]
-    NoToken(&'static str),
-    /// Both are set.
-    #[error("both `{0}` and `{0}_file` are set: leave one out")]
-    TwoTokens(&'static str),
-    /// The file cannot be read.
-    #[error("`{key}_file`: cannot read {path}: {source}")]
-    TokenFile {
-        /// Which token.
-        key: &'static str,
-        /// The file.
-        path: String,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The file's content is no token.
-    #[error("`{key}_file`: {path} holds no token: {source}")]
-    NotAToken {
-        /// Which token.
-        key: &'static str,
-        /// The file.
-        path: String,
-        /// Why not.
-        source: SecretError,
-    },
-}
-
 impl Default for Config {
     fn default() -> Self {
         let machine = scheduler::Config::default();
@@ -104,9 +74,12 @@ impl Default for Config {
 impl Config {
     /// The tokens, read from their files where these are set.
     pub(crate) fn tokens(&self) -> Result<Tokens, ConfigError> {
+        let get = |key, inline: &Option<Secret>, file: &Option<PathBuf>| {
+            token("scheduler", key, inline.as_ref(), file.as_deref())
+        };
         Ok(Tokens {
-            client: token("client_token", self.client_token.as_ref(), self.client_token_file.as_ref())?,
-            engine: token("engine_token", self.engine_token.as_ref(), self.engine_token_file.as_ref())?,
+            client: get("client_token", &self.client_token, &self.client_token_file)?,
+            engine: get("engine_token", &self.engine_token, &self.engine_token_file)?,
         })
     }
 
@@ -142,19 +115,5 @@ impl Config {
             false => Endpoint::Tcp(address.clone()),
         };
         self.controller.iter().map(endpoint).collect()
-    }
-}
-
-fn token(key: &'static str, token: Option<&Secret>, file: Option<&PathBuf>) -> Result<Secret, ConfigError> {
-    match (token, file) {
-        (Some(_), Some(_)) => Err(ConfigError::TwoTokens(key)),
-        (Some(token), None) => Ok(token.clone()),
-        (None, None) => Err(ConfigError::NoToken(key)),
-        (None, Some(path)) => {
-            let name = || path.display().to_string();
-            let text = fs::read_to_string(path);
-            let text = text.map_err(|source| ConfigError::TokenFile { key, path: name(), source })?;
-            Secret::try_from(text).map_err(|source| ConfigError::NotAToken { key, path: name(), source })
-        }
     }
 }

@@ -16,5 +16,5 @@ pub mod store;
 mod stream;
 mod task_service;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use run::{Error, run, run_with_store};

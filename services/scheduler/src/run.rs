@@ -4,6 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use paraply_common::{
     actor, clock,
+    config::ConfigError,
     health::{self, Pulse},
     mailbox::{Mailbox, mailbox},
     peer, reflection,
@@ -28,7 +29,7 @@ use tonic::service::RoutesBuilder;
 
 use crate::{
     blob::{BlobStore, BlobThread, BlobTransfers, Blobs, OnBlobThread},
-    config::{Config, ConfigError},
+    config::Config,
     controller::{self, Member, News},
     engine_link_service::EngineLinks,
     shell::{Shell, Stimulus},

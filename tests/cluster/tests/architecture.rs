@@ -1,0 +1,77 @@
+//! Which crate may depend on which, as `cargo metadata` has it.
+
+#![allow(clippy::unwrap_used, reason = "a failed look-up is a failed test")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    process::Command,
+};
+
+use serde_json::Value;
+
+/// What each of our crates may build on, of our own: core ← common ← services ← command, the schema under common and
+/// clients. A crate that is not here is a test, which may build on anything.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("paraply-proto", &[]),
+    ("paraply-core", &[]),
+    ("paraply-common", &["paraply-core", "paraply-proto"]),
+    ("paraply-controller", &["paraply-common", "paraply-core", "paraply-proto"]),
+    ("paraply-scheduler", &["paraply-common", "paraply-core", "paraply-proto"]),
+    ("paraply-engine", &["paraply-common", "paraply-core", "paraply-proto"]),
+    ("paraply-engine-python", &["paraply-common", "paraply-core", "paraply-engine", "paraply-proto"]),
+    ("paraply-cli", &["paraply-common", "paraply-controller", "paraply-core", "paraply-proto", "paraply-scheduler"]),
+    ("paraply-client", &["paraply-proto"]),
+];
+
+const TESTS: [&str; 2] = ["paraply-cluster-tests", "paraply-sim"];
+
+/// The state machines have no I/O, no clock and no randomness: this is all that they have.
+const CORE_MAY_USE: [&str; 2] = ["bytes", "thiserror"];
+
+/// The dependencies of each crate of the workspace, those of its own tests left out.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut command = Command::new(cargo);
+    command.args(["metadata", "--format-version", "1", "--no-deps", "--offline", "--manifest-path"]);
+    let output = command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let of = |package: &Value| {
+        let list = package["dependencies"].as_array().unwrap().iter();
+        let built = list.filter(|dependency| dependency["kind"] != "dev" && dependency["kind"] != "build");
+        built.map(|dependency| text(&dependency["name"])).collect()
+    };
+    let packages = metadata["packages"].as_array().unwrap();
+    packages.iter().map(|package| (text(&package["name"]), of(package))).collect()
+}
+
+#[test]
+fn crates_build_on_what_they_may() {
+    let dependencies = dependencies();
+    for (name, uses) in &dependencies {
+        if TESTS.contains(&name.as_str()) {
+            continue;
+        }
+        let allowed = MAY_USE.iter().find(|(crate_name, _)| crate_name == name);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("say in this test what {name} may use"));
+        let ours = uses.iter().filter(|used| dependencies.contains_key(*used));
+        let wrong: Vec<_> = ours.filter(|used| !allowed.contains(&used.as_str())).collect();
+        assert!(wrong.is_empty(), "{name} may not use {wrong:?}");
+    }
+}
+
+#[test]
+fn the_core_has_no_runtime_no_socket_no_clock() {
+    let dependencies = dependencies();
+    let core: Vec<&str> = dependencies["paraply-core"].iter().map(String::as_str).collect();
+    assert_eq!(core, CORE_MAY_USE);
+}
+
+#[test]
+fn python_is_in_one_crate_only() {
+    let users: Vec<String> =
+        dependencies().into_iter().filter(|(_, uses)| uses.contains("pyo3")).map(|(name, _)| name).collect();
+    assert_eq!(users, ["paraply-engine-python"]);
+}

@@ -1,0 +1,17 @@
+//! Real services, one file per behaviour.
+
+#![allow(clippy::unwrap_used, reason = "a step of a test that fails is a failed test")]
+
+mod blobs;
+mod engine_loss;
+mod engine_tickets;
+mod health;
+mod malformed;
+mod membership;
+mod no_op;
+mod reflection;
+mod scheduler_restart;
+mod shutdown;
+mod tokens;
+mod vanished_client;
+mod versions;
