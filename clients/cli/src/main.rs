@@ -80,5 +80,9 @@ fn main() -> ExitCode {
 /// The runtime of the subcommands: they wait much and compute nothing.
 fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(Error::io("cannot start the event loop"))?.block_on(future)
+    let runtime = runtime.map_err(Error::io("cannot start the event loop"))?;
+    let outcome = runtime.block_on(future);
+    // Connections are closed with the process and no sooner: at the other end of one, its end is that of the process.
+    std::mem::forget(runtime);
+    outcome
 }

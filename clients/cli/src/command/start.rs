@@ -136,10 +136,10 @@ impl Start {
                 Ok(Progress::Starting { .. }) => {}
                 Ok(Progress::Ready { engine_ids }) => {
                     println!(
-                        "Cluster {} runs with {} engines. In Python: import paraply; rc = paraply.Client()\n\
+                        "Cluster {} runs with {}. In Python: import paraply; rc = paraply.Client()\n\
                          It ends with: paraply stop {} --profile {}",
                         ClusterName::new(&self.profile, &self.cluster_id)?,
-                        engine_ids.len(),
+                        supervisor::count(engine_ids.len()),
                         self.cluster_id,
                         self.profile,
                     );

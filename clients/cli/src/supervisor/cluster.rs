@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Options, Progress, Ready, asked,
+    Options, Progress, Ready, asked, count,
     engines::{Engine, Engines},
     event::Event,
     launch::Launcher,
@@ -134,12 +134,8 @@ impl Cluster<'_> {
             }
         }
         let set = self.engines.open_set(None);
-        for _ in 0..engines {
-            if let Err(error) = set.as_deref().map_or(Ok(()), |set| self.spawn_engine(set)) {
-                let python = self.launcher.python();
-                let reason = python::diagnose(python).unwrap_or_else(|| format!("{}: {error}", python.display()));
-                return self.fail(reason);
-            }
+        if let Some(Err(reason)) = set.as_deref().map(|set| self.spawn_engines(set, engines)) {
+            return self.fail(reason);
         }
         say(format_args!("  engines     {engines}, each {} -m paraply.engine", self.launcher.python().display()));
         self.after(START_PATIENCE, Event::StartOverdue);
@@ -240,9 +236,21 @@ impl Cluster<'_> {
         }
     }
 
-    pub(super) fn spawn_engine(&mut self, set: &str) -> io::Result<()> {
+    /// Starts engines of a set. The error says what to do about it.
+    pub(super) fn spawn_engines(&mut self, set: &str, n: u32) -> Result<(), String> {
+        let share_of = self.engines.len() + n as usize;
+        for _ in 0..n {
+            if let Err(error) = self.spawn_engine(set, share_of) {
+                let python = self.launcher.python();
+                return Err(python::diagnose(python).unwrap_or_else(|| format!("{}: {error}", python.display())));
+            }
+        }
+        Ok(())
+    }
+
+    fn spawn_engine(&mut self, set: &str, share_of: usize) -> io::Result<()> {
         let log = self.folder.log(&self.engines.next_log(set));
-        let process = self.launcher.engine(&log, self.engines.len() + 1)?;
+        let process = self.launcher.engine(&log, share_of)?;
         self.when(process.ended()?, Event::EngineEnded(process.pid()));
         self.engines.insert(Engine { process, log, set: set.to_owned(), engine_id: None, asked_to_end: false });
         Ok(())
@@ -294,7 +302,7 @@ impl Cluster<'_> {
     fn announce(&mut self, mut engine_ids: Vec<u32>) {
         self.starting = None;
         engine_ids.sort_unstable();
-        say(format_args!("Ready, with {} engines. In Python: import paraply; rc = paraply.Client()", engine_ids.len()));
+        say(format_args!("Ready, with {}. In Python: import paraply; rc = paraply.Client()", count(engine_ids.len())));
         if self.ready.tell_last(&Progress::Ready { engine_ids }).is_err() {
             self.fail("whoever started it has gone".to_owned());
         }

@@ -44,6 +44,11 @@ pub(crate) struct Options {
     pub(crate) parent: Option<OwnedFd>,
 }
 
+/// "1 engine", "4 engines".
+pub(crate) fn count(engines: usize) -> String {
+    format!("{engines} engine{}", if engines == 1 { "" } else { "s" })
+}
+
 /// Tells the person at the terminal, or the log that stands in for it.
 fn say(text: std::fmt::Arguments<'_>) {
     use std::io::Write as _;

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use super::{
     cluster::{Cluster, Ending, GRACE, Stage},
     event::Event,
-    python, say,
+    say,
 };
 use crate::{
     control::{Reply, Report, Request, ServiceProcess, Which},
@@ -57,12 +57,8 @@ impl Cluster<'_> {
         let Some(set) = self.engines.open_set(wished) else {
             return send(reply, Reply::error("invalid", "an engine set of this id is there already"));
         };
-        for _ in 0..n {
-            if let Err(error) = self.spawn_engine(&set) {
-                let python = self.launcher.python();
-                let reason = python::diagnose(python).unwrap_or_else(|| format!("{}: {error}", python.display()));
-                return send(reply, Reply::error("failed", reason));
-            }
+        if let Err(reason) = self.spawn_engines(&set, n) {
+            return send(reply, Reply::error("failed", reason));
         }
         say(format_args!("Starting {n} more engines, set {set}"));
         if wait {
@@ -115,10 +111,8 @@ impl Cluster<'_> {
             return Reply::Done {};
         }
         for (set, n) in sets {
-            for _ in 0..*n {
-                if let Err(error) = self.spawn_engine(set) {
-                    return Reply::error("failed", format!("{}: {error}", self.launcher.python().display()));
-                }
+            if let Err(reason) = self.spawn_engines(set, *n) {
+                return Reply::error("failed", reason);
             }
         }
         Reply::Done {}

@@ -86,7 +86,8 @@ class Cluster:
 
     def start_cluster_sync(self, n: int | None = None) -> Cluster:
         """Starts controller, scheduler and `n` engines. Returns this cluster, which can be connected to at once."""
-        self._start(self._engine_count(n))
+        self.n = self._engine_count(n)
+        self._start(self.n)
         return self
 
     async def start_cluster(self, n: int | None = None) -> Cluster:
@@ -142,9 +143,7 @@ class Cluster:
         """A client of this cluster. `options` are the client's. Its `cluster` is this cluster."""
         from paraply.client.client import Client
 
-        client = Client(self.connection_file, **options)
-        client.cluster = self
-        return client
+        return Client(self.connection_file, cluster=self, **options)
 
     async def connect_client(self, **options: Any) -> Client:
         """See `connect_client_sync`."""

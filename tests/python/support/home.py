@@ -1,0 +1,92 @@
+"""A home for clusters of the real command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PARAPLY = Path(sysconfig.get_path("scripts"), "paraply")
+
+
+def eventually(holds: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """Waits until something is true, and returns it."""
+    end = time.monotonic() + seconds
+    while not (result := holds()):
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+    return result
+
+
+class Home:
+    """A home for clusters, and the command run with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith("PARAPLY_")}
+        self.env |= {"PARAPLY_HOME": str(folder / "home"), "XDG_RUNTIME_DIR": str(folder / "run")}
+        (folder / "run").mkdir(mode=0o700)
+
+    def run(self, *arguments: str, expect: int = 0, timeout: float = 60) -> str:
+        """Runs the command to its end, and returns what it printed, errors too."""
+        done = subprocess.run(
+            [PARAPLY, *arguments],
+            env=self.env,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == expect, done.stdout
+        return done.stdout
+
+    def start(self, n: int, *arguments: str) -> None:
+        """A cluster in the background."""
+        self.run("start", "-n", str(n), "--daemonize", *arguments)
+
+    def start_in_foreground(self, *arguments: str) -> subprocess.Popen[str]:
+        """`paraply start`, as at a terminal."""
+        return subprocess.Popen(
+            [PARAPLY, "start", *arguments],
+            env=self.env,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def status(self) -> dict[str, Any]:
+        """`paraply status --json` of the default cluster."""
+        return json.loads(self.run("status", "--json"))
+
+    def record(self, cluster_id: str = "default") -> dict[str, Any]:
+        """What was started."""
+        return json.loads((self.folder / "home" / "default" / cluster_id / "cluster.json").read_text())
+
+    def log(self, name: str, cluster_id: str = "default") -> str:
+        """What a process has logged."""
+        return (self.folder / "home" / "default" / cluster_id / "logs" / f"{name}.log").read_text()
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process of this home's clusters that is alive."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def wait_until_empty(self) -> None:
+        """Waits until nothing is left. A process that has closed all it had may still be on its way out."""
+        eventually(lambda: not self.processes(), "every process is gone", seconds=1)
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            ours = process.environ().get("PARAPLY_HOME") == self.env["PARAPLY_HOME"]
+            return ours and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
