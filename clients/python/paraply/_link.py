@@ -255,8 +255,8 @@ class Link:
                     pause = FIRST_PAUSE
                 elif self.dialler.is_stopped():
                     raise Refused(f"The cluster of {self.dialler.info.source()} was stopped")
-            except Refused as refused:
-                self._give_up(refused)
+            except Exception as failure:  # noqa: BLE001  # Refused, or what nobody thought of: nobody waits for ever
+                self._give_up(failure)
             with self._changed:
                 self._changed.wait_for(lambda: self._ending, pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from paraply._proto.blob.v1 import blob_pb2
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply._transport.base import Address, Connection, Received, SessionStream, TransportError
+from paraply._transport.forks import library
 from paraply._transport.frames import CHUNK_BYTES, read_response, write_requests
 
 if TYPE_CHECKING:
@@ -61,14 +62,13 @@ class GrpcConnection:
             return self._channel
 
     def _make_channel(self) -> grpc.Channel:
-        import grpc
-
+        make = library().insecure_channel
         options = list(_OPTIONS)
         if not self._address.path:
-            return grpc.insecure_channel(self._address.tcp, options)
+            return cast("grpc.Channel", make(self._address.tcp, options))
         # grpcio would send the socket's path as the authority, which HTTP/2 servers refuse.
         options.append(("grpc.default_authority", "localhost"))
-        return grpc.insecure_channel(f"unix:{self._address.path}", options)
+        return cast("grpc.Channel", make(f"unix:{self._address.path}", options))
 
     def open_session(self, requests: Iterator[bytes], received: Received) -> SessionStream:
         """See `Connection.open_session`."""
