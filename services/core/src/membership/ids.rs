@@ -34,7 +34,10 @@ impl Ids {
 
     /// All below `next` were given, as someone says who knows.
     pub(super) fn learn(&mut self, next: u32) {
-        self.known = true;
+        if !std::mem::replace(&mut self.known, true) {
+            // Made by engines that came back before anyone knew what else had been given.
+            self.holes.clear();
+        }
         self.next = self.next.max(next.min(FIRST_SCHEDULER_ID));
     }
 
@@ -110,6 +113,15 @@ mod tests {
         ids.learn(2);
         assert!(ids.known());
         assert!(!ids.take(EngineId(6)));
+        assert_eq!(ids.draw(), Some(EngineId(7)));
+    }
+
+    #[test]
+    fn what_lies_below_an_engine_that_came_back_counts_as_given_while_nothing_is_known() {
+        let mut ids = Ids::new(None);
+        ids.mark(EngineId(6));
+        ids.learn(3);
+        assert!(!ids.take(EngineId(2)));
         assert_eq!(ids.draw(), Some(EngineId(7)));
     }
 

@@ -49,9 +49,17 @@ pub(super) enum Offer {
     Nothing,
 }
 
-/// What the queues ask about an entry: `None` if its task is not queued any more or may not run there, else how long it
-/// is expected to take, if measured.
-pub(super) type Lookup<'a> = dyn Fn(SessionId, u64, EngineId) -> Option<Option<Duration>> + 'a;
+/// What the queues know of a task.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Size {
+    /// How long it is expected to take, if measured.
+    pub(super) expected: Option<Duration>,
+    /// Bytes of its arguments.
+    pub(super) bytes: u64,
+}
+
+/// What the queues ask about an entry: `None` if its task is not queued any more or may not run there.
+pub(super) type Lookup<'a> = dyn Fn(SessionId, u64, EngineId) -> Option<Size> + 'a;
 
 impl Balanced {
     /// Puts a task at the back of its session's queue, or at the front if it was there before.
@@ -63,17 +71,29 @@ impl Balanced {
         only: Option<&[EngineId]>,
         front: bool,
     ) {
-        let level = self.levels.entry(Reverse(priority)).or_default();
-        let queue = level.queues.entry(session).or_insert_with(|| {
-            level.turns.push_back(session);
-            Queue::default()
-        });
+        let queue = self.queue(priority, session);
         let put = |list: &mut VecDeque<u64>| if front { list.push_front(index) } else { list.push_back(index) };
         match only {
             None => put(&mut queue.any),
             Some(engines) => engines.iter().for_each(|engine| put(queue.only.entry(*engine).or_default())),
         }
         self.waiting += 1;
+    }
+
+    /// An engine came that a task in the queue may run on.
+    pub(super) fn also(&mut self, priority: i32, session: SessionId, index: u64, engine: EngineId) {
+        let list = self.queue(priority, session).only.entry(engine).or_default();
+        if !list.contains(&index) {
+            list.push_back(index);
+        }
+    }
+
+    fn queue(&mut self, priority: i32, session: SessionId) -> &mut Queue {
+        let level = self.levels.entry(Reverse(priority)).or_default();
+        level.queues.entry(session).or_insert_with(|| {
+            level.turns.push_back(session);
+            Queue::default()
+        })
     }
 
     /// A task left the state `Queued` by another way than `take`.
@@ -87,12 +107,7 @@ impl Balanced {
     }
 
     /// The next task for an engine, if it `fits`.
-    pub(super) fn take(
-        &mut self,
-        engine: EngineId,
-        lookup: &Lookup<'_>,
-        fits: &dyn Fn(Option<Duration>) -> bool,
-    ) -> Offer {
+    pub(super) fn take(&mut self, engine: EngineId, lookup: &Lookup<'_>, fits: &dyn Fn(Size) -> bool) -> Offer {
         let mut offer = Offer::Nothing;
         for level in self.levels.values_mut() {
             offer = level.take(engine, lookup, fits);
@@ -119,7 +134,7 @@ impl Balanced {
 }
 
 impl Level {
-    fn take(&mut self, engine: EngineId, lookup: &Lookup<'_>, fits: &dyn Fn(Option<Duration>) -> bool) -> Offer {
+    fn take(&mut self, engine: EngineId, lookup: &Lookup<'_>, fits: &dyn Fn(Size) -> bool) -> Offer {
         // Sessions in a row that had nothing for this engine: once all had nothing, there is nothing.
         let mut idle = 0;
         while idle < self.turns.len() {
@@ -128,7 +143,7 @@ impl Level {
                 self.turns.pop_front();
                 continue;
             };
-            let Some((index, expected)) = queue.peek(session, engine, lookup) else {
+            let Some((index, size)) = queue.peek(session, engine, lookup) else {
                 if queue.is_empty() {
                     self.queues.remove(&session);
                     self.turns.pop_front();
@@ -139,14 +154,15 @@ impl Level {
                 }
                 continue;
             };
-            if !fits(expected) {
+            if !fits(size) {
                 return Offer::DoesNotFit;
             }
             if !queue.in_turn {
                 queue.in_turn = true;
                 queue.deficit += QUANTUM;
             }
-            let cost = expected.map_or(QUANTUM, |time| u64::try_from(time.as_nanos()).unwrap_or(MOST).clamp(1, MOST));
+            let cost =
+                size.expected.map_or(QUANTUM, |time| u64::try_from(time.as_nanos()).unwrap_or(MOST).clamp(1, MOST));
             if queue.deficit < cost {
                 queue.in_turn = false;
                 self.turns.rotate_left(1);
@@ -171,11 +187,11 @@ impl Queue {
     }
 
     /// The oldest task for this engine, after dropping entries whose task has left.
-    fn peek(&mut self, session: SessionId, engine: EngineId, lookup: &Lookup<'_>) -> Option<(u64, Option<Duration>)> {
+    fn peek(&mut self, session: SessionId, engine: EngineId, lookup: &Lookup<'_>) -> Option<(u64, Size)> {
         let mut head = |list: &mut VecDeque<u64>| {
             while let Some(index) = list.front() {
-                if let Some(expected) = lookup(session, *index, engine) {
-                    return Some((*index, expected));
+                if let Some(size) = lookup(session, *index, engine) {
+                    return Some((*index, size));
                 }
                 list.pop_front();
             }
@@ -210,7 +226,7 @@ mod tests {
     const E: EngineId = EngineId(0);
 
     fn drain(queues: &mut Balanced, engine: EngineId, expected: Option<Duration>) -> Vec<(SessionId, u64)> {
-        let lookup = move |_: SessionId, _: u64, _: EngineId| Some(expected);
+        let lookup = move |_: SessionId, _: u64, _: EngineId| Some(Size { expected, bytes: 0 });
         std::iter::from_fn(|| match queues.take(engine, &lookup, &|_| true) {
             Offer::Task(session, index) => Some((session, index)),
             Offer::DoesNotFit | Offer::Nothing => None,
@@ -238,7 +254,8 @@ mod tests {
         }
         // A's tasks take a quantum each, B's half of one.
         let lookup = |session: SessionId, _: u64, _: EngineId| {
-            Some(Some(Duration::from_nanos(if session == A { QUANTUM } else { QUANTUM / 2 })))
+            let expected = Some(Duration::from_nanos(if session == A { QUANTUM } else { QUANTUM / 2 }));
+            Some(Size { expected, bytes: 0 })
         };
         let mut order = Vec::new();
         while let Offer::Task(session, _) = queues.take(E, &lookup, &|_| true) {
@@ -264,7 +281,7 @@ mod tests {
     fn what_does_not_fit_stays() {
         let mut queues = Balanced::default();
         queues.push(0, A, 0, None, false);
-        let lookup = |_: SessionId, _: u64, _: EngineId| Some(None);
+        let lookup = |_: SessionId, _: u64, _: EngineId| Some(Size::default());
         assert_eq!(queues.take(E, &lookup, &|_| false), Offer::DoesNotFit);
         assert_eq!(queues.take(E, &lookup, &|_| true), Offer::Task(A, 0));
     }

@@ -112,7 +112,8 @@ impl Scheduler {
         let starving = told.total_tasks <= session.accepted || told.total_bytes <= session.accepted_bytes;
         let grown = credit != told;
         let due = !events.is_empty() || !need_functions.is_empty();
-        let tell_credit = grown && (due || low_tasks || low_bytes || starving);
+        // What may be submitted beside a replay is known when the replay is complete.
+        let tell_credit = grown && !session.replaying && (due || low_tasks || low_bytes || starving);
         // A client keeps what is not accepted: it is told in time, and otherwise along with what is due anyway.
         let unaccepted = session.persisted - session.told_accepted;
         let tell_accepted = unaccepted > 0 && (due || unaccepted >= 1024 || session.accept_notice);

@@ -45,6 +45,7 @@ impl Scheduler {
             }
         });
         self.watch_engine(now, id);
+        self.welcome_to_retries(id);
         self.reopen(id);
         self.dirty_engines.insert(id);
         self.out.push(Instruction::EngineAttached { info: hello.info });
@@ -131,16 +132,17 @@ impl Scheduler {
     /// An attaching engine holds a task. True if the task is its own from here on.
     fn adopt(&mut self, now: Time, engine: EngineId, held: crate::engine_link::Held) -> bool {
         let AttemptId { task: id, attempt } = held.attempt;
-        let Some(task) = self.task(id) else {
+        let Some(task) = self.task_mut(id) else {
             let kept = self.recovery.keep_orphan(engine, held, self.sessions.get(&id.session));
             self.transitions.took(if kept { Transition::KeptOrphan } else { Transition::RefusedHeld });
             return kept;
         };
+        task.heard_of = task.heard_of.max(attempt);
         let free = match task.state {
             State::Unsure(None) => task.target.is_none_or(|target| target == engine),
             State::Unsure(Some(expected)) => expected == engine,
-            // A direct task that waited for this engine, or a replayed one whose bytes are not here yet.
-            State::Queued | State::Waiting => task.target == Some(engine) && task.attempt == 0,
+            // A task that was given up, or waited for this engine or its bytes, and went nowhere else since.
+            State::Queued | State::Waiting => task.target.is_none_or(|target| target == engine) && task.attempt == 0,
             _ => false,
         };
         self.transitions.took(if free { Transition::Adopted } else { Transition::RefusedHeld });

@@ -6,7 +6,7 @@
 
 use super::{
     Scheduler, Transition,
-    balanced::Offer,
+    balanced::{Offer, Size},
     engine::{Engine, Held, nanos},
     task::State,
 };
@@ -89,10 +89,13 @@ impl Scheduler {
         let lookup = |session: SessionId, index: u64, engine: EngineId| {
             let task = sessions.get(&session)?.tasks.get(&index)?;
             let queued = task.state == State::Queued && task.may_run_on(engine);
-            queued.then(|| task.digest().and_then(|digest| functions.expected(digest)))
+            let expected = task.digest().and_then(|digest| functions.expected(digest));
+            queued.then(|| Size { expected, bytes: task.size() })
         };
         let (held, prefetched) = (engine.held_balanced, engine.prefetched());
-        balanced.take(id, &lookup, &|expected| Engine::fits(held, prefetched, expected, config.prefetch))
+        balanced.take(id, &lookup, &|size| {
+            engine.has_credit(size.bytes) && Engine::fits(held, prefetched, size.expected, config.prefetch)
+        })
     }
 
     /// Sends a queued task to an engine.
@@ -110,7 +113,7 @@ impl Scheduler {
         });
         let (head, arguments, direct) = (record.head.clone(), record.arguments.clone(), record.is_direct());
         let claimed = engine.held.is_empty() && !head.start_once;
-        record.attempt += 1;
+        record.attempt = record.attempt.max(record.heard_of) + 1;
         record.state = if claimed { State::Claimed(id) } else { State::Assigned(id) };
         let attempt = record.attempt;
         engine.used.total_tasks += 1;

@@ -102,6 +102,18 @@ impl Scheduler {
         }
     }
 
+    /// An engine came: tasks that failed elsewhere, and so wait for certain engines, may run there too.
+    pub(super) fn welcome_to_retries(&mut self, engine: EngineId) {
+        for (session, owner) in &self.sessions {
+            for (index, task) in &owner.tasks {
+                let waits = task.state == State::Queued && !task.excluded.is_empty() && task.allowed().is_none();
+                if waits && !task.is_direct() && task.may_run_on(engine) {
+                    self.balanced.also(task.head.priority, *session, *index, engine);
+                }
+            }
+        }
+    }
+
     /// No engine is left that a queued task may run on: its last real failure is its outcome.
     pub(super) fn give_up(&mut self, id: TaskId) {
         self.transitions.took(Transition::GaveUp);

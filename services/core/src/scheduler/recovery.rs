@@ -156,6 +156,7 @@ impl Scheduler {
                 }
             }
         }
+        self.queue_what_is_ready();
     }
 
     /// A task was claimed by an engine that does not hold it any more.
@@ -170,7 +171,7 @@ impl Scheduler {
         self.make_ready(id);
     }
 
-    /// A replayed task is not held by anyone: it queues like a new one.
+    /// A replayed task is not held by anyone: it queues like a new one, once the caller has placed all it has to.
     fn make_ready(&mut self, id: TaskId) {
         let Some(task) = self.task_mut(id) else { return };
         task.state = State::Waiting;
@@ -180,7 +181,6 @@ impl Scheduler {
         if let Some(session) = self.sessions.get_mut(&id.session) {
             session.pending.push_back(call);
         }
-        self.queue_ready_of(id.session);
     }
 
     /// A task turns out to be with an engine already.

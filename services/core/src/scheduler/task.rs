@@ -35,6 +35,8 @@ pub(super) struct Task {
     pub(super) state: State,
     /// The run it is in, or was in last; 0 before the first.
     pub(super) attempt: u32,
+    /// The highest attempt that an engine was heard to speak of: a number that may be on somewhere is not given again.
+    pub(super) heard_of: u32,
     /// Runs that ended in failure or with their engine.
     pub(super) failures: u32,
     /// Which engine a direct task is for.
@@ -54,6 +56,7 @@ impl Task {
             arguments,
             state: State::Waiting,
             attempt: 0,
+            heard_of: 0,
             failures: 0,
             target,
             excluded: Vec::new(),
