@@ -125,7 +125,7 @@ impl World {
         let Message::SessionDown(message) = message else { return };
         if let Some(process) = &mut self.clients[slot]
             && let ToClient::Welcome(welcome) = &message
-            && process.epoch.replace(welcome.epoch).is_some_and(|before| before != welcome.epoch)
+            && process.epoch.replace(welcome.epoch) != Some(welcome.epoch)
         {
             // Another scheduler, which has none of the blobs.
             let (session, blobs): (_, Vec<_>) =

@@ -42,6 +42,8 @@ impl World {
             700..=759 => self.cancel_something(client),
             760..=829 => self.cut_a_stream(),
             830..=869 => self.kill_and_restart(Place::Engine(engine)),
+            // A controller without its disk learns from the scheduler which ids were given.
+            870..=904 if !self.setting.ids_persist => self.cut_a_stream(),
             870..=894 => self.kill_and_restart(Place::Scheduler),
             895..=904 => self.scheduler_goes(),
             905..=919 => self.kill_and_restart(Place::Controller),

@@ -30,6 +30,8 @@ pub struct Failure {
     pub violation: Violation,
     /// What happened to the task, or all that happened.
     pub story: String,
+    /// All that happened.
+    pub history: String,
 }
 
 /// Runs a seed.
@@ -58,7 +60,7 @@ pub fn run_with(seed: u64, adjust: impl Fn(&mut Setting)) -> Result<Tally, Failu
     let subject = violation.task.map(|task| format!("{task:?}"));
     let facts = violation.task.and_then(|task| world.oracle.task(task).map(|facts| format!("{facts:#?}\n")));
     let story = world.story.of(subject.as_deref()) + &facts.unwrap_or_default();
-    Err(Failure { seed, violation, story })
+    Err(Failure { seed, violation, story, history: world.story.of(None) })
 }
 
 fn live(world: &mut World) -> Result<(), Violation> {
@@ -117,8 +119,15 @@ fn settle(world: &mut World) -> Result<(), Violation> {
             let mut clients = world.clients.iter().flatten();
             clients.all(|client| client.machine.is_attached() && client.engines == attached)
         };
-        all && attached.len() == world.engines.len() && known(world)
+        let draining = world
+            .scheduler
+            .as_ref()
+            .is_none_or(|scheduler| scheduler.machine.status().engines.iter().any(|engine| engine.draining));
+        all && !draining && attached.len() == world.engines.len() && known(world)
     };
+    // Ends of streams that are seen late are seen by then.
+    let limit = world.now + Duration::from_secs(40);
+    run_until(world, limit, |_| false)?;
     let limit = world.now + BOUND;
     if run_until(world, limit, settled)? {
         return Ok(());

@@ -6,7 +6,7 @@ use paraply_core::{
     engine_link,
     id::{BlobId, ConnectionId, EngineId, Epoch, Incarnation, SessionId},
     membership::{EngineLoad, SchedulerReport, WatchEvent},
-    scheduler::{Instruction, Scheduler, Stimulus},
+    scheduler::{CloseStatus, Instruction, Scheduler, Stimulus},
     session_link,
     time::Time,
 };
@@ -14,7 +14,7 @@ use paraply_core::{
 use crate::{
     agenda::{Event, Pid, Place},
     member::Member,
-    network::{Message, Side},
+    network::{Ending, Message, Side},
     world::{Clock, World},
 };
 
@@ -220,8 +220,6 @@ impl World {
         process.machine.flush(now, &mut out);
         let due = process.machine.next_timeout().into_iter().chain([process.member.wake]).min();
         Self::rearm(&mut self.agenda, now, process.pid, &mut process.clock, due);
-        let result = self.oracle.scheduler_flushed(now, &process.machine);
-        self.check(result);
         let mut news = false;
         for instruction in out {
             self.story.tell(now, || format!("scheduler -> {instruction:?}"));
@@ -244,7 +242,15 @@ impl World {
             Instruction::ToEngine { connection, message } => {
                 self.send(connection, Side::Service, Message::LinkDown(message));
             }
-            Instruction::Close { connection, .. } => self.hang_up(connection, Side::Service),
+            Instruction::Close { connection, status } => {
+                let caller = self.network.get(connection).map(|stream| stream.caller);
+                self.hang_up(connection, Side::Service);
+                // Another process has its id: it leaves, and whoever started it starts another.
+                let place = caller.and_then(|caller| self.place_of(caller));
+                if let (CloseStatus::AlreadyExists(_), Some(place @ Place::Engine(_))) = (status, place) {
+                    self.kill(place, Ending::Clean);
+                }
+            }
             Instruction::Persist { sequence, .. } => {
                 let delay = if self.random.chance(50) {
                     self.random.micros(5000, 60_000)

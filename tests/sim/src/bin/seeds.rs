@@ -1,4 +1,4 @@
-//! Runs seeds: `seeds FIRST COUNT`, or one with its story: `seeds FIRST`.
+//! Runs seeds: `seeds FIRST COUNT`, or one with its story: `seeds FIRST`, or with all that happened: `seeds FIRST all`.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use paraply_sim::{Tally, run};
 
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|number| number.parse::<u64>().ok());
+    let all = std::env::args().any(|argument| argument == "all");
     let first = numbers.next().unwrap_or(0);
     let count = numbers.next();
     let mut tally = Tally::default();
@@ -15,7 +16,7 @@ fn main() {
             Ok(more) => tally.add(&more),
             Err(failure) => {
                 if count.is_none() {
-                    println!("{}", failure.story);
+                    println!("{}", if all { &failure.history } else { &failure.story });
                     println!("seed {seed}: {:?} {}", failure.violation.task, failure.violation.what);
                 }
                 let text: String = failure.violation.what.chars().filter(|c| !c.is_ascii_digit()).take(90).collect();

@@ -69,7 +69,6 @@ impl EpochFacts {
     /// An engine is attached and was told what of its tasks it may keep.
     pub(super) fn welcomed(&mut self, connection: ConnectionId, dropped: &[AttemptId]) -> Option<engine_link::Hello> {
         let hello = self.hellos.remove(&connection)?;
-        self.seen.insert(hello.info.id, hello.info.incarnation);
         self.links.insert(connection, hello.info.id);
         for held in hello.held.iter().filter(|held| !dropped.contains(&held.attempt)) {
             self.held.insert(held.attempt.task);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use paraply_core::{
     call::{CallHead, Placement, Work},
     engine_session::RunTask,
-    id::{AttemptId, EngineId, Incarnation, SessionId, TaskId},
+    id::{AttemptId, EngineId, Epoch, Incarnation, SessionId, TaskId},
     outcome::{FailureKind, Outcome},
     session_link::{EngineInfo, ToClient, ToScheduler},
 };
@@ -57,6 +57,8 @@ pub struct Run {
     pub engine: EngineId,
     /// Where.
     pub incarnation: Incarnation,
+    /// By which scheduler.
+    pub epoch: Option<Epoch>,
     /// What its result says.
     pub signature: Bytes,
     /// What it came to.
@@ -156,12 +158,15 @@ impl Oracle {
         if facts.target.is_some_and(|target| target != engine.id) {
             return Err(Violation::of(id, format!("is for {:?} and runs on {:?}", facts.target, engine.id)));
         }
-        if facts.runs.iter().any(|run| run.attempt == attempt && run.incarnation == engine.incarnation) {
+        let epoch = self.order.epoch_of(task.attempt, engine.id);
+        let same = |run: &Run| (run.attempt, run.incarnation, run.epoch) == (attempt, engine.incarnation, epoch);
+        if facts.runs.iter().any(same) {
             return Err(Violation::of(id, format!("attempt {attempt} runs twice on engine {}", engine.id)));
         }
         let (head, call) = (Arc::clone(&facts.head), facts.call);
         let (signature, outcome) = (signature.clone(), None);
-        facts.runs.push(Run { attempt, engine: engine.id, incarnation: engine.incarnation, signature, outcome });
+        let incarnation = engine.incarnation;
+        facts.runs.push(Run { attempt, engine: engine.id, incarnation, epoch, signature, outcome });
         if head.start_once && !self.credit.may_start(task.attempt, engine.incarnation) {
             return Err(Violation::of(id, "is to start once, and started without the scheduler's yes"));
         }
@@ -234,8 +239,9 @@ impl Oracle {
                     continue;
                 };
                 let attempt = AttemptId { task: TaskId { session: *session, index: *index }, attempt: run.attempt };
-                let ours = self.order.epoch_of(attempt, run.engine) == self.epoch.as_ref().map(|facts| facts.epoch);
-                if ours && task.runs.iter().all(|run| run.engine != but) {
+                if run.epoch == self.epoch.as_ref().map(|facts| facts.epoch)
+                    && task.runs.iter().all(|run| run.engine != but)
+                {
                     attempts.push(attempt);
                 }
             }

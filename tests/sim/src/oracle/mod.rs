@@ -50,6 +50,7 @@ pub struct Oracle {
     credit: LinkCredit,
     order: Order,
     durable: bool,
+    ids_persist: bool,
 }
 
 impl Oracle {
@@ -63,16 +64,19 @@ impl Oracle {
             credit: LinkCredit::default(),
             order: Order::default(),
             durable: setting.scheduler.durable,
+            ids_persist: setting.ids_persist,
         }
     }
 
-    /// An engine was given an id. No two processes get the same.
+    /// An engine was given an id. No two processes get the same, unless the first was never seen by the scheduler and
+    /// the controller has lost its disk.
     ///
     /// # Errors
     /// Another process has it.
     pub fn id_given(&mut self, id: EngineId, incarnation: Incarnation) -> Result<(), Violation> {
+        let seen = self.ids_persist || self.epoch.as_ref().is_some_and(|facts| facts.seen.contains_key(&id));
         match self.ids.insert(id, incarnation) {
-            Some(before) if before != incarnation => {
+            Some(before) if before != incarnation && seen => {
                 Err(Violation::general(format!("engine id {id} was given to {before:?} and to {incarnation:?}")))
             }
             _ => Ok(()),
