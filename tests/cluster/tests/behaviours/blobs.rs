@@ -85,6 +85,26 @@ async fn what_is_written_is_read_whole_or_from_an_offset() {
 }
 
 #[tokio::test]
+async fn they_pass_through_the_controller() {
+    let cluster = Cluster::default();
+    let (controller, _scheduler) = cluster.both();
+    let channel = cluster.dial(&controller).await;
+    let session = soon("a session through the controller", async {
+        loop {
+            match RawSession::try_open(&cluster, channel.clone()).await {
+                Ok(session) => return session,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    });
+    let session = session.await;
+    let mut client = BlobServiceClient::with_interceptor(channel, cluster.as_client());
+    let data = bytes(3 * CHUNK);
+    write(&mut client, [vec![header(1, session.id, data.len())], chunks(&data, 0)].concat()).await.unwrap();
+    assert!(read(&mut client, 1, 0).await.unwrap() == data);
+}
+
+#[tokio::test]
 async fn a_broken_write_goes_on_where_it_was_while_a_reader_waits() {
     let cluster = Cluster::default();
     let scheduler = cluster.scheduler();

@@ -12,6 +12,7 @@ mod no_op;
 mod reflection;
 mod scheduler_restart;
 mod shutdown;
+mod slow_reader;
 mod tokens;
 mod vanished_client;
 mod versions;
