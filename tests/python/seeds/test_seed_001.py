@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import paraply
+from paraply.util import interactive
 
 
 def make_longrun() -> Any:
@@ -125,6 +126,7 @@ def test_s1_27_and_31_function_uses_the_engines_globals(rc: paraply.Client) -> N
     a = np.random.default_rng(1).normal(size=200000)
     rc[:].scatter("a", a)
 
+    @interactive
     def costly_operation() -> Any:
         array = np.copy(remote_a)  # type: ignore[name-defined]  # noqa: F821
         return array * array
@@ -135,6 +137,7 @@ def test_s1_27_and_31_function_uses_the_engines_globals(rc: paraply.Client) -> N
 
 
 def test_s1_27_global_writes_reach_the_namespace(rc: paraply.Client) -> None:
+    @interactive
     def write() -> None:
         global written
         written = 5  # type: ignore[name-defined]
@@ -145,7 +148,7 @@ def test_s1_27_global_writes_reach_the_namespace(rc: paraply.Client) -> None:
 
 def test_s1_27_missing_data_is_explained(rc: paraply.Client) -> None:
     with pytest.raises(paraply.RemoteError) as caught:
-        rc[2].apply_sync(lambda: absent)  # type: ignore[name-defined]  # noqa: F821
+        rc[2].apply_sync(interactive(lambda: absent))  # type: ignore[name-defined]  # noqa: F821
     assert caught.value.ename == "NameError"
     assert "on engine 2" in caught.value.evalue
     assert "view.push({'absent': absent})" in caught.value.evalue
@@ -198,6 +201,7 @@ def test_s1_37_to_40_files(rc: paraply.Client, tmp_path: Path) -> None:
     @rc[:].parallel(
         block=False,
     )
+    @interactive
     def countngrams(filename: list[str]) -> int:
         with zipper.open(filename[0], "r") as file:  # type: ignore[name-defined]  # noqa: F821
             return sum(1 for _ in file)

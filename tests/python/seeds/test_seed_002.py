@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import paraply
+from paraply.util import interactive
 
 
 def lines(printed: str) -> list[str]:
@@ -139,7 +140,7 @@ def test_s2_22_apply_passes_everything_on(dview: Any) -> None:
 def test_s2_23_lambda_with_an_engines_variable(dview: Any) -> None:
     dview.block = True
     dview["a"] = 5
-    assert dview.apply(lambda x: a * x, 3) == [15] * 4  # type: ignore[name-defined]  # noqa: F821
+    assert dview.apply(interactive(lambda x: a * x), 3) == [15] * 4  # type: ignore[name-defined]  # noqa: F821
 
 
 def test_s2_24_and_25_execute_and_show(dview: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paraply import error
-from paraply._proto.common.v1 import task_pb2
+from paraply._proto.common.v1 import payload_pb2, task_pb2
+from paraply._serialize import Encoding, Payload, load_exception
 
 if TYPE_CHECKING:
     from paraply.client._task import Task
@@ -35,4 +36,15 @@ def exception_of(failure: task_pb2.Failure, task: Task) -> Exception:
     if kind in (task_pb2.FAILURE_KIND_QUEUE_TIMEOUT, task_pb2.FAILURE_KIND_RUN_TIMEOUT):
         return RemoteTimeout("TaskTimeout", failure.message, failure.traceback or None, info)
     name = failure.type_name or task_pb2.FailureKind.Name(kind).removeprefix("FAILURE_KIND_").title()
-    return error.RemoteError(name, failure.message, failure.traceback or None, info)
+    return error.RemoteError(name, failure.message, failure.traceback or None, info, original=_original(failure))
+
+
+def _original(failure: task_pb2.Failure) -> BaseException | None:
+    """The exception object, where it came along and this end has its class."""
+    payload = failure.exception
+    if payload.encoding != payload_pb2.ENCODING_PICKLE5 or payload.HasField("data_blob"):
+        return None
+    if any(buffer.HasField("blob") for buffer in payload.buffers):
+        return None
+    buffers = [buffer.inline for buffer in payload.buffers]
+    return load_exception(Payload(Encoding.PICKLE5, payload.data, list(buffers), payload.python_version))

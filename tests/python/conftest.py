@@ -1,18 +1,14 @@
-"""One cluster of four engines for all rows of the checklist; each test begins with empty namespaces."""
+"""One cluster of four engines for the tests of the client; each test begins with empty namespaces."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import paraply
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
 
 @pytest.fixture(scope="session")
