@@ -1,4 +1,3 @@
-from paraply._proto.common.v1 import payload_pb2 as _payload_pb2
 from paraply._proto.common.v1 import peer_pb2 as _peer_pb2
 from paraply._proto.common.v1 import task_pb2 as _task_pb2
 from paraply._proto.scheduler.v1 import session_pb2 as _session_pb2
