@@ -12,6 +12,9 @@ use paraply_core::{membership::Endpoint, scheduler};
 use paraply_proto::common::v1::Limits;
 use serde::Deserialize;
 
+/// The shortest lease that engines can be expected to keep.
+const MIN_LEASE_MILLIS: u32 = 300;
+
 /// Settings of the scheduler, each with a safe default.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -83,6 +86,28 @@ impl Config {
         })
     }
 
+    /// Whether the settings fit together.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let (message, two_messages) = (MESSAGE_BYTES as u64, 2 * MESSAGE_BYTES as u64);
+        let wrong = |key: &str, message| Err(ConfigError::Value { place: format!("scheduler.{key}"), message });
+        if self.cluster_id.is_empty() {
+            return wrong("cluster_id", "must not be empty".to_owned());
+        }
+        if self.lease_millis < MIN_LEASE_MILLIS {
+            return wrong("lease_millis", format!("must be at least {MIN_LEASE_MILLIS}: engines miss a shorter one"));
+        }
+        if u64::from(self.inline_bytes) * 2 > message {
+            return wrong("inline_bytes", format!("must be at most half a message, which has {message} bytes"));
+        }
+        if self.session_bytes < two_messages {
+            return wrong("session_bytes", format!("must be at least two messages, {two_messages} bytes"));
+        }
+        if self.session_tasks == 0 {
+            return wrong("session_tasks", "must be at least 1".to_owned());
+        }
+        Ok(())
+    }
+
     /// What the machine is told.
     pub(crate) fn machine(&self) -> scheduler::Config {
         scheduler::Config {
@@ -115,5 +140,37 @@ impl Config {
             false => Endpoint::Tcp(address.clone()),
         };
         self.controller.iter().map(endpoint).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_fit_together() {
+        Config::default().check().unwrap();
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let wrong = [
+            ("cluster_id", Config { cluster_id: String::new(), ..Config::default() }),
+            ("lease_millis", Config { lease_millis: 0, ..Config::default() }),
+            ("inline_bytes", Config { inline_bytes: u32::MAX, ..Config::default() }),
+            ("session_bytes", Config { session_bytes: 1, ..Config::default() }),
+            ("session_tasks", Config { session_tasks: 0, ..Config::default() }),
+        ];
+        for (key, config) in wrong {
+            let error = config.check().unwrap_err().to_string();
+            assert!(error.contains(&format!("scheduler.{key}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_slash_is_a_socket() {
+        let config = Config { controller: vec!["/run/c.sock".into(), "localhost:7".into()], ..Config::default() };
+        let unix = Endpoint::Unix { path: "/run/c.sock".into(), boot_id: boot_id().into() };
+        assert_eq!(config.controller_endpoints(), [unix, Endpoint::Tcp("localhost:7".into())]);
     }
 }

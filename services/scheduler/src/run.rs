@@ -90,6 +90,7 @@ pub async fn run_with_store<S: Store>(
     shutdown: Shutdown,
     store: S,
 ) -> Result<(), Error> {
+    config.check()?;
     let tokens = config.tokens()?;
     let identity = ServerIdentity {
         cluster_id: config.cluster_id.clone(),

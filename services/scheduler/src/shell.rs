@@ -150,7 +150,8 @@ impl<S: Store> Actor for Shell<S> {
                 self.machine.handle(now, stimulus);
             }
             Stimulus::Ask(answer) => {
-                let status = self.machine.status();
+                let mut status = self.machine.status();
+                status.held_bytes += self.blobs.store.held();
                 let next_engine_id = self.machine.next_engine_id();
                 // Whoever asked may have gone.
                 let _ = answer.send(Answer { status, next_engine_id });

@@ -168,6 +168,11 @@ impl BlobStore {
         })
     }
 
+    /// Bytes in use, reserved ones included.
+    pub(crate) fn held(&self) -> u64 {
+        self.lock().held
+    }
+
     pub(crate) fn open_session(&self, session: SessionId) {
         self.lock().sessions.insert(session);
     }

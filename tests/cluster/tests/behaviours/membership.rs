@@ -4,11 +4,12 @@ use paraply_cluster_tests::{
     cluster::Cluster,
     session::RawSession,
     soon,
-    words::{direct, finished},
+    words::{direct, finished, peer},
 };
 use paraply_common::spawn::spawn;
 use paraply_proto::controller::v1::{
-    EngineState, EngineStatus, ListEnginesRequest, cluster_service_client::ClusterServiceClient,
+    EngineState, EngineStatus, GetClusterInfoRequest, ListEnginesRequest, cluster_service_client::ClusterServiceClient,
+    endpoint::Address,
 };
 use tonic::transport::Channel;
 
@@ -16,6 +17,14 @@ async fn engines(cluster: &Cluster, channel: &Channel) -> Vec<EngineStatus> {
     let mut client = ClusterServiceClient::with_interceptor(channel.clone(), cluster.as_client());
     let answer = client.list_engines(ListEnginesRequest::default()).await;
     answer.map(|answer| answer.into_inner().engines).unwrap_or_default()
+}
+
+/// Whether the controller says that the scheduler is at this address.
+async fn scheduler_is(cluster: &Cluster, channel: &Channel, address: Address) -> bool {
+    let mut client = ClusterServiceClient::with_interceptor(channel.clone(), cluster.as_client());
+    let request = GetClusterInfoRequest { peer: Some(peer()) };
+    let info = client.get_cluster_info(request).await.unwrap().into_inner();
+    info.scheduler_endpoints.iter().any(|endpoint| endpoint.address.as_ref() == Some(&address))
 }
 
 #[tokio::test]
@@ -33,6 +42,20 @@ async fn the_controller_learns_of_attached_engines() {
     soon("an attached engine", async { while !attached(&engines(&cluster, &channel).await) {} }).await;
     drop(engine);
     soon("its loss", async { while attached(&engines(&cluster, &channel).await) {} }).await;
+}
+
+#[tokio::test]
+async fn a_restarted_scheduler_takes_the_place_of_the_one_that_was_killed() {
+    let cluster = Cluster::default();
+    let (controller, scheduler) = cluster.both();
+    let channel = cluster.dial(&controller).await;
+    let here = |port: u16| Address::Tcp(format!("127.0.0.1:{port}"));
+    soon("the first", async { while !scheduler_is(&cluster, &channel, here(scheduler.port())).await {} }).await;
+    scheduler.kill();
+    let config = paraply_scheduler::Config { controller: controller.addresses(), ..cluster.scheduler_config() };
+    let second = cluster.scheduler_with(config, 0);
+    soon("the second", async { while !scheduler_is(&cluster, &channel, here(second.port())).await {} }).await;
+    RawSession::open(&cluster, channel).await;
 }
 
 #[tokio::test]
