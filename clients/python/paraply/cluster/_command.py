@@ -44,6 +44,7 @@ class Supervisor:
     engine_set: str | None = None
     #: Why there is no cluster.
     failure: str | None = None
+    _listener: threading.Thread | None = None
 
     @classmethod
     def start(cls, arguments: list[str], *, env: dict[str, str], outlive: bool) -> Supervisor:
@@ -100,13 +101,15 @@ class Supervisor:
         return said
 
     def on_failure(self, tell: Callable[[], None]) -> None:
-        """Calls `tell` once, on another thread, if the start fails from here on; `failure` says why."""
+        """Calls `tell`, on another thread, if the start fails from here on; `failure` says why. The first call counts."""
 
         def listen() -> None:
             if self._next().get("event") != "ready":
                 tell()
 
-        threading.Thread(target=listen, name="paraply-cluster-start", daemon=True).start()
+        if self._listener is None:
+            self._listener = threading.Thread(target=listen, name="paraply-cluster-start", daemon=True)
+            self._listener.start()
 
     def end(self, patience: float = 0.0) -> None:
         """Makes sure that the supervisor is gone, and with it the cluster. Waits so many seconds before it kills."""
@@ -116,6 +119,10 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        # With the process its ends of the pipes are gone, and a listener has heard all there was.
+        if self._listener is not None:
+            self._listener.join()
+        self._words.close()
         if self.process.stderr:
             self.process.stderr.close()
 
