@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         unwrap_exception,
         wrap_exception,
     )
-    from paraply.util import Reference, interactive
+    from paraply.util import PrePickled, Reference, interactive
 
 __all__ = [
     "ALL_COMPLETED",
@@ -67,6 +67,7 @@ __all__ = [
     "LoadBalancedView",
     "NoEnginesRegistered",
     "ParallelFunction",
+    "PrePickled",
     "Reference",
     "RemoteError",
     "RemoteFunction",
@@ -93,7 +94,7 @@ _HOMES = {
     "paraply.client.remotefunction": ("ParallelFunction", "RemoteFunction", "parallel", "remote"),
     "paraply.client.view": ("BroadcastView", "DirectView", "LoadBalancedView", "ViewExecutor"),
     "paraply.cluster": ("Cluster", "ClusterManager"),
-    "paraply.util": ("Reference", "interactive"),
+    "paraply.util": ("PrePickled", "Reference", "interactive"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 #: Submodules that are used as attributes without an import of their own.

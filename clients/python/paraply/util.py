@@ -6,9 +6,9 @@ import types
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from paraply._serialize import Reference, mark_interactive
+from paraply._serialize import PrePickled, Reference, mark_interactive
 
-__all__ = ["Reference", "interactive"]
+__all__ = ["PrePickled", "Reference", "interactive"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -24,7 +24,9 @@ def test_the_same_function_is_pickled_once(notebook: Notebook) -> None:
 
 def test_mapped_and_plain_are_two_functions(notebook: Notebook) -> None:
     notebook.type("def task(x): return x")
-    assert notebook.dump(notebook["task"]).digest != notebook.dump(notebook["task"], mapped=True).digest
+    mapped = notebook.dump(notebook["task"], mapped=True)
+    assert notebook.dump(notebook["task"]).digest != mapped.digest
+    assert notebook.dump(notebook["task"], mapped=True) is mapped
 
 
 @pytest.mark.parametrize(

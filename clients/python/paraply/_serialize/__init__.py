@@ -4,9 +4,10 @@ At the client: `dump_function`, `dump_arguments`, `load_result`, `load_exception
 `dump_exception`; `load_function`, `load_arguments` and `dump_result` are the parts of `run`.
 """
 
-from paraply._serialize.functions import Prepared, dump_function, load_function, prepare_function, run
+from paraply._serialize.functions import dump_function
 from paraply._serialize.names import mark_interactive
 from paraply._serialize.payload import PYTHON_VERSION, BytesLike, Encoding, Function, Payload
+from paraply._serialize.prepared import Prepared, load_function, prepare_function, run
 from paraply._serialize.prepickled import PrePickled
 from paraply._serialize.reference import Reference
 from paraply._serialize.values import (

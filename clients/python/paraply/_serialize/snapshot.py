@@ -52,61 +52,97 @@ class Snapshot:
     def __init__(self) -> None:
         #: Something inside may change in place: the pickle is good for once only.
         self.volatile = False
-        self._functions: list[tuple[types.FunctionType, tuple[Any, ...]]] = []
+        self._functions: list[_Function] = []
         self._classes: list[tuple[type, tuple[Any, ...]]] = []
 
     def add_function(self, function: types.FunctionType) -> None:
         """Watches a function that travels by value, and the helpers that it names."""
-        parts = _parts_of_function(function)
-        defaults, kwdefaults, attributes, closure = parts[1:5]
-        if not all(
-            is_constant(value) for value in (defaults, *kwdefaults, *attributes, *closure) if value is not names.ABSENT
-        ):
-            self.volatile = True
-        self._functions.append((function, parts))
+        seen = _Function(function)
+        self.volatile = self.volatile or not seen.is_constant()
+        self._functions.append(seen)
 
     def add_class(self, cls: type) -> None:
         """Watches a class that travels by value."""
         parts = _parts_of_class(cls)
-        if not all(map(is_constant, parts)):
-            self.volatile = True
+        self.volatile = self.volatile or not all(map(is_constant, parts))
         self._classes.append((cls, parts))
 
     def holds(self) -> bool:
         """Whether the pickle would come out the same."""
         return (
             not self.volatile
-            and all(_same(parts, _parts_of_function(function)) for function, parts in self._functions)
-            and all(_same_items(parts, _parts_of_class(cls)) for cls, parts in self._classes)
+            and all(seen.holds() for seen in self._functions)
+            and all(_same(parts, _parts_of_class(cls)) for cls, parts in self._classes)
         )
 
 
-def _parts_of_function(function: types.FunctionType) -> tuple[Any, ...]:
-    code = function.__code__
-    named = [names.global_value(function, name) for name in names.global_names(code)]
-    submodules = [
-        each for value in named if type(value) is types.ModuleType for each in names.used_submodules(value, code)
-    ]
-    kwdefaults = function.__kwdefaults__
-    return (
-        code,
-        function.__defaults__,
-        () if not kwdefaults else (*kwdefaults, *kwdefaults.values()),
-        () if not function.__dict__ else (*function.__dict__, *function.__dict__.values()),
-        () if function.__closure__ is None else tuple(map(_contents, function.__closure__)),
-        tuple(named),
-        tuple(submodules),
+class _Function:
+    """What a function was made of."""
+
+    __slots__ = (
+        "attributes",
+        "closure",
+        "code",
+        "defaults",
+        "function",
+        "kwdefaults",
+        "named",
+        "packages",
+        "submodules",
     )
+
+    def __init__(self, function: types.FunctionType) -> None:
+        self.function = function
+        self.code = function.__code__
+        self.defaults = function.__defaults__
+        self.kwdefaults = _items(function.__kwdefaults__)
+        self.attributes = _items(function.__dict__)
+        self.closure = _contents(function)
+        self.named = [(name, names.global_value(function, name)) for name in names.global_names(self.code)]
+        self.packages = [value for _, value in self.named if type(value) is types.ModuleType]
+        self.submodules = self._submodules()
+
+    def is_constant(self) -> bool:
+        """Whether none of it can change in place."""
+        values = (self.defaults, *self.kwdefaults, *self.attributes, *self.closure)
+        return all(value is names.ABSENT or is_constant(value) for value in values)
+
+    def holds(self) -> bool:
+        """Whether the function is still made of the same."""
+        function = self.function
+        if function.__code__ is not self.code or function.__defaults__ is not self.defaults:
+            return False
+        if (self.kwdefaults or function.__kwdefaults__) and not _same(self.kwdefaults, _items(function.__kwdefaults__)):
+            return False
+        if (self.attributes or function.__dict__) and not _same(self.attributes, _items(function.__dict__)):
+            return False
+        if self.closure and not _same(self.closure, _contents(function)):
+            return False
+        for name, value in self.named:
+            if names.global_value(function, name) is not value:
+                return False
+        return not self.packages or self._submodules() == self.submodules
+
+    def _submodules(self) -> list[str]:
+        return [each for package in self.packages for each in names.used_submodules(package, self.code)]
+
+
+def _items(mapping: dict[str, Any] | None) -> tuple[Any, ...]:
+    return (*mapping, *mapping.values()) if mapping else ()
 
 
 def _parts_of_class(cls: type) -> tuple[Any, ...]:
     kept = {
         name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__", "__annotations__")
     }
-    return (*kept, *kept.values())
+    return _items(kept)
 
 
-def _contents(cell: types.CellType) -> Any:
+def _contents(function: types.FunctionType) -> tuple[Any, ...]:
+    return tuple([_content(cell) for cell in function.__closure__ or ()])
+
+
+def _content(cell: types.CellType) -> Any:
     try:
         return cell.cell_contents
     except ValueError:
@@ -114,9 +150,4 @@ def _contents(cell: types.CellType) -> Any:
 
 
 def _same(before: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
-    code, defaults, *groups = before
-    return code is now[0] and defaults is now[1] and all(map(_same_items, groups, now[2:]))
-
-
-def _same_items(before: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
     return len(before) == len(now) and all(map(operator.is_, before, now))
