@@ -140,9 +140,10 @@ def test_verbose(shell: InteractiveShell, view: View, capsys: pytest.CaptureFixt
 
 
 def test_errors_follow_the_output(shell: InteractiveShell, view: View, capsys: pytest.CaptureFixture[str]) -> None:
-    view.failure = CompositeError("m", [("E", "v", None, None)] * 2)
+    view.failure = CompositeError("m", [("E", "v", "the engine's traceback", None)] * 2)
     with pytest.raises(AlreadyDisplayedError, match="2 errors"):
         run(shell, "%px x")
+    assert capsys.readouterr().out.count("the engine's traceback") == 2
     with pytest.raises(CompositeError, match="m"):
         run(shell, "%%px --no-stream\nx")
     assert view.results[-1].shown == [("type", False)]

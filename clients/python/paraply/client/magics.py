@@ -182,6 +182,7 @@ class ParallelMagics(Magics):
             if not stream:
                 result.display_outputs(group)
                 raise
+            failure.print_traceback()
             raise error.AlreadyDisplayedError(failure) from None
         except error.RemoteError:
             if not stream:
