@@ -71,9 +71,7 @@ def test_s0_07_apply_sync_ignores_block(dview: Any) -> None:
 
 def test_s0_08_apply_that_does_not_block_returns_at_once(dview: Any) -> None:
     dview.block = False
-    began = time.monotonic()
     result = dview.apply(time.sleep, 1)
-    assert time.monotonic() - began < 0.5
     assert not result.ready()
     result.get()
 
@@ -236,11 +234,11 @@ def test_s0_29_iteration_streams(lview: Any) -> None:
         time.sleep(seconds)
         return seconds
 
-    began = time.monotonic()
-    results = iter(lview.map(sleep_and_return, [0.01, 0.02, 1.0]))
+    mapped = lview.map(sleep_and_return, [0.01, 0.02, 1.5])
+    results = iter(mapped)
     assert [next(results), next(results)] == [0.01, 0.02]
-    assert time.monotonic() - began < 0.9
-    assert list(results) == [1.0]
+    assert not mapped.ready()
+    assert list(results) == [1.5]
 
 
 def test_s0_30_number_of_engines(rc: paraply.Client) -> None:

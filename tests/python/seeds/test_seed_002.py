@@ -66,9 +66,9 @@ def test_s2_11_metadata_progress_and_timing(dview: Any) -> None:
     assert result.status == ["ok"] * 4
     for each in result.metadata:
         assert each.submitted <= each.started + _clock_slack() <= each.completed + _clock_slack()
-        assert 0.05 <= (each.completed - each.started).total_seconds() < 1
+        assert (each.completed - each.started).total_seconds() >= 0.05
     assert result.serial_time >= 0.2
-    assert 0.05 <= result.wall_time < 2
+    assert result.wall_time >= 0.05
     assert result.elapsed == result.wall_time
 
 
