@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 sys.path.insert(0, str(PROGRAMS))
 
 from plain import as_script
+from running import run, run_in_ipython
 
 PI = "3.141592653589793"
 EXPECTED: dict[str, list[str]] = {
@@ -37,22 +36,6 @@ EXPECTED: dict[str, list[str]] = {
 }
 
 
-def run(arguments: list[str], folder: Path) -> str:
-    """Runs a Python program in `folder` and gives what it printed."""
-    environment = os.environ | {"IPYTHONDIR": str(folder / "ipython"), "PYTHONWARNINGS": "error"}
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
 def check(name: str, printed: str) -> None:
     assert f"{name.replace('_', ' ')} done" in printed
     for text in EXPECTED[name]:
@@ -69,4 +52,4 @@ def test_as_a_script(cluster: Any, tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_through_ipython(cluster: Any, tmp_path: Path, name: str) -> None:
-    check(name, run([str(PROGRAMS / "in_ipython.py"), str(PROGRAMS / f"{name}.ipy")], tmp_path))
+    check(name, run_in_ipython((PROGRAMS / f"{name}.ipy").read_text(), tmp_path))

@@ -27,6 +27,11 @@ def make_longrun() -> Any:
 longrun = make_longrun()
 
 
+def test_s1_03_and_04_client(cluster: Any) -> None:
+    with paraply.Client() as rc:
+        assert rc.wait_for_engines(4, timeout=30) is None
+
+
 def test_s1_05_ids_is_a_sorted_fresh_copy(rc: paraply.Client) -> None:
     ids = rc.ids
     assert ids == [0, 1, 2, 3]
@@ -52,6 +57,10 @@ def test_s1_09_builtin_by_reference(rc: paraply.Client) -> None:
     assert pids == [rc[engine].apply_sync(os.getpid) for engine in rc.ids]
 
 
+def test_s1_10_all_engines(rc: paraply.Client) -> None:
+    assert len(rc[:].apply_sync(longrun, 100)) == 4
+
+
 def test_s1_11_slices(rc: paraply.Client) -> None:
     assert len(rc[1:3]) == 2
     assert rc[1:3].targets == [1, 2]
@@ -65,6 +74,11 @@ def test_s1_13_function_sent_by_code(rc: paraply.Client) -> None:
     sums = rc[:].apply_sync(longrun, 1000)
     assert len(sums) == 4
     assert all(isinstance(each, int) for each in sums)
+
+
+def test_s1_14_the_function_is_still_a_local_one(rc: paraply.Client) -> None:
+    rc[:].apply_sync(longrun, 10)
+    assert len(list(map(longrun, [10, 5]))) == 2
 
 
 def test_s1_15_and_16_balanced_map(rc: paraply.Client) -> None:
@@ -179,6 +193,13 @@ def test_s1_32_arrays_arrive_writable_at_both_ends(rc: paraply.Client) -> None:
         for result in rc[:].apply_sync(double_in_place, np.ones(size)):
             result += 1
             assert result.sum() == 3 * size
+
+
+def test_s1_33_block_of_one_view_is_its_own(rc: paraply.Client) -> None:
+    view, other = rc[:], rc[:]
+    view.block = True
+    assert view.apply(len, "abc") == [3] * 4
+    assert isinstance(other.apply(len, "abc"), paraply.AsyncResult)
 
 
 def test_s1_34_gather_that_blocks(rc: paraply.Client) -> None:

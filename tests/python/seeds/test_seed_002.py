@@ -23,6 +23,19 @@ def test_s2_02_client_of_a_profile(cluster: Any) -> None:
         paraply.Client(profile="nowhere", timeout=0)
 
 
+def test_s2_03_ids(rc: paraply.Client) -> None:
+    assert rc.ids == [0, 1, 2, 3]
+
+
+def test_s2_04_a_new_cluster_counts_from_zero(cluster: Any) -> None:
+    for n in (2, 1):
+        with paraply.Cluster(n=n, profile="mpi") as rc:
+            assert rc.ids == list(range(n))
+            with paraply.Client(profile="mpi") as same:
+                same.wait_for_engines(n, timeout=30)
+                assert same.ids == rc.ids
+
+
 def test_s2_05_single_engine(rc: paraply.Client) -> None:
     assert rc[2].targets == 2
     assert rc[2].apply_sync(len, "abc") == 3
@@ -53,6 +66,17 @@ def test_s2_08_track(dview: Any) -> None:
     result.wait_for_send(timeout=30)
     assert result.sent is True
     result.get()
+
+
+def test_s2_09_and_10_a_view_does_not_block_unless_told(dview: Any) -> None:
+    result = dview.apply(len, "abc")
+    assert isinstance(result, paraply.AsyncResult)
+    assert result.get() == [3] * 4
+
+
+def test_s2_12_block(dview: Any) -> None:
+    dview.block = True
+    assert dview.apply(len, "abc") == [3] * 4
 
 
 def test_s2_11_metadata_progress_and_timing(dview: Any) -> None:
