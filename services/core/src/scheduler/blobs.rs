@@ -15,6 +15,12 @@ struct Blob {
 }
 
 impl Blobs {
+    /// It came with something that is dropped. True if it is here and nothing else names it: drop it.
+    pub(super) fn discard(&mut self, blob: BlobId) -> bool {
+        let unnamed = self.0.get(&blob).is_some_and(|entry| entry.names == 0);
+        unnamed && self.0.remove(&blob).is_some()
+    }
+
     /// All bytes are in the store.
     pub(super) fn ready(&mut self, blob: BlobId) {
         self.0.entry(blob).or_default().ready = true;
@@ -34,8 +40,9 @@ impl Blobs {
         }
     }
 
-    pub(super) fn is_ready(&self, blob: BlobId) -> bool {
-        self.0.get(&blob).is_some_and(|entry| entry.ready)
+    /// Something names it, and it is not complete.
+    pub(super) fn is_awaited(&self, blob: BlobId) -> bool {
+        self.0.get(&blob).is_some_and(|entry| !entry.ready)
     }
 
     /// Something names it.

@@ -6,6 +6,7 @@ use super::{Record, Scheduler, Transition, task::State};
 use crate::{
     id::{AttemptId, BlobId, EngineId, TaskId},
     outcome::{FailureKind, Outcome},
+    payload::Payload,
     session_link::EventKind,
     time::Time,
 };
@@ -22,6 +23,7 @@ impl Scheduler {
             let kept = self.sessions.get(&id.session).is_some_and(|session| session.outbox.keeps(engine, attempt));
             if !kept {
                 self.order_ack(engine, attempt);
+                self.discard_blobs(&outcome);
             }
             return;
         }
@@ -33,7 +35,7 @@ impl Scheduler {
         let retry = matches!(&outcome.value, Err(failure) if failure.kind == FailureKind::Exception)
             && self.task(id).is_some_and(super::task::Task::may_retry);
         if retry {
-            self.order_ack(engine, attempt);
+            self.ack_once_persisted(engine, attempt);
             return self.retry(now, id, engine, outcome);
         }
         self.finish_kept(id, engine, outcome);
@@ -67,10 +69,8 @@ impl Scheduler {
             if let Some(engine) = self.engines.get_mut(&engine) {
                 engine.kept_outcomes += 1;
             }
-        } else if self.config.durable {
-            self.unpersisted_outcomes.push_back((self.sequence + 1, engine, attempt));
         } else {
-            self.order_ack(engine, attempt);
+            self.ack_once_persisted(engine, attempt);
         }
         self.announce(id, attempt.attempt, Some(engine), outcome, keeper);
     }
@@ -155,6 +155,16 @@ impl Scheduler {
         }
     }
 
+    /// An outcome goes nowhere: nor do the blobs that came with it.
+    fn discard_blobs(&mut self, outcome: &Outcome) {
+        let payloads = outcome.value.iter().chain(outcome.value.as_ref().err().and_then(|f| f.exception.as_ref()));
+        for blob in payloads.flat_map(Payload::blobs) {
+            if self.blobs.discard(blob.id) {
+                self.out.push(super::Instruction::DropBlob { blob: blob.id });
+            }
+        }
+    }
+
     pub(super) fn release_blob(&mut self, blob: BlobId) {
         if self.blobs.release(blob) {
             self.out.push(super::Instruction::DropBlob { blob });
@@ -167,6 +177,15 @@ impl Scheduler {
             keeper.kept_outcomes = keeper.kept_outcomes.saturating_sub(1);
         }
         self.order_ack(engine, attempt);
+    }
+
+    /// The engine may forget an outcome once the store has what became of it; at once if the store forgets as well.
+    fn ack_once_persisted(&mut self, engine: EngineId, attempt: AttemptId) {
+        if self.config.durable {
+            self.unpersisted_outcomes.push_back((self.sequence + 1, engine, attempt));
+        } else {
+            self.order_ack(engine, attempt);
+        }
     }
 
     fn order_ack(&mut self, engine: EngineId, attempt: AttemptId) {

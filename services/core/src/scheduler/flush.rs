@@ -109,7 +109,10 @@ impl Scheduler {
         // Half of what was given is used up: time to say how much more there is.
         let low_tasks = credit.total_tasks - told.total_tasks >= self.config.session_tasks / 2;
         let low_bytes = credit.total_bytes - told.total_bytes >= self.config.session_bytes / 2;
-        let starving = told.total_tasks <= session.accepted || told.total_bytes <= session.accepted_bytes;
+        // A call of up to a quarter of the whole never waits for credit that is there and was not told.
+        let starving = told.total_tasks - session.accepted.min(told.total_tasks) < self.config.session_tasks / 4
+            || told.total_bytes - session.accepted_bytes.min(told.total_bytes) < self.config.session_bytes / 4
+            || (session.tasks.is_empty() && session.undelivered == 0);
         let grown = credit != told;
         let due = !events.is_empty() || !need_functions.is_empty();
         // What may be submitted beside a replay is known when the replay is complete.

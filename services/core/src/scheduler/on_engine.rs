@@ -48,7 +48,7 @@ impl Scheduler {
 
     fn on_claimed(&mut self, now: Time, engine: EngineId, attempt: AttemptId) {
         if !self.is_on(engine, attempt) {
-            return;
+            return self.recovery.claim_orphan(engine, attempt);
         }
         let Some(task) = self.task_mut(attempt.task) else { return };
         let was_retracting = matches!(task.state, State::Retracting(_));

@@ -42,7 +42,7 @@ impl Scheduler {
 
     fn is_here(&self, call: &PendingCall) -> bool {
         call.function.is_none_or(|digest| self.functions.get(digest).is_some())
-            && call.blobs.iter().all(|blob| self.blobs.is_ready(*blob))
+            && call.blobs.iter().all(|blob| !self.blobs.is_awaited(*blob))
     }
 
     fn is_waited_for(&self, id: SessionId, call: &PendingCall) -> bool {

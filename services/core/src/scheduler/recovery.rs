@@ -85,6 +85,14 @@ impl Recovery {
         waited_for && newer
     }
 
+    /// The engine starts an orphan.
+    pub(super) fn claim_orphan(&mut self, engine: EngineId, attempt: AttemptId) {
+        let orphan = self.orphans.get_mut(&attempt.task);
+        if let Some(orphan) = orphan.filter(|orphan| orphan.engine == engine && orphan.held.attempt == attempt) {
+            orphan.held.state = HeldState::Claimed;
+        }
+    }
+
     /// The outcome of an orphan: kept with it.
     pub(super) fn keep_outcome(&mut self, engine: EngineId, attempt: AttemptId, outcome: &Outcome) -> bool {
         let orphan = self.orphans.get_mut(&attempt.task);
@@ -196,9 +204,14 @@ impl Scheduler {
         task.attempt = attempt;
         task.failures = task.failures.max(attempt.saturating_sub(1));
         task.state = if claimed { State::Claimed(engine) } else { State::Assigned(engine) };
+        let start_once = task.head.start_once;
         self.recovery.unsure.remove(&id);
         if let Some(holder) = self.engines.get_mut(&engine) {
             holder.hold(id, Weight { balanced, claimed, cost });
+            if state == HeldState::Claimed && start_once {
+                holder.orders.start.push(AttemptId { task: id, attempt });
+                self.dirty_engines.insert(engine);
+            }
         }
         if claimed {
             self.note_claim(now, engine, AttemptId { task: id, attempt });
