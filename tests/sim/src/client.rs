@@ -107,7 +107,9 @@ impl World {
         let (pid, session) = (process.pid, process.session);
         self.story.tell(now, || format!("client {slot} submits {session:?}_{indexes:?}: {head:?}"));
         self.oracle.submitted(session, indexes.clone(), &head);
-        self.upload_all(session, &blobs);
+        if self.knows_session(session) {
+            self.upload_all(session, &blobs);
+        }
         self.flush_later(pid);
         Some(indexes)
     }
@@ -117,6 +119,19 @@ impl World {
             let delay = self.random.micros(10, 20_000);
             let arrives = !self.random.chance(40);
             self.upload(*blob, session, delay, arrives);
+        }
+    }
+
+    /// An upload was refused: the person gets an error, and does not wait for the call.
+    pub fn upload_failed(&mut self, blob: BlobId) {
+        for slot in 0..self.clients.len() {
+            let Some(process) = &self.clients[slot] else { continue };
+            let calls = process.blobs.iter().filter(|(_, (_, blobs))| blobs.contains(&blob));
+            let indexes: Vec<u64> =
+                calls.flat_map(|(first, (end, _))| process.open.range(*first..*end)).copied().collect();
+            if !indexes.is_empty() {
+                self.cancel(slot, indexes, CancelMode::Abort);
+            }
         }
     }
 

@@ -59,7 +59,8 @@ pub fn run_with(seed: u64, adjust: impl Fn(&mut Setting)) -> Result<Tally, Failu
     let (world, _) = attempt(Story::kept());
     let subject = violation.task.map(|task| format!("{task:?}"));
     let facts = violation.task.and_then(|task| world.oracle.task(task).map(|facts| format!("{facts:#?}\n")));
-    let story = world.story.of(subject.as_deref()) + &facts.unwrap_or_default();
+    let scheduler = world.scheduler.as_ref().map(|scheduler| format!("{:?}\n", scheduler.machine));
+    let story = world.story.of(subject.as_deref()) + &facts.unwrap_or_default() + &scheduler.unwrap_or_default();
     Err(Failure { seed, violation, story, history: world.story.of(None) })
 }
 

@@ -199,6 +199,7 @@ impl World {
                 process.blobs.remove(&blob);
             }
             self.to_scheduler(Stimulus::BlobGone { blob });
+            self.upload_failed(blob);
         }
     }
 
@@ -274,6 +275,12 @@ impl World {
             }
             Instruction::EngineAttached { .. } | Instruction::EngineLost { .. } => {}
         }
+    }
+
+    /// Whether the scheduler has this session: it takes no uploads for others.
+    pub fn knows_session(&self, session: SessionId) -> bool {
+        let status = self.scheduler.as_ref().map(|process| process.machine.status());
+        status.is_some_and(|status| status.sessions.iter().any(|known| known.id == session))
     }
 
     /// Someone uploads a blob. It is complete, or lost, after a while.

@@ -43,7 +43,7 @@ impl Setting {
         let scheduler = scheduler::Config {
             lease: LEASE,
             session_grace: GRACE,
-            session_tasks: pick(&[12, 40, 1000]),
+            session_tasks: pick(&[32, 48, 1000]),
             session_bytes: pick(&[3000, 20_000, 1 << 20]),
             message_bytes: pick(&[300, 1000, 1 << 20]),
             function_bytes: pick(&[0, 120, 1 << 20]),

@@ -8,7 +8,7 @@ use paraply_core::{
     time::Time,
 };
 
-use super::{Oracle, Violation, credit::assigned, facts::Run};
+use super::{Oracle, Violation, credit::assigned, epoch::Finished, facts::Run};
 use crate::setting::LEASE;
 
 impl Oracle {
@@ -35,11 +35,11 @@ impl Oracle {
                 }
             }
             Instruction::Persist { sequence, records } => {
-                records.iter().try_for_each(|record| self.records(*sequence, record))
+                records.iter().try_for_each(|record| self.records(now, *sequence, record))
             }
             Instruction::EngineAttached { info } => {
                 if let Some(facts) = &mut self.epoch {
-                    facts.seen.insert(info.id, info.incarnation);
+                    facts.seen.insert(info.id, now);
                 }
                 Ok(())
             }
@@ -76,12 +76,13 @@ impl Oracle {
         let Some(facts) = self.epoch.as_ref().filter(|_| self.durable) else { return Ok(()) };
         for attempt in &orders.acked {
             let ran = |run: &Run| (run.attempt, Some(&run.engine)) == (attempt.attempt, facts.links.get(&connection));
-            if !self.task(attempt.task).is_some_and(|task| task.runs.iter().any(ran)) {
-                continue; // An engine that claims to have run it is told to forget it.
+            // An engine that says it ran it is told to forget it; a run that failed and is tried again is no outcome yet.
+            if !self.task(attempt.task).is_some_and(|task| task.retries() == 0 && task.runs.iter().any(ran)) {
+                continue;
             }
-            if let Some((finished, batch)) = facts.finished.get(&attempt.task)
-                && finished == attempt
-                && *batch > facts.persisted
+            if let Some(finished) = facts.finished.get(&attempt.task)
+                && finished.attempt == *attempt
+                && finished.batch > facts.persisted
             {
                 return Err(Violation::of(attempt.task, "its outcome was acknowledged before it was persisted"));
             }
@@ -159,7 +160,7 @@ impl Oracle {
         }
     }
 
-    fn records(&mut self, sequence: u64, record: &Record) -> Result<(), Violation> {
+    fn records(&mut self, now: Time, sequence: u64, record: &Record) -> Result<(), Violation> {
         let Some(facts) = &mut self.epoch else { return Ok(()) };
         match record {
             Record::Accepted { session, call } => {
@@ -173,7 +174,11 @@ impl Oracle {
                 accepted.push((call.first_index + call.tasks(), sequence));
             }
             Record::Finished { attempt, .. } => {
-                if facts.finished.insert(attempt.task, (*attempt, sequence)).is_some() {
+                if facts
+                    .finished
+                    .insert(attempt.task, Finished { attempt: *attempt, batch: sequence, at: now })
+                    .is_some()
+                {
                     return Err(Violation::of(attempt.task, "finished twice"));
                 }
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use paraply_core::{
     engine_link::{self, HeldState},
-    id::{AttemptId, ConnectionId, EngineId, Epoch, Incarnation, SessionId, TaskId},
+    id::{AttemptId, ConnectionId, EngineId, Epoch, SessionId, TaskId},
     scheduler::Stimulus,
     session_link,
     time::Time,
@@ -25,8 +25,8 @@ pub struct EpochFacts {
     pub(super) old_below: BTreeMap<SessionId, u64>,
     /// The engines to wait for, once the controller has said which.
     pub(super) members: Option<BTreeSet<EngineId>>,
-    /// Engines that have attached in this epoch.
-    pub(super) seen: BTreeMap<EngineId, Incarnation>,
+    /// Engines that have attached in this epoch, and when they did last.
+    pub(super) seen: BTreeMap<EngineId, Time>,
     /// Streams of engines that are attached.
     pub(super) links: BTreeMap<ConnectionId, EngineId>,
     /// Streams of sessions.
@@ -36,10 +36,18 @@ pub struct EpochFacts {
     /// Each session's accepted calls, with the batch that says so.
     pub(super) accepted: BTreeMap<SessionId, Vec<(u64, u64)>>,
     /// Outcomes, with the batch that says so.
-    pub(super) finished: BTreeMap<TaskId, (AttemptId, u64)>,
+    pub(super) finished: BTreeMap<TaskId, Finished>,
     pub(super) persisted: u64,
     /// What engines that attach say they hold, until they are welcomed.
     hellos: BTreeMap<ConnectionId, engine_link::Hello>,
+}
+
+/// An outcome that was recorded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Finished {
+    pub(super) attempt: AttemptId,
+    pub(super) batch: u64,
+    pub(super) at: Time,
 }
 
 impl EpochFacts {

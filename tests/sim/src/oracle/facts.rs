@@ -163,14 +163,14 @@ impl Oracle {
         if facts.runs.iter().any(same) {
             return Err(Violation::of(id, format!("attempt {attempt} runs twice on engine {}", engine.id)));
         }
-        let (head, call) = (Arc::clone(&facts.head), facts.call);
+        let (head, call, first) = (Arc::clone(&facts.head), facts.call, facts.runs.is_empty());
         let (signature, outcome) = (signature.clone(), None);
         let incarnation = engine.incarnation;
         facts.runs.push(Run { attempt, engine: engine.id, incarnation, epoch, signature, outcome });
         if head.start_once && !self.credit.may_start(task.attempt, engine.incarnation) {
             return Err(Violation::of(id, "is to start once, and started without the scheduler's yes"));
         }
-        self.order.started(task.attempt, call, &head, engine)
+        self.order.started(task.attempt, call, &head, engine, first)
     }
 
     /// User code returned.
@@ -214,7 +214,13 @@ impl Oracle {
             }
         }
         let Err(failure) = &outcome.value else { return Ok(()) };
-        let stale = failure.engine.is_some_and(|engine| listed.contains(&engine) && !attached.contains(&engine));
+        // It may have come back since, and gone again.
+        let back = |engine: EngineId| {
+            let facts = self.epoch.as_ref()?;
+            Some(facts.seen.get(&engine)? >= &facts.finished.get(&id)?.at)
+        };
+        let stale = failure.engine.filter(|engine| listed.contains(engine) && !attached.contains(engine));
+        let stale = stale.is_some_and(|engine| !back(engine).unwrap_or(true));
         let timed = matches!(facts.head.placement, Placement::Balanced { queue_timeout: Some(_), .. });
         match failure.kind {
             FailureKind::Aborted | FailureKind::Cancelled if !facts.cancelled && !cancels => {
