@@ -32,7 +32,7 @@ impl Scheduler {
             self.on_finished(now, id, attempt, outcome);
         }
         for (attempt, given_back) in reports.retracted {
-            self.on_retracted(id, attempt, given_back);
+            self.on_retracted(now, id, attempt, given_back);
         }
         for digest in reports.need_functions {
             self.send_function(id, digest);
@@ -89,7 +89,7 @@ impl Scheduler {
         }
     }
 
-    fn on_retracted(&mut self, engine: EngineId, attempt: AttemptId, given_back: bool) {
+    fn on_retracted(&mut self, now: Time, engine: EngineId, attempt: AttemptId, given_back: bool) {
         if !given_back || !self.is_on(engine, attempt) {
             return;
         }
@@ -100,6 +100,7 @@ impl Scheduler {
             task.attempt -= 1;
         }
         self.queue(attempt.task, true);
+        self.time_out(now, attempt.task);
     }
 
     /// Sends a function, or asks a client for it and sends it when it comes.

@@ -186,19 +186,24 @@ impl Scheduler {
         let mut unclaimed: Vec<TaskId> = unclaimed.collect();
         let give: Vec<TaskId> = unclaimed.split_off(unclaimed.len() / 2);
         for task in give {
-            let Some(record) = self.task_mut(task) else { continue };
-            if record.state != State::Assigned(victim) || !record.may_run_on(idle) {
-                continue;
-            }
-            record.state = State::Retracting(victim);
-            let attempt = AttemptId { task, attempt: record.attempt };
-            if let Some(engine) = self.engines.get_mut(&victim) {
-                engine.retracting += 1;
-                self.transitions.took(Transition::Retracted);
-                engine.orders.retract.push(attempt);
-                self.dirty_engines.insert(victim);
+            if self.task(task).is_some_and(|record| record.may_run_on(idle)) {
+                self.retract(task);
             }
         }
         true
+    }
+
+    /// Asks for a task back, if it was sent to an engine that has not claimed it.
+    pub(super) fn retract(&mut self, task: TaskId) {
+        let Some(record) = self.task_mut(task) else { return };
+        let State::Assigned(holder) = record.state else { return };
+        record.state = State::Retracting(holder);
+        let attempt = AttemptId { task, attempt: record.attempt };
+        if let Some(engine) = self.engines.get_mut(&holder) {
+            engine.retracting += 1;
+            self.transitions.took(Transition::Retracted);
+            engine.orders.retract.push(attempt);
+            self.dirty_engines.insert(holder);
+        }
     }
 }

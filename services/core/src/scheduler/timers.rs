@@ -81,8 +81,12 @@ impl Scheduler {
         self.watch_engine(now, id);
     }
 
-    fn time_out(&mut self, now: Time, id: TaskId) {
+    pub(super) fn time_out(&mut self, now: Time, id: TaskId) {
         let Some(task) = self.task(id) else { return };
+        if matches!(task.state, State::Assigned(_)) {
+            // Its time is over unless its engine claims it first: back in the queue it fails at once.
+            return self.retract(id);
+        }
         if task.state == State::Queued && task.queue_deadline.is_some_and(|deadline| deadline <= now) {
             self.transitions.took(Transition::TimedOutInQueue);
             let message = format!("task {id} was queued longer than its `timeout`");

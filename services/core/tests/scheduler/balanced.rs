@@ -103,11 +103,17 @@ fn a_limited_task_waits_for_its_engines_or_its_time() {
     assert_eq!((world.indexes(first).len(), world.indexes(second).len()), (0, 2));
     world.pass(Duration::from_secs(2));
     assert_eq!(world.finished(client), [(2, Err(FailureKind::QueueTimeout)), (3, Err(FailureKind::QueueTimeout))]);
+    // The one that was sent and not claimed is asked for, and its time is over once it is back.
+    let asked = attempt_id(A, 1, 1);
+    assert_eq!(world.orders(second).retract, [asked]);
+    world.report(second, Reports { retracted: vec![(asked, true)], ..Reports::default() });
+    world.pass(Duration::from_millis(1));
+    assert_eq!(world.finished(client), [(1, Err(FailureKind::QueueTimeout))]);
     world.step(Stimulus::Broken { connection: second });
-    // Of the rest, one was claimed and one has nowhere to go.
-    let mut finished = world.finished(client);
-    finished.sort_by_key(|(index, _)| *index);
-    assert_eq!(finished, [(0, Err(FailureKind::EngineLost)), (1, Err(FailureKind::EngineLost))]);
+    assert_eq!(world.finished(client), [(0, Err(FailureKind::EngineLost))]);
+    // What is limited to an engine that is gone has nowhere to go.
+    world.submit(client, vec![limited(4, 1, &[1], None)]);
+    assert_eq!(world.finished(client), [(4, Err(FailureKind::EngineLost))]);
 }
 
 #[test]
