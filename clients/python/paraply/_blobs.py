@@ -79,7 +79,7 @@ class Blobs:
         def job() -> None:
             try:
                 self._upload(blob_id, memoryview(data).cast("B"))
-            except (TransportError, ConnectionError) as refused:
+            except Exception as refused:  # noqa: BLE001  # whatever it is, the task that waits for it fails by it
                 done(refused)
             else:
                 done(None)

@@ -78,7 +78,7 @@ class GrpcConnection:
             request_serializer=None,
             response_deserializer=stream.take,
         )
-        stream.call = method(requests, metadata=self._metadata)
+        stream.call = _translated(lambda: method(requests, metadata=self._metadata))
         return stream
 
     def call(self, method: str, request: Message, response: type[Response], timeout: float) -> Response:
@@ -108,7 +108,8 @@ class GrpcConnection:
             request_serializer=blob_pb2.ReadBlobRequest.SerializeToString,
             response_deserializer=None,
         )
-        frames = method(blob_pb2.ReadBlobRequest(blob_id=blob_id, offset=offset), metadata=self._metadata)
+        request = blob_pb2.ReadBlobRequest(blob_id=blob_id, offset=offset)
+        frames = _translated(lambda: method(request, metadata=self._metadata))
         for frame in _translated_stream(frames):
             yield read_response(frame)
 
@@ -161,6 +162,8 @@ def _translated(call: Callable[[], Any]) -> Any:
         return call()
     except grpc.RpcError as failure:
         raise _error(failure) from None
+    except ValueError as closed:  # what grpcio says of a channel that was closed meanwhile
+        raise TransportError("CANCELLED", str(closed)) from None
 
 
 def _translated_stream(stream: Iterable[Any]) -> Iterator[Any]:
