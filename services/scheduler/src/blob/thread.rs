@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
 use tokio::{
     runtime::{Builder, Handle},
@@ -97,7 +97,7 @@ where
         let answer = async move {
             let Ok(response) = inner.call(request).await;
             let (parts, mut body) = response.into_parts();
-            if head.send(parts).is_err() {
+            if head.send((parts, body.is_end_stream())).is_err() {
                 return;
             }
             while let Some(frame) = body.frame().await {
@@ -110,7 +110,9 @@ where
         let task = AbortOnDropHandle::new(self.thread.spawn(answer));
         Box::pin(async move {
             Ok(match head_in.await {
-                Ok(parts) => Response::from_parts(parts, Body::new(Frames { frames: frames_in, _task: task })),
+                // A status without a body ends the stream with its headers, or grpc-core does not see the status.
+                Ok((parts, true)) => Response::from_parts(parts, Body::empty()),
+                Ok((parts, false)) => Response::from_parts(parts, Body::new(Frames { frames: frames_in, _task: task })),
                 Err(_) => Status::unavailable("the scheduler is shutting down").into_http(),
             })
         })
