@@ -45,6 +45,7 @@ class Supervisor:
     #: Why there is no cluster.
     failure: str | None = None
     _listener: threading.Thread | None = None
+    _told_on_failure: Callable[[], None] | None = None
 
     @classmethod
     def start(cls, arguments: list[str], *, env: dict[str, str], outlive: bool) -> Supervisor:
@@ -84,10 +85,16 @@ class Supervisor:
         said = self._next()
         if said.get("event") != "starting":
             self.end()
-            raise RuntimeError(self.failure or f"`paraply start` said {said!r}")
+            raise RuntimeError(self.failure)
         self.folder = Path(said["folder"])
         self.control = Path(said["control"])
         self.engine_set = said["engine_set"]
+        self._listener = threading.Thread(target=self._listen, name="paraply-cluster-start", daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        if self._next().get("event") != "ready" and self._told_on_failure is not None:
+            self._told_on_failure()
 
     def _next(self) -> dict[str, Any]:
         if not (line := self._words.readline()):
@@ -101,15 +108,16 @@ class Supervisor:
         return said
 
     def on_failure(self, tell: Callable[[], None]) -> None:
-        """Calls `tell`, on another thread, if the start fails from here on; `failure` says why. The first call counts."""
+        """Has `tell` called, perhaps on another thread and perhaps twice, if the start fails or has failed."""
+        self._told_on_failure = tell
+        if self.failure is not None:
+            tell()
 
-        def listen() -> None:
-            if self._next().get("event") != "ready":
-                tell()
-
-        if self._listener is None:
-            self._listener = threading.Thread(target=listen, name="paraply-cluster-start", daemon=True)
-            self._listener.start()
+    def wait(self, seconds: float) -> str | None:
+        """Waits until every engine has joined or the start has failed. Returns why it failed, if it did."""
+        if self._listener is not None:
+            self._listener.join(seconds)
+        return self.failure
 
     def end(self, patience: float = 0.0) -> None:
         """Makes sure that the supervisor is gone, and with it the cluster. Waits so many seconds before it kills."""

@@ -24,6 +24,8 @@ from paraply.cluster.launcher import Controller, EngineSet
 if TYPE_CHECKING:
     from paraply.client.client import Client
 
+#: Seconds for a start that has failed to end, and to say why.
+FAILURE_PATIENCE = 10.0
 #: Those to be stopped when this process ends.
 _to_stop: weakref.WeakSet[Cluster] = weakref.WeakSet()
 
@@ -126,6 +128,10 @@ class Cluster:
             arguments += ["--work-dir", self.work_dir]
         env = {**os.environ, "PARAPLY_HOME": str(Path(self.profile_dir).absolute().parent)}
         self._supervisor = Supervisor.start(arguments, env=env, outlive=not self.shutdown_atexit)
+        if not self.shutdown_atexit and (reason := self._supervisor.wait(self.engine_timeout)):
+            # Nobody else would hear of it.
+            self._supervisor.end()
+            raise RuntimeError(reason)
         self._control = self._supervisor.control
         self.controller = Controller(self)
         self.engines = {}
@@ -158,16 +164,20 @@ class Cluster:
         """
         if self.controller is None or not self.controller.running:
             self.start_cluster_sync(n)
-        client = self.connect_client_sync()
-        if self._supervisor is not None:
-            # Waiting for engines that will not come ends with the client.
-            self._supervisor.on_failure(client.close)
+        client = None
         try:
-            client.wait_for_engines(sum(engines.n for engines in self.engines.values()), timeout=self.engine_timeout)
+            client = self.connect_client_sync()
+            if self._supervisor is not None:
+                # Waiting for engines that will not come ends with the client.
+                self._supervisor.on_failure(client.close)
+            n = sum(engines.n for engines in self.engines.values())
+            client.wait_for_engines(n, timeout=self.engine_timeout)
         except Exception as error:
-            client.close()
-            if self._supervisor is not None and self._supervisor.failure:
-                raise RuntimeError(self._supervisor.failure) from error
+            if client is not None:
+                client.close()
+            patience = 0.0 if isinstance(error, TimeoutError) else FAILURE_PATIENCE
+            if self._supervisor is not None and (reason := self._supervisor.wait(patience)):
+                raise RuntimeError(reason) from error
             raise
         if activate:
             client[:].activate()
