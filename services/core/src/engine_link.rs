@@ -44,6 +44,8 @@ pub struct Hello {
     pub held: Vec<Held>,
     /// What it takes.
     pub credit: Credit,
+    /// Counts this process's streams from 1; 0: not said.
+    pub stream: u64,
 }
 
 /// A task that an attaching engine holds.

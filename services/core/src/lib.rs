@@ -11,6 +11,7 @@ pub mod engine_link;
 pub mod engine_session;
 pub mod id;
 pub mod membership;
+pub mod mutant;
 pub mod outcome;
 pub mod payload;
 pub mod scheduler;

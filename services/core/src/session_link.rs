@@ -107,6 +107,8 @@ pub struct Hello {
     pub cancel_on_disconnect: bool,
     /// For people, UTF-8.
     pub label: Bytes,
+    /// Counts the client's streams from 1; 0: not said.
+    pub stream: u64,
 }
 
 /// How far the client had come.

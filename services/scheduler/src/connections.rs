@@ -39,10 +39,6 @@ impl Connections {
         self.0.get(&id).map(|connection| &connection.end)
     }
 
-    pub(crate) fn has_engine(&self, engine: EngineId) -> bool {
-        self.0.values().any(|connection| matches!(connection.end, End::Engine(id, _) if id == engine))
-    }
-
     /// The peer ended it.
     pub(crate) fn remove(&mut self, id: ConnectionId) {
         self.0.remove(&id);

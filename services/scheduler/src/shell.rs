@@ -3,7 +3,7 @@
 use paraply_common::{actor::Actor, line::Line};
 use paraply_core::{
     engine_link,
-    id::{ConnectionId, EngineId},
+    id::ConnectionId,
     scheduler::{self, Instruction, Scheduler, Status},
     session_link::{self, ToClient},
     time::Time,
@@ -33,8 +33,6 @@ pub(crate) enum Stimulus {
     },
     /// A peer said something that cannot be understood, and why.
     Malformed { connection: ConnectionId, error: String },
-    /// An engine's lease at the controller is over: it left, was removed, or the controller has not heard of it.
-    MemberLeft { engine: EngineId },
     /// What the machine knows how to take.
     Machine(scheduler::Stimulus),
     /// Somebody asks what the scheduler holds.
@@ -125,12 +123,6 @@ impl<S: Store> Actor for Shell<S> {
                 tracing::warn!(connection = connection.0, error, "a peer sent what cannot be understood");
                 self.connections.refuse(connection, error);
                 self.machine.handle(now, Machine::Broken { connection });
-            }
-            Stimulus::MemberLeft { engine } => {
-                // One that is attached is there, whatever the controller has missed.
-                if !self.connections.has_engine(engine) {
-                    self.machine.handle(now, Machine::MemberRemoved { engine });
-                }
             }
             Stimulus::Machine(stimulus) => {
                 match &stimulus {

@@ -300,6 +300,20 @@ def test_cancels_are_said_again_on_a_new_stream(line: Wire) -> None:
     assert list(line.said().cancel.indexes) == [0]
 
 
+def test_a_replay_is_complete_once_cancels_are_said(line: Wire) -> None:
+    line.connect()
+    line.session.submit(make_call("a"))
+    line.said()
+    line.session.cancel([0], session_pb2.CANCEL_MODE_ABORT)
+    line.session.broken()
+    line.connect(epoch=2, replay=True)
+    replay = line.said().replay
+    assert [call.first_index for call in replay.calls] == [0] and not replay.complete
+    assert list(line.said().cancel.indexes) == [0]
+    replay = line.said().replay
+    assert replay.complete and not replay.calls
+
+
 def test_released_blobs_are_named(line: Wire) -> None:
     line.connect()
     line.session.released.extend([b"1" * 16, b"2" * 16])

@@ -17,7 +17,7 @@ from paraply._session.call import Call
 from paraply._session.functions import SentFunctions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from paraply._proto.common.v1 import peer_pb2
 
@@ -106,7 +106,8 @@ class Session(Generic[T]):
         # The stream.
         self._hello_due = False
         self._open = False
-        self._replay: Iterator[tuple[Call[T] | None, bool]] | None = None
+        #: Calls that are still to be replayed; None where nothing is replayed.
+        self._replay: deque[Call[T]] | None = None
         self._closing = False
 
     # What happens.
@@ -136,6 +137,7 @@ class Session(Generic[T]):
 
     def connected(self) -> None:
         """A stream was opened: hello is the first message on it."""
+        self._hello.stream += 1
         self._hello_due = True
         self._open = False
 
@@ -182,7 +184,7 @@ class Session(Generic[T]):
         if not self._open:
             return None
         if self._replay is not None:
-            return self._next_replay()
+            return (None if self._replay else self._next_cancel()) or self._next_replay(self._replay)
         if self._closing:
             self._open = False
             return session_pb2.OpenSessionRequest(close=session_pb2.CloseSession()).SerializeToString()
@@ -224,10 +226,9 @@ class Session(Generic[T]):
         self._cancels_due = list(self._cancels)
         if welcome.replay:
             delivery.replayed = list(dict.fromkeys(self._calls.values()))
-            earlier = [call for call in delivery.replayed if call.first_index < self._sent_up_to]
             self._sent.clear()
             self._unsent = deque(call for call in delivery.replayed if call.first_index >= self._sent_up_to)
-            self._replay = iter(_marked_last(earlier))
+            self._replay = deque(call for call in delivery.replayed if call.first_index < self._sent_up_to)
         else:
             self._accept(welcome.accepted_up_to)
             while self._sent:
@@ -365,28 +366,28 @@ class Session(Generic[T]):
             fields.append(wire.call(call.first_index, call.body))
         return wire.submit(fields, self._take_ack()) if fields else None
 
-    def _next_replay(self) -> bytes:
-        """A stretch of the replay: calls in order, with what is known of their tasks."""
-        assert self._replay is not None
+    def _next_replay(self, calls: deque[Call[T]]) -> bytes:
+        """A stretch of the replay: calls in order, with what is known of their tasks.
+
+        It is complete once the scheduler has also heard of cancels, so that nothing starts that nobody wants any more.
+        """
         fields: list[bytes] = []
         rest = session_pb2.Replay()
         size = 0
-        for call, last in self._replay:
-            if call is not None:
-                function = self._functions.unsent(call.function)
-                if function:
-                    self._functions.mark(call.function)
-                    fields.append(function)
-                fields.append(wire.call(call.first_index, call.body))
-                indexes = range(call.first_index, call.first_index + call.count)
-                rest.finished_indexes.extend(index for index in indexes if index not in self._calls)
-                rest.claims.extend(self._claims[index] for index in indexes if index in self._claims)
-                size += len(fields[-1]) + len(function)
-            if last:
-                rest.complete = True
-                self._replay = None
-            if size >= MESSAGE_BYTES // 2:
-                break
+        while calls and size < MESSAGE_BYTES // 2:
+            call = calls.popleft()
+            function = self._functions.unsent(call.function)
+            if function:
+                self._functions.mark(call.function)
+                fields.append(function)
+            fields.append(wire.call(call.first_index, call.body))
+            indexes = range(call.first_index, call.first_index + call.count)
+            rest.finished_indexes.extend(index for index in indexes if index not in self._calls)
+            rest.claims.extend(self._claims[index] for index in indexes if index in self._claims)
+            size += len(fields[-1]) + len(function)
+        rest.complete = not calls and not any(index < self._sent_up_to for index in self._cancels_due)
+        if rest.complete:
+            self._replay = None
         return wire.replay(fields, rest)
 
     def _next_ack(self, now: float) -> bytes | None:
@@ -401,11 +402,3 @@ class Session(Generic[T]):
         self._unacknowledged_bytes = 0
         self._ack_at = None
         return self._sequence
-
-
-def _marked_last(calls: list[Call[T]]) -> Iterator[tuple[Call[T] | None, bool]]:
-    """Each call with whether it is the last. An empty replay is one message too."""
-    if not calls:
-        yield None, True
-    for position, call in enumerate(calls, start=1):
-        yield call, position == len(calls)

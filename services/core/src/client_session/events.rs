@@ -96,7 +96,7 @@ impl ClientSession {
             }
             EventKind::Finished { index, ref outcome, .. } => {
                 let calls::Result::First { over } = self.calls.finished(index) else {
-                    self.transitions.took(Transition::DroppedSecondResult);
+                    self.transitions.took(Transition::DroppedEvent);
                     return self.release_blobs(outcome);
                 };
                 self.transitions.took(Transition::Finished);

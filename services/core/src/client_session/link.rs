@@ -41,6 +41,7 @@ impl Link {
 impl ClientSession {
     pub(super) fn connected(&mut self, now: Time) {
         if let Link::Dialling { .. } = self.link {
+            self.streams += 1;
             self.link = Link::Greeting { deadline: self.backoff.answer_deadline(now), hello: None };
             self.line_free = true;
         }
@@ -130,6 +131,7 @@ impl ClientSession {
             resume,
             cancel_on_disconnect: self.config.cancel_on_disconnect,
             label: self.config.label.clone(),
+            stream: self.streams,
         })
     }
 

@@ -25,6 +25,8 @@ use crate::{
 pub struct ClientSession {
     pub(super) config: Config,
     pub(super) link: Link,
+    /// Streams opened so far.
+    pub(super) streams: u64,
     pub(super) line_free: bool,
     pub(super) backoff: Backoff,
     pub(super) epoch: Option<Epoch>,
@@ -57,6 +59,7 @@ impl ClientSession {
     pub fn new(config: Config, now: Time) -> Self {
         Self {
             link: Link::Waiting { until: now },
+            streams: 0,
             line_free: false,
             backoff: Backoff::new(config.dial),
             config,

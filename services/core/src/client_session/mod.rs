@@ -219,7 +219,6 @@ transitions!(
         Released,
         Finished,
         DroppedEvent,
-        DroppedSecondResult,
         FoundGap,
         TrimmedOutput,
         EngineJoined,

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::{ClientSession, Transition, link::Link};
 use crate::{
     id::BlobId,
+    mutant::{Mutant, forgets},
     session_link::{CancelMode, ToScheduler},
     time::Time,
 };
@@ -44,7 +45,7 @@ impl Outbox {
     /// A stream was welcomed: calls from `accepted_up_to` on go again, or all below `next_index` are replayed.
     pub(super) fn resume(&mut self, accepted_up_to: Option<u64>, next_index: u64) {
         self.replay = accepted_up_to.is_none().then_some(Replay { next: 0, until: next_index });
-        self.next_to_send = accepted_up_to.unwrap_or(next_index);
+        self.next_to_send = accepted_up_to.filter(|_| !forgets(Mutant::SubmitNotRepeated)).unwrap_or(next_index);
         self.uncounted_from = self.uncounted_from.max(self.next_to_send);
     }
 }
@@ -122,6 +123,11 @@ impl ClientSession {
             claims.extend_from_slice(kept.claims());
             calls.push(kept.call.clone());
         }
+        // What is cancelled is not to start: the scheduler hears of it before the replay is complete.
+        if complete && self.cancels_unsent.range(..until).next().is_some() {
+            complete = false;
+            self.outbox.replay = Some(Replay { next: until, until });
+        }
         if complete {
             self.outbox.replay = None;
         }
@@ -145,7 +151,8 @@ impl ClientSession {
             let first = kept.call.first_index;
             let again = first < self.outbox.uncounted_from;
             let sent_bytes = self.outbox.sent_bytes + if again { 0 } else { kept.bytes };
-            if kept.range().end > self.credit.total_tasks || sent_bytes > self.credit.total_bytes {
+            let allowed = kept.range().end <= self.credit.total_tasks && sent_bytes <= self.credit.total_bytes;
+            if !allowed && !forgets(Mutant::SubmitCreditUnchecked) {
                 self.transitions.took(Transition::WaitedForCredit);
                 break;
             }

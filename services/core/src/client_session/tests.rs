@@ -98,12 +98,14 @@ fn submit(calls: Vec<Call>, with_function: bool, ack: Option<u64>) -> Instructio
     Instruction::Send(ToScheduler::Submit { calls, functions, ack })
 }
 
+/// The hello of the first stream, or of the second, which resumes.
 fn hello(resume: Option<(u64, u64, u64)>) -> Instruction {
     Instruction::Send(ToScheduler::Hello(Hello {
         session: SessionId(5),
         resume: resume.map(|(epoch, sequence, next_index)| ResumePoint { epoch: Epoch(epoch), sequence, next_index }),
         cancel_on_disconnect: false,
         label: Bytes::new(),
+        stream: if resume.is_some() { 2 } else { 1 },
     }))
 }
 
@@ -257,6 +259,24 @@ fn a_replay_is_said_to_be_complete_even_when_empty_and_is_cut_when_large() {
     };
     assert_eq!(rig.give([welcome(2, 0, true), Stimulus::LineFree]), [Instruction::Send(replay(0, false))]);
     assert_eq!(rig.give([Stimulus::LineFree]), [Instruction::Send(replay(2, true))]);
+}
+
+#[test]
+fn a_replay_is_complete_once_cancels_are_said() {
+    let mut rig = Rig::attached();
+    rig.balanced(2);
+    rig.give([]);
+    rig.give([Stimulus::LineFree, Stimulus::Cancel { indexes: vec![1], mode: CancelMode::Abort }]);
+    rig.dial_again();
+    let (finished, claims) = (vec![], vec![]);
+    let replay =
+        ToScheduler::Replay { calls: vec![call(0, 2)], functions: vec![function()], finished, claims, complete: false };
+    assert_eq!(rig.give([welcome(2, 0, true), Stimulus::LineFree]), [Instruction::Send(replay)]);
+    let cancel = ToScheduler::Cancel { indexes: vec![1], mode: CancelMode::Abort };
+    assert_eq!(rig.give([Stimulus::LineFree]), [Instruction::Send(cancel)]);
+    let (calls, functions, finished, claims) = (vec![], vec![], vec![], vec![]);
+    let over = ToScheduler::Replay { calls, functions, finished, claims, complete: true };
+    assert_eq!(rig.give([Stimulus::LineFree]), [Instruction::Send(over)]);
 }
 
 #[test]

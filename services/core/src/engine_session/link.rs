@@ -63,6 +63,7 @@ impl EngineSession {
 
     pub(super) fn connected(&mut self, now: Time) {
         if let Link::Dialling { .. } = self.link {
+            self.streams += 1;
             self.link = Link::Greeting { deadline: self.backoff.answer_deadline(now), said_hello: false };
             self.line_free = true;
         }
@@ -114,7 +115,13 @@ impl EngineSession {
         self.outbox.restart();
         let credit = self.room.restart();
         let info = Arc::clone(self.info.as_ref()?);
-        Some(ToScheduler::Hello(Hello { info, last_epoch: self.epoch, held: self.held(), credit }))
+        Some(ToScheduler::Hello(Hello {
+            info,
+            last_epoch: self.epoch,
+            held: self.held(),
+            credit,
+            stream: self.streams,
+        }))
     }
 
     fn reports(&mut self, now: Time) -> Option<ToScheduler> {

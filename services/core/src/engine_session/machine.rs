@@ -20,6 +20,8 @@ pub struct EngineSession {
     pub(super) config: Config,
     pub(super) info: Option<Arc<EngineInfo>>,
     pub(super) link: Link,
+    /// Streams opened so far.
+    pub(super) streams: u64,
     pub(super) line_free: bool,
     pub(super) backoff: Backoff,
     pub(super) epoch: Option<Epoch>,
@@ -55,6 +57,7 @@ impl EngineSession {
             config,
             info: None,
             link: Link::Unregistered,
+            streams: 0,
             line_free: false,
             backoff: Backoff::new(config.dial),
             epoch: None,

@@ -11,6 +11,7 @@ use crate::{
     call::Work,
     engine_link::{AssignedCall, AssignedTask, Orders, ToEngine, Welcome},
     id::{AttemptId, TaskId},
+    mutant::{Mutant, forgets},
     outcome::{FailureKind, Outcome},
     payload::Function,
     session_link::CancelMode,
@@ -66,6 +67,9 @@ impl EngineSession {
         asked.sort_unstable();
         for _ in &finished {
             self.transitions.took(Transition::ReportedAgain);
+        }
+        if forgets(Mutant::OutcomeNotRepeated) {
+            finished.clear();
         }
         self.outbox.outcomes = finished.into_iter().map(|(_, attempt)| attempt).collect();
         self.outbox.claims = asked.into_iter().map(|(_, attempt)| attempt).collect();
@@ -167,6 +171,7 @@ impl EngineSession {
     fn retract(&mut self, attempt: AttemptId) {
         match self.tasks.get(&attempt).map(|task| &task.state) {
             Some(State::Queued { claim: Claim::None, .. }) => self.give_back(attempt),
+            Some(State::Queued { .. }) if forgets(Mutant::ClaimedGivenBack) => self.give_back(attempt),
             _ => {
                 self.transitions.took(Transition::RefusedRetract);
                 self.outbox.answers.push((attempt, false));

@@ -93,7 +93,14 @@ fn claimed(indexes: &[u64]) -> Instruction {
 
 fn hello(last_epoch: Option<u64>, held: Vec<(u64, HeldState)>, credit: Credit) -> Instruction {
     let held = held.into_iter().map(|(index, state)| Held { attempt: attempt(index), state }).collect();
-    Instruction::Send(ToScheduler::Hello(Hello { info: info(), last_epoch: last_epoch.map(Epoch), held, credit }))
+    let stream = if last_epoch.is_some() { 2 } else { 1 };
+    Instruction::Send(ToScheduler::Hello(Hello {
+        info: info(),
+        last_epoch: last_epoch.map(Epoch),
+        held,
+        credit,
+        stream,
+    }))
 }
 
 fn run(index: u64, head: &Arc<CallHead>, function: Option<Arc<Function>>) -> RunTask {

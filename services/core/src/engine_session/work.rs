@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     id::AttemptId,
+    mutant::{Mutant, forgets},
     outcome::{Outcome, Output},
 };
 
@@ -46,7 +47,7 @@ impl EngineSession {
             }
             match *claim {
                 Claim::Given => return Some((attempt, task.expected)),
-                Claim::None if self.line_free && task.head.start_once => {
+                Claim::None if self.line_free && task.head.start_once && !forgets(Mutant::StartedUnasked) => {
                     *claim = Claim::Asked;
                     self.transitions.took(Transition::AskedToStart);
                     self.outbox.claims.push(attempt);
@@ -96,7 +97,9 @@ impl EngineSession {
         let after_output = self.outbox.end_output(attempt);
         self.finished += 1;
         task.arguments = Default::default();
-        self.room.rid_of(task.bytes);
+        if !forgets(Mutant::CreditLeaked) {
+            self.room.rid_of(task.bytes);
+        }
         task.state = State::Finished(Box::new(Finished { outcome, order: self.finished, after_output }));
         self.outbox.outcomes.push_back(attempt);
     }

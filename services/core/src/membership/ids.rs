@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::id::EngineId;
+use crate::{
+    id::EngineId,
+    mutant::{Mutant, forgets},
+};
 
 /// Scheduler processes are members too; their ids have the upper half, so that engines count from 0.
 pub(super) const FIRST_SCHEDULER_ID: u32 = 1 << 31;
@@ -63,6 +66,9 @@ impl Ids {
                 self.holes.insert(self.next, id);
             }
             self.next = id + 1;
+            return true;
+        }
+        if forgets(Mutant::IdGivenTwice) {
             return true;
         }
         let Some((&start, &end)) = self.holes.range(..=id).next_back() else { return false };

@@ -8,7 +8,8 @@ use std::{
 
 use crate::{
     engine_link::{AssignedCall, Credit, Orders, Welcome},
-    id::{ConnectionId, Digest, TaskId},
+    id::{AttemptId, ConnectionId, Digest, TaskId},
+    mutant::{Mutant, forgets},
     session_link::EngineInfo,
     time::Time,
 };
@@ -39,6 +40,8 @@ pub(super) struct Engine {
     pub(super) direct: VecDeque<TaskId>,
     /// All that it was sent and has not finished.
     pub(super) held: BTreeMap<TaskId, Held>,
+    /// What it holds beside: of sessions that have not replayed, or are forgotten.
+    pub(super) others: BTreeSet<AttemptId>,
     /// Balanced tasks that it was sent, oldest first, with entries of tasks that have left.
     pub(super) sent_balanced: VecDeque<TaskId>,
     /// Sums over `held`.
@@ -74,6 +77,7 @@ impl Engine {
             assigned: VecDeque::new(),
             direct: VecDeque::new(),
             held: BTreeMap::new(),
+            others: BTreeSet::new(),
             sent_balanced: VecDeque::new(),
             held_cost: 0,
             held_balanced: 0,
@@ -93,8 +97,14 @@ impl Engine {
     /// It takes a task of this size.
     pub(super) fn has_credit(&self, size: u64) -> bool {
         // A task larger than the whole window still goes to an engine that holds nothing.
-        let bytes = self.used.total_bytes + size <= self.credit.total_bytes || self.held.is_empty();
-        !self.draining && self.used.total_tasks < self.credit.total_tasks && bytes
+        let bytes = self.used.total_bytes + size <= self.credit.total_bytes || self.is_idle();
+        let tasks = self.used.total_tasks < self.credit.total_tasks || forgets(Mutant::EngineCreditUnchecked);
+        !self.draining && tasks && bytes
+    }
+
+    /// It has nothing to do.
+    pub(super) fn is_idle(&self) -> bool {
+        self.held.is_empty() && self.others.is_empty()
     }
 
     pub(super) fn hold(&mut self, task: TaskId, held: Held) {

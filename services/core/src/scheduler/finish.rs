@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Record, Scheduler, Transition, task::State};
 use crate::{
     id::{AttemptId, BlobId, EngineId, TaskId},
+    mutant::{Mutant, forgets},
     outcome::{FailureKind, Outcome},
     payload::Payload,
     session_link::EventKind,
@@ -17,6 +18,7 @@ impl Scheduler {
         let id = attempt.task;
         if !self.is_on(engine, attempt) {
             self.transitions.took(Transition::FencedOutcome);
+            self.is_rid_of(engine, attempt);
             if self.recovery.keep_outcome(engine, attempt, &outcome) {
                 return;
             }
@@ -41,9 +43,24 @@ impl Scheduler {
         self.finish_kept(id, engine, outcome);
     }
 
+    /// The engine holds this attempt, which no session here has.
+    pub(super) fn note_other(&mut self, engine: EngineId, attempt: AttemptId) {
+        if let Some(engine) = self.engines.get_mut(&engine) {
+            engine.others.insert(attempt);
+        }
+    }
+
+    /// The engine does not hold this attempt any more, which no session here has.
+    pub(super) fn is_rid_of(&mut self, engine: EngineId, attempt: AttemptId) {
+        if let Some(engine) = self.engines.get_mut(&engine) {
+            engine.others.remove(&attempt);
+        }
+    }
+
     /// The fence: the task is with this engine, in this attempt.
     pub(super) fn is_on(&self, engine: EngineId, attempt: AttemptId) -> bool {
-        self.task(attempt.task).is_some_and(|task| task.engine() == Some(engine) && task.attempt == attempt.attempt)
+        let Some(task) = self.task(attempt.task) else { return false };
+        forgets(Mutant::FenceUnchecked) || (task.engine() == Some(engine) && task.attempt == attempt.attempt)
     }
 
     fn measure(&mut self, id: TaskId, outcome: &Outcome) {
@@ -113,7 +130,7 @@ impl Scheduler {
         let now_plus = self.task(id).and_then(super::task::Task::queue_timeout).map(|timeout| now + timeout);
         self.transitions.took(Transition::Retried);
         let Some(task) = self.task_mut(id) else { return };
-        task.failures += 1;
+        task.failures += u32::from(!forgets(Mutant::RetryUncounted));
         task.excluded.push(engine);
         task.last_failure = Some((engine, Arc::new(outcome)));
         task.queue_deadline = now_plus;
@@ -150,7 +167,7 @@ impl Scheduler {
         if let Some(digest) = task.digest() {
             self.functions.release(digest);
         }
-        for blob in task.arguments.blobs() {
+        for blob in task.arguments.blobs().filter(|_| !forgets(Mutant::BlobLeaked)) {
             self.release_blob(blob.id);
         }
     }
@@ -181,7 +198,7 @@ impl Scheduler {
 
     /// The engine may forget an outcome once the store has what became of it; at once if the store forgets as well.
     fn ack_once_persisted(&mut self, engine: EngineId, attempt: AttemptId) {
-        if self.config.durable {
+        if self.config.durable && !forgets(Mutant::AckedBeforePersisted) {
             self.unpersisted_outcomes.push_back((self.sequence + 1, engine, attempt));
         } else {
             self.order_ack(engine, attempt);

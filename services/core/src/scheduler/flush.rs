@@ -46,7 +46,7 @@ impl Scheduler {
     }
 
     pub(super) fn write_engine(&mut self, now: Time, id: EngineId) {
-        let Some(engine) = self.engines.get_mut(&id) else { return };
+        let Some(engine) = self.engines.get_mut(&id).filter(|_| !self.shutting_down) else { return };
         if !engine.line_free || !engine.has_due() {
             return;
         }

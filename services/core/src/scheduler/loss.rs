@@ -1,9 +1,10 @@
 //! Engines attach and are lost: who gets what they had.
 
-use super::{CloseStatus, Instruction, Peer, Scheduler, Transition, engine::Engine, task::State};
+use super::{CloseStatus, Instruction, Peer, Scheduler, Seen, Transition, engine::Engine, task::State};
 use crate::{
-    engine_link::{Hello, Welcome},
+    engine_link::{HeldState, Hello, Welcome},
     id::{AttemptId, ConnectionId, EngineId, TaskId},
+    mutant::{Mutant, forgets},
     outcome::{FailureKind, Outcome},
     session_link::EventKind,
     time::Time,
@@ -15,9 +16,14 @@ impl Scheduler {
             return self.close(connection, CloseStatus::Unavailable("the scheduler is shutting down"));
         }
         let (id, incarnation) = (hello.info.id, hello.info.incarnation);
-        if self.incarnations.get(&id).is_some_and(|known| *known != incarnation) {
+        let seen = self.seen.get(&id).copied();
+        if seen.is_some_and(|seen| seen.incarnation != incarnation) {
             self.transitions.took(Transition::EngineRefused);
             return self.close(connection, CloseStatus::AlreadyExists("another process holds the engine id"));
+        }
+        if seen.is_some_and(|seen| hello.stream != 0 && hello.stream < seen.stream) {
+            self.transitions.took(Transition::RefusedLateHello);
+            return self.close(connection, CloseStatus::Unavailable("a later connection of this engine came before"));
         }
         self.transitions.took(Transition::EngineAttached);
         if self.engines.contains_key(&id) {
@@ -25,7 +31,7 @@ impl Scheduler {
         }
         // Its old stream is half open: what it had there is given away, as if the break had been seen in time.
         self.lose_engine(now, id, "connected again", CloseStatus::Unavailable("the engine connected again"));
-        self.incarnations.insert(id, incarnation);
+        self.seen.insert(id, Seen { incarnation, stream: hello.stream });
         self.connections.insert(connection, Peer::Engine(id));
         let mut engine = Engine::new(hello.info.clone(), connection, hello.credit, now);
         engine.direct = self.recovery.came_back(id);
@@ -64,15 +70,14 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn on_member_removed(&mut self, now: Time, id: EngineId) {
-        if let Some(engine) = self.engines.get_mut(&id) {
+    /// The controller has given up an engine: nobody waits for it any more. One that is attached is there, whatever the
+    /// controller has missed.
+    pub(super) fn on_member_removed(&mut self, id: EngineId) {
+        if !self.engines.contains_key(&id) {
             self.transitions.took(Transition::EngineRemoved);
-            engine.orders.exit = true;
-            self.write_engine(now, id);
+            self.recovery.is_gone(id);
+            self.end_recovery_if_all_are_back();
         }
-        self.lose_engine(now, id, "removed", CloseStatus::Ok);
-        self.recovery.is_gone(id);
-        self.end_recovery_if_all_are_back();
     }
 
     /// An engine is gone. Clients hear of it before they hear what became of its tasks.
@@ -86,12 +91,10 @@ impl Scheduler {
             self.room.remove(&(load, id));
         }
         self.unpersisted_outcomes.retain(|(_, keeper, _)| *keeper != id);
-        self.each_session(|session| {
-            session.outbox.forget_keeper(id);
-            if session.connection.is_some() && !session.welcome_due {
-                session.outbox.push(EventKind::EngineLeft { engine: id, reason }, None);
-            }
-        });
+        self.each_session(|session| session.outbox.forget_keeper(id));
+        if !forgets(Mutant::LossToldLate) {
+            self.tell_left(id, reason);
+        }
         self.out.push(Instruction::EngineLost { engine: id, reason });
         for task in engine.held.keys() {
             self.lose_attempt(now, *task, id);
@@ -101,8 +104,19 @@ impl Scheduler {
                 self.fail_lost(task, id);
             }
         }
+        if forgets(Mutant::LossToldLate) {
+            self.tell_left(id, reason);
+        }
         self.give_up_stranded();
         self.queue_what_is_ready();
+    }
+
+    fn tell_left(&mut self, engine: EngineId, reason: &'static str) {
+        self.each_session(|session| {
+            if session.connection.is_some() && !session.welcome_due {
+                session.outbox.push(EventKind::EngineLeft { engine, reason }, None);
+            }
+        });
     }
 
     /// What becomes of a task that a lost engine had.
@@ -122,6 +136,9 @@ impl Scheduler {
             self.retry(now, id, engine, outcome);
         } else {
             self.queue(id, true);
+            if forgets(Mutant::RequeuedTwice) {
+                self.queue(id, true);
+            }
         }
     }
 
@@ -134,8 +151,14 @@ impl Scheduler {
         let AttemptId { task: id, attempt } = held.attempt;
         let Some(task) = self.task_mut(id) else {
             let kept = self.recovery.keep_orphan(engine, held, self.sessions.get(&id.session));
-            self.transitions.took(if kept { Transition::KeptOrphan } else { Transition::RefusedHeld });
-            return kept;
+            self.transitions.took(if kept.is_ok() { Transition::KeptOrphan } else { Transition::RefusedHeld });
+            if let Ok(Some(earlier)) = &kept {
+                self.drop_orphan(earlier);
+            }
+            if kept.is_ok() && held.state != HeldState::Finished {
+                self.note_other(engine, held.attempt);
+            }
+            return kept.is_ok();
         };
         task.heard_of = task.heard_of.max(attempt);
         let free = match task.state {

@@ -54,7 +54,7 @@ pub struct Scheduler {
     engines: BTreeMap<EngineId, Engine>,
     connections: HashMap<ConnectionId, Peer>,
     /// Every engine ever seen: ids are never reused.
-    incarnations: BTreeMap<EngineId, Incarnation>,
+    seen: BTreeMap<EngineId, Seen>,
     functions: Functions,
     blobs: Blobs,
     balanced: Balanced,
@@ -75,6 +75,13 @@ pub struct Scheduler {
     completed: u64,
     shutting_down: bool,
     transitions: Transitions<Transition>,
+}
+
+/// Which process has an engine id, and the latest stream that it opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Seen {
+    incarnation: Incarnation,
+    stream: u64,
 }
 
 /// Who is at the other end of a connection.
@@ -98,7 +105,7 @@ impl Scheduler {
             sessions: BTreeMap::new(),
             engines: BTreeMap::new(),
             connections: HashMap::new(),
-            incarnations: BTreeMap::new(),
+            seen: BTreeMap::new(),
             functions: Functions::default(),
             blobs: Blobs::default(),
             balanced: Balanced::default(),
@@ -128,7 +135,7 @@ impl Scheduler {
             Stimulus::LineFree { connection } => self.on_line_free(connection),
             Stimulus::Broken { connection } => self.on_broken(now, connection),
             Stimulus::MembersKnown { engines } => self.on_members_known(&engines),
-            Stimulus::MemberRemoved { engine } => self.on_member_removed(now, engine),
+            Stimulus::MemberRemoved { engine } => self.on_member_removed(engine),
             Stimulus::Persisted { up_to } => self.on_persisted(up_to),
             Stimulus::BlobReady { blob } => {
                 self.blobs.ready(blob);
@@ -165,7 +172,7 @@ impl Scheduler {
     /// One more than the highest engine id seen: what a new controller must not give out again.
     #[must_use]
     pub fn next_engine_id(&self) -> u32 {
-        self.incarnations.last_key_value().map_or(0, |(engine, _)| engine.0 + 1)
+        self.seen.last_key_value().map_or(0, |(engine, _)| engine.0 + 1)
     }
 
     /// What it holds.

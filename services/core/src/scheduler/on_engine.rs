@@ -4,6 +4,7 @@ use super::{Peer, Record, Scheduler, Transition, task::State};
 use crate::{
     engine_link::{Reports, ToScheduler},
     id::{AttemptId, ConnectionId, Digest, EngineId, TaskId},
+    mutant::{Mutant, forgets},
     outcome::Output,
     session_link::{CancelMode, EventKind},
     time::Time,
@@ -22,7 +23,7 @@ impl Scheduler {
     }
 
     fn on_reports(&mut self, now: Time, id: EngineId, reports: Reports) {
-        for attempt in reports.claimed {
+        for attempt in reports.claimed.into_iter().filter(|_| !forgets(Mutant::ClaimForgotten)) {
             self.on_claimed(now, id, attempt);
         }
         for (attempt, output) in reports.output {
@@ -90,8 +91,11 @@ impl Scheduler {
     }
 
     fn on_retracted(&mut self, now: Time, engine: EngineId, attempt: AttemptId, given_back: bool) {
-        if !given_back || !self.is_on(engine, attempt) {
+        if !given_back {
             return;
+        }
+        if !self.is_on(engine, attempt) {
+            return self.is_rid_of(engine, attempt);
         }
         self.transitions.took(Transition::TookBack);
         self.leave_state(attempt.task);

@@ -5,7 +5,7 @@ use super::{
     timers::Timer,
 };
 use crate::{
-    id::{ConnectionId, SessionId, TaskId},
+    id::{AttemptId, ConnectionId, SessionId, TaskId},
     outcome::{FailureKind, Outcome},
     session_link::{CancelMode, CloseReason, Hello, ToClient, ToScheduler},
     time::Time,
@@ -17,9 +17,17 @@ impl Scheduler {
             return self.close(connection, CloseStatus::Unavailable("the scheduler is shutting down"));
         }
         let id = hello.session;
-        let known = self.sessions.contains_key(&id);
+        let latest = self.sessions.get(&id).map(|session| session.stream);
+        if latest.is_some_and(|latest| hello.stream != 0 && hello.stream < latest) {
+            self.transitions.took(Transition::RefusedLateHello);
+            return self.refuse(connection, CloseReason::Superseded, "a later connection of this client came before");
+        }
+        let known = latest.is_some();
         let ours = hello.resume.is_some_and(|resume| resume.epoch == self.epoch);
-        if !known && ours {
+        let missed = hello.resume.is_some_and(|resume| resume.next_index > 0);
+        // What engines held for sessions of an earlier epoch is dropped once these have had the time to come back.
+        if !known && (ours || (missed && !self.recovery.sessions_may_come_back())) {
+            self.transitions.took(Transition::SessionExpired);
             return self.refuse(connection, CloseReason::Expired, "the session has ended: nothing is left to resume");
         }
         if !known && self.sessions.len() >= self.config.sessions {
@@ -33,13 +41,12 @@ impl Scheduler {
         self.detach_session(id, CloseReason::Superseded, "another connection took the session over");
         self.connections.insert(connection, Peer::Session(id));
         let session = self.sessions.entry(id).or_default();
-        if !known && hello.resume.is_some_and(|resume| resume.next_index > 0) {
-            session.replaying = true;
-        }
+        session.replaying |= !known && missed;
         if let Some(resume) = hello.resume.filter(|_| session.replaying) {
             session.resume_index = resume.next_index;
         }
         session.connection = Some(connection);
+        session.stream = hello.stream;
         session.line_free = true;
         session.welcome_due = true;
         session.label = hello.label;
@@ -49,8 +56,20 @@ impl Scheduler {
         let freed = session.outbox.resume(hello.resume.filter(|_| ours).map_or(0, |resume| resume.sequence));
         self.timers.retain(|(_, timer)| *timer != Timer::SessionGrace(id));
         self.free(id, freed);
+        self.ask_again(id);
         self.dirty_sessions.insert(id);
         self.queue_what_is_ready();
+    }
+
+    /// Functions that the session was asked for on a stream that is gone: the question may be lost with it.
+    fn ask_again(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let pending = session.pending.iter().filter_map(|call| call.function);
+        let asking = self.engines.values().filter(|engine| !engine.wanted.is_empty());
+        let asking = asking.filter(|engine| engine.held.keys().any(|task| task.session == id));
+        let wanted = asking.flat_map(|engine| engine.wanted.iter().copied());
+        let missing = pending.chain(wanted).filter(|digest| self.functions.get(*digest).is_none());
+        session.need_functions.extend(missing);
     }
 
     pub(super) fn on_session_message(&mut self, now: Time, connection: ConnectionId, message: ToScheduler) {
@@ -185,6 +204,7 @@ impl Scheduler {
             let task = TaskId { session: id, index };
             if let Some((engine, attempt)) = self.task(task).and_then(|task| Some((task.engine()?, task.attempt))) {
                 self.order_cancel(engine, task, attempt, CancelMode::Abort);
+                self.note_other(engine, AttemptId { task, attempt });
             }
             self.leave_state(task);
             self.remove_task(task);
@@ -199,7 +219,7 @@ impl Scheduler {
         }
         self.timers.retain(|(_, timer)| *timer != Timer::SessionGrace(id));
         self.dirty_sessions.remove(&id);
-        self.recovery.forget_session(id);
+        self.drop_orphans_of(id);
         self.records.push(Record::Forgotten { session: id });
         self.out.push(Instruction::SessionForgotten { session: id });
         self.queue_what_is_ready();

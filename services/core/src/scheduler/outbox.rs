@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::{
     id::{AttemptId, EngineId},
+    mutant::{Mutant, forgets},
     session_link::{Event, EventKind},
 };
 
@@ -94,7 +95,7 @@ impl Outbox {
 
     /// The stream is gone: everything kept will be sent again; membership comes with the next welcome.
     pub(super) fn rewind(&mut self) {
-        self.sent = 0;
+        self.sent = if forgets(Mutant::EventsNotRepeated) { self.sent } else { 0 };
         let bytes = &mut self.bytes;
         self.entries.retain(|entry| {
             let keep = entry.event.sequence != 0;

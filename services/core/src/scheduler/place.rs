@@ -112,7 +112,7 @@ impl Scheduler {
             Transition::AssignedBalanced
         });
         let (head, arguments, direct) = (record.head.clone(), record.arguments.clone(), record.is_direct());
-        let claimed = engine.held.is_empty() && !head.start_once;
+        let claimed = engine.is_idle() && !head.start_once;
         record.attempt = record.attempt.max(record.heard_of) + 1;
         record.state = if claimed { State::Claimed(id) } else { State::Assigned(id) };
         let attempt = record.attempt;
@@ -166,7 +166,7 @@ impl Scheduler {
     /// Asks the engine with the most unclaimed balanced work for half of it, for one that has nothing. False if none has
     /// any to give.
     fn take_back_for(&mut self, idle: EngineId) -> bool {
-        if self.engines.get(&idle).is_none_or(|engine| !engine.held.is_empty()) {
+        if self.engines.get(&idle).is_none_or(|engine| !engine.is_idle()) {
             return true;
         }
         if self.engines.values().any(|engine| engine.retracting > 0) {

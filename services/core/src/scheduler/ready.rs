@@ -12,6 +12,7 @@ use std::{
 use super::{Scheduler, Transition, session::PendingCall, task::State, timers::Timer};
 use crate::{
     id::{EngineId, SessionId, TaskId},
+    mutant::{Mutant, forgets},
     outcome::{FailureKind, Outcome},
 };
 
@@ -23,7 +24,8 @@ impl Scheduler {
     }
 
     pub(super) fn queue_ready_of(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        // Cancels come before a replay is complete: nothing starts that the client does not want any more.
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.replaying) else { return };
         let mut blocked: BTreeSet<EngineId> = BTreeSet::new();
         let mut later = VecDeque::new();
         for call in mem::take(&mut session.pending) {
@@ -31,7 +33,7 @@ impl Scheduler {
                 self.queue_call(id, &call);
             } else if self.is_waited_for(id, &call) {
                 self.transitions.took(Transition::HeldCallBack);
-                blocked.extend(&call.engines);
+                blocked.extend(call.engines.iter().filter(|_| !forgets(Mutant::CallOvertaken)));
                 later.push_back(call);
             }
         }
@@ -89,7 +91,7 @@ impl Scheduler {
         if let Some(attached) = self.engines.get_mut(&engine) {
             attached.direct.push_back(id);
             self.dirty_engines.insert(engine);
-        } else if self.recovery.may_come_back(engine) && !self.incarnations.contains_key(&engine) {
+        } else if self.recovery.may_come_back(engine) && !self.seen.contains_key(&engine) {
             self.transitions.took(Transition::WaitedForEngine);
             self.recovery.wait_for(engine, id);
         } else {

@@ -7,6 +7,7 @@ use super::{Scheduler, Transition, engine::Held as Weight, session::Session, tas
 use crate::{
     engine_link::{Held, HeldState},
     id::{AttemptId, EngineId, Incarnation, SessionId, TaskId},
+    mutant::{Mutant, forgets},
     outcome::Outcome,
     session_link::CancelMode,
     time::Time,
@@ -20,6 +21,10 @@ pub(super) struct Orphan {
     pub(super) outcome: Option<Outcome>,
 }
 
+/// Nobody waits for what an engine holds.
+#[derive(Debug)]
+pub(super) struct NotKept;
+
 /// What is known of the earlier epoch.
 #[derive(Debug)]
 pub(super) struct Recovery {
@@ -30,6 +35,8 @@ pub(super) struct Recovery {
     /// Direct tasks for engines that may come back.
     absent: BTreeMap<EngineId, VecDeque<TaskId>>,
     pub(super) orphans: BTreeMap<TaskId, Orphan>,
+    /// Sessions of an earlier epoch may still come back.
+    sessions_may_come_back: bool,
     /// Tasks in `State::Unsure`, with entries of tasks that have left.
     pub(super) unsure: BTreeSet<TaskId>,
 }
@@ -41,12 +48,17 @@ impl Recovery {
             expected: None,
             absent: BTreeMap::new(),
             orphans: BTreeMap::new(),
+            sessions_may_come_back: true,
             unsure: BTreeSet::new(),
         }
     }
 
     pub(super) fn is_on(&self) -> bool {
         self.deadline.is_some()
+    }
+
+    pub(super) fn sessions_may_come_back(&self) -> bool {
+        self.sessions_may_come_back
     }
 
     /// The engine may be one of the earlier epoch that has not come back yet.
@@ -70,19 +82,27 @@ impl Recovery {
         }
     }
 
-    /// An engine holds a task that nobody has replayed. Kept unless its session has replayed all it misses.
-    pub(super) fn keep_orphan(&mut self, engine: EngineId, held: Held, session: Option<&Session>) -> bool {
+    /// An engine holds a task that nobody has replayed. Kept unless its session has replayed all it misses, or has had
+    /// the time to come back.
+    /// Gives what it takes the place of, if anything, or `Err` if it is not kept.
+    pub(super) fn keep_orphan(
+        &mut self,
+        engine: EngineId,
+        held: Held,
+        session: Option<&Session>,
+    ) -> Result<Option<Orphan>, NotKept> {
         let id = held.attempt.task;
-        let waited_for = session.is_none_or(|session| session.replaying);
-        // Two engines may say they hold a task if one had been given up: the later attempt is the one that counts.
-        let newer = self
-            .orphans
-            .get(&id)
-            .is_none_or(|orphan| orphan.engine == engine || orphan.held.attempt.attempt < held.attempt.attempt);
-        if waited_for && newer {
-            self.orphans.insert(id, Orphan { engine, held, outcome: None });
+        if !session.map_or(self.sessions_may_come_back, |session| session.replaying) {
+            return Err(NotKept);
         }
-        waited_for && newer
+        // Two attempts may be said to be held if one had been given up: the later is the one that counts.
+        let known = self.orphans.get(&id).map(|orphan| (orphan.engine, orphan.held.attempt.attempt));
+        let again = known == Some((engine, held.attempt.attempt));
+        if known.is_some_and(|(_, attempt)| attempt >= held.attempt.attempt) && !again {
+            return Err(NotKept);
+        }
+        let earlier = self.orphans.insert(id, Orphan { engine, held, outcome: None });
+        Ok(earlier.filter(|_| !again))
     }
 
     /// The engine starts an orphan.
@@ -99,19 +119,15 @@ impl Recovery {
         let Some(orphan) = orphan.filter(|orphan| orphan.engine == engine && orphan.held.attempt == attempt) else {
             return false;
         };
-        orphan.outcome = Some(outcome.clone());
+        orphan.outcome = (!forgets(Mutant::OrphanOutcomeDropped)).then(|| outcome.clone());
         true
-    }
-
-    pub(super) fn forget_session(&mut self, session: SessionId) {
-        self.orphans.retain(|task, _| task.session != session);
     }
 }
 
 impl Scheduler {
     pub(super) fn on_members_known(&mut self, engines: &[(EngineId, Incarnation)]) {
         if self.recovery.is_on() && self.recovery.expected.is_none() {
-            let absent = engines.iter().map(|(id, _)| *id).filter(|id| !self.incarnations.contains_key(id));
+            let absent = engines.iter().map(|(id, _)| *id).filter(|id| !self.seen.contains_key(id));
             self.recovery.expected = Some(absent.collect());
             self.end_recovery_if_all_are_back();
         }
@@ -201,12 +217,12 @@ impl Scheduler {
             self.balanced.left();
         }
         let Some(task) = self.task_mut(id) else { return };
-        task.attempt = attempt;
-        task.failures = task.failures.max(attempt.saturating_sub(1));
+        task.was_on(attempt);
         task.state = if claimed { State::Claimed(engine) } else { State::Assigned(engine) };
         let start_once = task.head.start_once;
         self.recovery.unsure.remove(&id);
         if let Some(holder) = self.engines.get_mut(&engine) {
+            holder.others.remove(&AttemptId { task: id, attempt });
             holder.hold(id, Weight { balanced, claimed, cost });
             if state == HeldState::Claimed && start_once {
                 holder.orders.start.push(AttemptId { task: id, attempt });
@@ -221,23 +237,32 @@ impl Scheduler {
 
     /// Sessions that have not come back within their grace will not: what engines hold for them is dropped.
     pub(super) fn drop_orphans(&mut self) {
+        self.recovery.sessions_may_come_back = false;
         let sessions: BTreeSet<SessionId> = self.recovery.orphans.keys().map(|id| id.session).collect();
-        sessions.into_iter().for_each(|session| self.drop_orphans_of(session));
+        let replays = |id: &SessionId| self.sessions.get(id).is_some_and(|session| session.replaying);
+        let gone: Vec<SessionId> = sessions.into_iter().filter(|id| !replays(id)).collect();
+        gone.into_iter().for_each(|session| self.drop_orphans_of(session));
     }
 
-    /// The session has replayed all it misses: what engines hold for it beyond that, nobody waits for.
+    /// The session has replayed all it misses, or ended: what engines hold for it beyond that, nobody waits for.
     pub(super) fn drop_orphans_of(&mut self, session: SessionId) {
         let all = TaskId { session, index: 0 }..=TaskId { session, index: u64::MAX };
         let left: Vec<TaskId> = self.recovery.orphans.range(all).map(|(id, _)| *id).collect();
         for id in left {
-            let Some(orphan) = self.recovery.orphans.remove(&id) else { continue };
-            self.transitions.took(Transition::DroppedOrphan);
-            let attempt = orphan.held.attempt;
-            if orphan.held.state != HeldState::Finished && orphan.outcome.is_none() {
-                self.order_cancel(orphan.engine, id, attempt.attempt, CancelMode::Abort);
-            } else {
-                self.ack_outcome(orphan.engine, attempt);
+            if let Some(orphan) = self.recovery.orphans.remove(&id) {
+                self.drop_orphan(&orphan);
             }
+        }
+    }
+
+    /// Nobody waits for this one.
+    pub(super) fn drop_orphan(&mut self, orphan: &Orphan) {
+        self.transitions.took(Transition::DroppedOrphan);
+        let attempt = orphan.held.attempt;
+        if orphan.held.state != HeldState::Finished && orphan.outcome.is_none() {
+            self.order_cancel(orphan.engine, attempt.task, attempt.attempt, CancelMode::Abort);
+        } else {
+            self.ack_outcome(orphan.engine, attempt);
         }
     }
 }

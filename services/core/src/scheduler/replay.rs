@@ -7,6 +7,7 @@ use crate::{
     call::Call,
     engine_link::HeldState,
     id::{SessionId, TaskId},
+    mutant::{Mutant, forgets},
     payload::Function,
     session_link::{CloseReason, KnownClaim},
     time::Time,
@@ -83,22 +84,21 @@ impl Scheduler {
                 return;
             }
             // Its engine was lost again before the client came; its outcome may have come before that.
+            if let Some(task) = self.task_mut(id) {
+                task.was_on(orphan.held.attempt.attempt);
+            }
             if let Some(outcome) = orphan.outcome {
-                if let Some(task) = self.task_mut(id) {
-                    task.attempt = orphan.held.attempt.attempt;
-                }
                 return self.finish(id, Some(orphan.engine), outcome);
             }
             if orphan.held.state != HeldState::Queued {
                 return self.lose_unsure(id, orphan.engine);
             }
         }
-        let recovering = self.recovery.is_on();
-        let back = claim.is_some_and(|claim| self.incarnations.contains_key(&claim.engine));
+        let recovering = self.recovery.is_on() && !forgets(Mutant::RecoveryNotAwaited);
+        let back = claim.is_some_and(|claim| self.seen.contains_key(&claim.engine));
         let Some(task) = self.task_mut(id) else { return };
         if let Some(claim) = claim {
-            task.attempt = claim.attempt;
-            task.failures = claim.attempt.saturating_sub(1);
+            task.was_on(claim.attempt);
             if !recovering || back {
                 return self.lose_unsure(id, claim.engine);
             }

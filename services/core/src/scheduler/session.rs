@@ -26,6 +26,8 @@ pub(super) struct PendingCall {
 pub(super) struct Session {
     pub(super) label: Bytes,
     pub(super) connection: Option<ConnectionId>,
+    /// `Hello.stream` of the latest stream.
+    pub(super) stream: u64,
     pub(super) line_free: bool,
     pub(super) cancel_on_disconnect: bool,
     /// The stream has not been given its welcome.

@@ -6,6 +6,7 @@ use super::{Record, Scheduler, Transition, session::PendingCall, task::Task, tim
 use crate::{
     call::{Call, Placement, Work},
     id::{BlobId, SessionId, TaskId},
+    mutant::{Mutant, forgets},
     outcome::{FailureKind, Outcome},
     payload::Function,
     session_link::CloseReason,
@@ -85,6 +86,9 @@ impl Scheduler {
             session.accepted += tasks;
             session.accepted_bytes += size;
             session.unpersisted.push_back((self.sequence + 1, session.accepted));
+            if forgets(Mutant::AcceptedBeforePersisted) {
+                session.persisted = session.accepted;
+            }
             if session.told_accepted + 1 == session.accepted || session.unpersisted.len() == 1 {
                 self.timers.insert((now + self.config.notice_after, Timer::AcceptNotice(id)));
             }

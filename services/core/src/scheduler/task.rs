@@ -65,6 +65,12 @@ impl Task {
         }
     }
 
+    /// It had come to this attempt: those before it had failed.
+    pub(super) fn was_on(&mut self, attempt: u32) {
+        self.attempt = attempt;
+        self.failures = self.failures.max(attempt.saturating_sub(1));
+    }
+
     pub(super) fn engine(&self) -> Option<EngineId> {
         match self.state {
             State::Assigned(engine) | State::Retracting(engine) | State::Claimed(engine) => Some(engine),

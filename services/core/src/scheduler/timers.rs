@@ -101,7 +101,7 @@ impl Scheduler {
             let TaskId { session, index } = attempt.task;
             let Some(task) = self.task(attempt.task).filter(|task| task.attempt == attempt.attempt) else { continue };
             let State::Claimed(engine) = task.state else { continue };
-            let Some(incarnation) = self.incarnations.get(&engine).copied() else { continue };
+            let Some(incarnation) = self.seen.get(&engine).map(|seen| seen.incarnation) else { continue };
             if let Some(owner) = self.sessions.get_mut(&session) {
                 let claim = KnownClaim { index, attempt: attempt.attempt, engine, incarnation };
                 self.transitions.took(Transition::ToldClaim);

@@ -88,6 +88,7 @@ fn a_session_that_stays_away_is_forgotten_after_its_grace() {
         resume: Some(ResumePoint { epoch: welcome.epoch, sequence: 0, next_index: 3 }),
         cancel_on_disconnect: false,
         label: bytes::Bytes::new(),
+        stream: 0,
     };
     let connection = paraply_core::id::ConnectionId(99);
     world.step(Stimulus::SessionOpened { connection, hello });

@@ -104,7 +104,7 @@ impl World {
 
     pub fn open(&mut self, session: SessionId, resume: Option<ResumePoint>) -> (ConnectionId, Welcome) {
         let connection = self.connect();
-        let hello = Hello { session, resume, cancel_on_disconnect: false, label: Bytes::new() };
+        let hello = Hello { session, resume, cancel_on_disconnect: false, label: Bytes::new(), stream: 0 };
         self.step(Stimulus::SessionOpened { connection, hello });
         match self.to_session.get_mut(&connection).and_then(VecDeque::pop_front) {
             Some(ToClient::Welcome(welcome)) => (connection, welcome),
@@ -149,7 +149,7 @@ impl World {
     pub fn attach_holding(&mut self, id: u32, held: Vec<Held>) -> ConnectionId {
         let connection = self.connect();
         let credit = Credit { total_tasks: 1000, total_bytes: 1 << 30 };
-        let hello = engine_link::Hello { info: engine(id), last_epoch: None, held, credit };
+        let hello = engine_link::Hello { info: engine(id), last_epoch: None, held, credit, stream: 0 };
         self.step(Stimulus::EngineOpened { connection, hello });
         connection
     }

@@ -78,7 +78,9 @@ impl Member {
                 }
                 Stimulus::Machine(scheduler::Stimulus::MembersKnown { engines })
             }
-            Some(Event::LeftEngineId(engine)) => Stimulus::MemberLeft { engine: EngineId(engine) },
+            Some(Event::LeftEngineId(engine)) => {
+                Stimulus::Machine(scheduler::Stimulus::MemberRemoved { engine: EngineId(engine) })
+            }
             Some(Event::Joined(_)) | None => return Ok(()),
         };
         self.mailbox.send(stimulus).await.map_err(|_| LinkError::ShuttingDown)

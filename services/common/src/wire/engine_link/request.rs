@@ -48,6 +48,7 @@ pub fn decode_hello(hello: proto::EngineHello) -> Result<Hello, WireError> {
         last_epoch: (hello.last_epoch != 0).then_some(Epoch(hello.last_epoch)),
         held: each(hello.held, "held", decode_held)?,
         credit: decode_credit(required(hello.credit, "credit")?),
+        stream: hello.stream,
     })
 }
 
@@ -61,6 +62,7 @@ fn encode_hello(hello: Hello, ticket: Bytes) -> proto::EngineHello {
         last_epoch: hello.last_epoch.map_or(0, |epoch| epoch.0),
         held: hello.held.into_iter().map(encode_held).collect(),
         credit: Some(encode_credit(hello.credit)),
+        stream: hello.stream,
     }
 }
 

@@ -53,6 +53,7 @@ pub fn decode_hello(hello: proto::SessionHello) -> Result<Hello, WireError> {
         resume: hello.resume.map(decode_resume).transpose().inside("resume")?,
         cancel_on_disconnect,
         label: hello.label.into(),
+        stream: hello.stream,
     })
 }
 

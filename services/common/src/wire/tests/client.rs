@@ -29,6 +29,7 @@ pub(super) fn encode(message: ToScheduler) -> proto::OpenSessionRequest {
                 }),
                 on_disconnect: if hello.cancel_on_disconnect { 2 } else { 1 },
                 label: field::text(&hello.label),
+                stream: hello.stream,
             }),
             ToScheduler::Submit { calls: list, functions: sent, ack } => {
                 Message::Submit(proto::Submit { calls: calls(list), functions: functions(sent), ack_sequence: ack })

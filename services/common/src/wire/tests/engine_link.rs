@@ -30,8 +30,8 @@ fn held() -> impl Strategy<Value = Held> {
 }
 
 fn hello() -> impl Strategy<Value = Hello> {
-    (engine_info(), option::of((1..u64::MAX).prop_map(Epoch)), vec(held(), 0..3), credit())
-        .prop_map(|(info, last_epoch, held, credit)| Hello { info, last_epoch, held, credit })
+    (engine_info(), option::of((1..u64::MAX).prop_map(Epoch)), vec(held(), 0..3), credit(), any::<u64>())
+        .prop_map(|(info, last_epoch, held, credit, stream)| Hello { info, last_epoch, held, credit, stream })
 }
 
 fn reports() -> impl Strategy<Value = Reports> {

@@ -33,9 +33,15 @@ fn hello() -> impl Strategy<Value = Hello> {
         sequence,
         next_index,
     });
-    (session(), option::of(resume), any::<bool>(), text()).prop_map(|(session, resume, cancel_on_disconnect, label)| {
-        Hello { session, resume, cancel_on_disconnect, label }
-    })
+    (session(), option::of(resume), any::<bool>(), text(), any::<u64>()).prop_map(
+        |(session, resume, cancel_on_disconnect, label, stream)| Hello {
+            session,
+            resume,
+            cancel_on_disconnect,
+            label,
+            stream,
+        },
+    )
 }
 
 fn call() -> impl Strategy<Value = Call> {

@@ -43,7 +43,7 @@ class AttachEngineResponse(_message.Message):
     def __init__(self, welcome: _Optional[_Union[EngineWelcome, _Mapping]] = ..., orders: _Optional[_Union[EngineOrders, _Mapping]] = ..., heartbeat: _Optional[_Union[SchedulerHeartbeat, _Mapping]] = ...) -> None: ...
 
 class EngineHello(_message.Message):
-    __slots__ = ("engine_id", "incarnation", "ticket", "peer", "labels", "last_epoch", "held", "credit")
+    __slots__ = ("engine_id", "incarnation", "ticket", "peer", "labels", "last_epoch", "held", "credit", "stream")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +59,7 @@ class EngineHello(_message.Message):
     LAST_EPOCH_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     CREDIT_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
     engine_id: int
     incarnation: bytes
     ticket: bytes
@@ -67,7 +68,8 @@ class EngineHello(_message.Message):
     last_epoch: int
     held: _containers.RepeatedCompositeFieldContainer[HeldTask]
     credit: EngineCredit
-    def __init__(self, engine_id: _Optional[int] = ..., incarnation: _Optional[bytes] = ..., ticket: _Optional[bytes] = ..., peer: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., last_epoch: _Optional[int] = ..., held: _Optional[_Iterable[_Union[HeldTask, _Mapping]]] = ..., credit: _Optional[_Union[EngineCredit, _Mapping]] = ...) -> None: ...
+    stream: int
+    def __init__(self, engine_id: _Optional[int] = ..., incarnation: _Optional[bytes] = ..., ticket: _Optional[bytes] = ..., peer: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., last_epoch: _Optional[int] = ..., held: _Optional[_Iterable[_Union[HeldTask, _Mapping]]] = ..., credit: _Optional[_Union[EngineCredit, _Mapping]] = ..., stream: _Optional[int] = ...) -> None: ...
 
 class HeldTask(_message.Message):
     __slots__ = ("attempt_id", "state")

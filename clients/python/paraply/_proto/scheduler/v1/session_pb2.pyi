@@ -59,18 +59,20 @@ class OpenSessionResponse(_message.Message):
     def __init__(self, welcome: _Optional[_Union[SessionWelcome, _Mapping]] = ..., update: _Optional[_Union[SessionUpdate, _Mapping]] = ..., closed: _Optional[_Union[SessionClosed, _Mapping]] = ...) -> None: ...
 
 class SessionHello(_message.Message):
-    __slots__ = ("session_id", "peer", "resume", "on_disconnect", "label")
+    __slots__ = ("session_id", "peer", "resume", "on_disconnect", "label", "stream")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     PEER_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
     ON_DISCONNECT_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
     session_id: bytes
     peer: _peer_pb2.PeerInfo
     resume: ResumePoint
     on_disconnect: DisconnectPolicy
     label: str
-    def __init__(self, session_id: _Optional[bytes] = ..., peer: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., resume: _Optional[_Union[ResumePoint, _Mapping]] = ..., on_disconnect: _Optional[_Union[DisconnectPolicy, str]] = ..., label: _Optional[str] = ...) -> None: ...
+    stream: int
+    def __init__(self, session_id: _Optional[bytes] = ..., peer: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., resume: _Optional[_Union[ResumePoint, _Mapping]] = ..., on_disconnect: _Optional[_Union[DisconnectPolicy, str]] = ..., label: _Optional[str] = ..., stream: _Optional[int] = ...) -> None: ...
 
 class ResumePoint(_message.Message):
     __slots__ = ("epoch", "sequence", "next_index")

@@ -1,0 +1,82 @@
+//! Rules that machines can be told to forget, to see that the simulation misses them. Only with the feature `mutants`:
+//! without it no rule is ever forgotten, and the compiler knows.
+
+macro_rules! mutants {
+    ($($(#[$doc:meta])+ $name:ident),+ $(,)?) => {
+        /// A rule to forget.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Mutant { $($(#[$doc])+ $name),+ }
+
+        impl Mutant {
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+        }
+    };
+}
+
+mutants! {
+    /// Scheduler: an outcome counts whoever reports it, and for whichever attempt.
+    FenceUnchecked,
+    /// Scheduler: a client is told that a call is accepted before the store has it.
+    AcceptedBeforePersisted,
+    /// Scheduler: an engine is told to forget an outcome before the store has it.
+    AckedBeforePersisted,
+    /// Scheduler: an unclaimed task of a lost engine is put into its queue twice.
+    RequeuedTwice,
+    /// Scheduler: what an engine says of its claims is not heard.
+    ClaimForgotten,
+    /// Scheduler: a replayed task is sent out though an engine of the earlier epoch may hold it.
+    RecoveryNotAwaited,
+    /// Scheduler: a try that failed does not count.
+    RetryUncounted,
+    /// Scheduler: clients hear of failed tasks before they hear that the engine is gone.
+    LossToldLate,
+    /// Scheduler: a direct call whose bytes are here overtakes one to the same engine whose bytes are not.
+    CallOvertaken,
+    /// Scheduler: the outcome of a task that nobody has replayed yet is not kept.
+    OrphanOutcomeDropped,
+    /// Scheduler: a large argument is kept though no task names it.
+    BlobLeaked,
+    /// Scheduler: an engine is sent more than it has granted.
+    EngineCreditUnchecked,
+    /// Scheduler: an event that was sent is not sent again after a break.
+    EventsNotRepeated,
+    /// Engine: room that a finished task had is not granted again.
+    CreditLeaked,
+    /// Engine: a task that is to start once starts without the scheduler's yes.
+    StartedUnasked,
+    /// Engine: a task that it was told it has claimed is given back.
+    ClaimedGivenBack,
+    /// Engine: an outcome that a broken stream may have lost is not reported again.
+    OutcomeNotRepeated,
+    /// Client: more is submitted than there is credit for.
+    SubmitCreditUnchecked,
+    /// Client: after a break it says that nothing is lost.
+    SubmitNotRepeated,
+    /// Controller: a wish for an id is granted though the id was given before.
+    IdGivenTwice,
+}
+
+#[cfg(feature = "mutants")]
+thread_local! {
+    static FORGOTTEN: std::cell::Cell<Option<Mutant>> = const { std::cell::Cell::new(None) };
+}
+
+/// From here on the machines on this thread forget this rule, or none.
+#[cfg(feature = "mutants")]
+pub fn forget(mutant: Option<Mutant>) {
+    FORGOTTEN.set(mutant);
+}
+
+/// Whether a rule is forgotten.
+#[cfg(feature = "mutants")]
+pub(crate) fn forgets(mutant: Mutant) -> bool {
+    FORGOTTEN.get() == Some(mutant)
+}
+
+/// Whether a rule is forgotten: none is.
+#[cfg(not(feature = "mutants"))]
+#[inline]
+pub(crate) const fn forgets(_mutant: Mutant) -> bool {
+    false
+}
