@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use paraply_core::{
-    id::{AttemptId, BlobId, ConnectionId},
+    id::{AttemptId, BlobId, ConnectionId, Incarnation},
     membership,
     time::Time,
 };
 
-use crate::network::{Kind, Side};
+use crate::network::{Ending, Kind, Side};
 
 /// One process. Never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -50,6 +50,10 @@ pub enum Event {
     Register { from: Pid },
     /// Its answer comes back.
     Registered { to: Pid, answer: Result<membership::Grant, membership::Refusal> },
+    /// A member that goes says so to the controller.
+    Deregister { member_id: u32, incarnation: Incarnation },
+    /// A stream breaks in between.
+    Cut { connection: ConnectionId, endings: [Ending; 2] },
     /// User code returns.
     TaskEnds { engine: Pid, attempt: AttemptId },
     /// The store has written a batch.

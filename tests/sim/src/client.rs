@@ -8,17 +8,19 @@ use std::{
 
 use paraply_core::{
     call::CallHead,
-    client_session::{ClientSession, Config, Instruction, Stimulus},
+    client_session::{ClientSession, Config, EndReason, Instruction, Stimulus},
     id::{BlobId, ConnectionId, EngineId, Epoch, SessionId, TaskId},
     payload::{Function, Payload},
-    session_link::{CancelMode, EventKind, ToClient},
+    session_link::{CancelMode, EventKind, ToClient, ToScheduler},
+    time::Time,
 };
 
 use crate::{
-    agenda::{Pid, Place},
+    agenda::{Event, Pid, Place},
     network::{Ending, Kind, Message, Side},
     oracle::Violation,
     program::Program,
+    setting::GRACE,
     world::{Clock, World},
 };
 
@@ -45,6 +47,10 @@ pub struct ClientProcess {
     /// Large arguments of open tasks: kept until the result is held, uploaded to each scheduler.
     blobs: BTreeMap<u64, (u64, Vec<BlobId>)>,
     epoch: Option<Epoch>,
+    /// The last event that this scheduler has told it of.
+    pub heard: u64,
+    /// When the scheduler was heard last.
+    heard_at: Time,
 }
 
 impl World {
@@ -66,6 +72,8 @@ impl World {
             dial: 0,
             blobs: BTreeMap::new(),
             epoch: None,
+            heard: 0,
+            heard_at: self.now,
         });
     }
 
@@ -142,13 +150,20 @@ impl World {
             && let ToClient::Welcome(welcome) = &message
             && process.epoch.replace(welcome.epoch) != Some(welcome.epoch)
         {
+            process.heard = 0;
             // Another scheduler, which has none of the blobs.
             let (session, blobs): (_, Vec<_>) =
                 (process.session, process.blobs.values().flat_map(|(_, blobs)| blobs).copied().collect());
             self.upload_all(session, &blobs);
         }
-        if let Some(process) = &self.clients[slot] {
+        if let Some(process) = &mut self.clients[slot] {
             self.oracle.client_hears(process.session, &message);
+            if let ToClient::Update(update) = &message {
+                process.heard = update.events.iter().map(|event| event.sequence).fold(process.heard, u64::max);
+            }
+            if !matches!(message, ToClient::Closed { .. }) {
+                process.heard_at = self.now;
+            }
         }
         self.to_client(slot, Stimulus::Received(message));
     }
@@ -221,7 +236,7 @@ impl World {
     }
 
     fn client_does(&mut self, slot: usize, instruction: Instruction) {
-        let name = self.name();
+        let (name, now) = (self.name(), self.now);
         let Some(process) = &mut self.clients[slot] else { return };
         match instruction {
             Instruction::Dial => {
@@ -233,7 +248,13 @@ impl World {
                 if let Some(link) = process.link {
                     let result = self.oracle.client_says(process.session, &message);
                     self.check(result);
+                    let unfinished = matches!(&message, ToScheduler::Replay { complete: false, .. });
                     self.send(link, Side::Caller, Message::SessionUp(message));
+                    if unfinished && self.random.chance(20) {
+                        let at = self.now + self.random.micros(100, 2000);
+                        let endings = [Ending::Abrupt; 2];
+                        self.agenda.at(at, Event::Cut { connection: link, endings });
+                    }
                 }
             }
             Instruction::HangUp => {
@@ -248,9 +269,9 @@ impl World {
                 }
             }
             Instruction::Ended { reason } => {
-                let closing = process.closing;
                 let open = process.open.len();
-                if !closing {
+                let stayed_away = reason == EndReason::Expired && now.since(process.heard_at) >= GRACE;
+                if !process.closing && !stayed_away {
                     let what = format!("client {slot} was told {reason:?} with {open} tasks open");
                     self.check(Err(Violation { task: None, what }));
                 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use paraply_core::{
-    id::ConnectionId,
+    id::{ConnectionId, Incarnation},
     membership::{Instruction, Membership, NewEngine, NewScheduler, RequestId, SchedulerInfo, Stimulus, WatchKind},
 };
 
 use crate::{
     agenda::{Event, Pid, Place},
-    network::{Message, Side},
+    network::{Kind, Message, Side},
     world::{Clock, World},
 };
 
@@ -72,6 +72,20 @@ impl World {
         if let (Some(stimulus), Some(controller)) = (stimulus, &mut self.controller) {
             controller.requests.insert(request, from);
             self.to_controller(stimulus);
+        }
+    }
+
+    /// A member said that it goes.
+    pub fn deregister_arrives(&mut self, member_id: u32, incarnation: Incarnation) {
+        self.to_controller(Stimulus::Deregister { member_id, incarnation });
+    }
+
+    /// A process that was never given a lease opens a stream to keep it alive.
+    pub fn pretend_to_hold_a_lease(&mut self, member_id: u32, incarnation: Incarnation) {
+        if let Some(service) = self.pid_of(Place::Controller) {
+            let connection = self.network.open(Kind::KeepAlive, Pid(0), service);
+            let report = Default::default();
+            self.to_controller(Stimulus::KeepAliveOpened { connection, member_id, incarnation, report });
         }
     }
 

@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use paraply_core::{
+    client_session,
     engine_link::{self, Held, HeldState, Reports},
     engine_session,
-    id::{AttemptId, Digest, Incarnation},
+    id::{AttemptId, Digest, EngineId, Incarnation},
     outcome::{FailureKind, Outcome},
     payload::{Function, Payload},
     scheduler::Stimulus,
-    session_link::{CancelMode, EngineInfo},
+    session_link::{self, CancelMode, EngineInfo, EventKind, KnownClaim, ToClient, Update},
 };
 
 use crate::{
@@ -53,7 +54,10 @@ impl World {
             950..=956 => self.remove_an_engine(engine),
             957..=979 => self.lie(engine),
             980..=989 => self.pretend_to_be(engine),
-            _ => self.isolate(engine),
+            990..=991 => self.isolate(Place::Scheduler),
+            992..=993 => self.send_to_sleep(client),
+            994..=995 => self.lie_to_a_client(client),
+            _ => self.isolate(Place::Engine(engine)),
         }
     }
 
@@ -85,20 +89,23 @@ impl World {
         let streams = self.network.working();
         let Some(connection) = self.random.pick(&streams) else { return };
         let endings = [self.ending(), self.ending()];
-        self.story.tell(self.now, || format!("* {connection:?} is cut, {endings:?}"));
-        let Self { now, random, agenda, .. } = self;
-        self.network.cut(*now, random, agenda, connection, endings);
+        self.cut(connection, endings);
     }
 
-    /// All streams of an engine are cut, and neither end sees it for a while.
-    fn isolate(&mut self, slot: usize) {
-        let Some(pid) = self.pid_of(Place::Engine(slot)) else { return };
-        self.story.tell(self.now, || format!("* engine {slot} is cut off"));
+    /// All streams of a process are cut, and neither end sees it for a while.
+    fn isolate(&mut self, place: Place) {
+        let Some(pid) = self.pid_of(place) else { return };
+        self.story.tell(self.now, || format!("* {place:?} is cut off"));
         for (connection, _) in self.network.of(pid) {
             let late = [0; 2].map(|_: u64| Ending::Late(self.random.micros(100_000, 25_000_000)));
-            let Self { now, random, agenda, .. } = self;
-            self.network.cut(*now, random, agenda, connection, late);
+            self.cut(connection, late);
         }
+    }
+
+    /// A laptop sleeps, for longer than its session is kept or not.
+    fn send_to_sleep(&mut self, slot: usize) {
+        let long = self.now + self.random.micros(1_000_000, 90_000_000);
+        self.cut_off(Place::Client(slot), long);
     }
 
     fn kill_and_restart(&mut self, place: Place) {
@@ -112,6 +119,7 @@ impl World {
 
     fn scheduler_goes(&mut self) {
         self.scheduler_leaves();
+        self.deregister(Place::Scheduler);
         self.kill(Place::Scheduler, Ending::Clean);
     }
 
@@ -138,6 +146,20 @@ impl World {
         self.engine_lies(slot, engine_link::ToScheduler::Reports(reports));
     }
 
+    /// A client is told something again, or something before its time.
+    fn lie_to_a_client(&mut self, slot: usize) {
+        let Some(client) = &self.clients[slot] else { return };
+        let (link, heard) = (client.link, client.heard);
+        if let Some(link) = link.filter(|_| client.machine.is_attached() && heard > 0) {
+            let sequence = if self.random.chance(500) { heard } else { heard + 2 };
+            let claim = KnownClaim { index: 0, attempt: 1, engine: EngineId(0), incarnation: Incarnation(0) };
+            let events = vec![session_link::Event { sequence, kind: EventKind::Claimed(claim) }];
+            let message = ToClient::Update(Update { events, ..Update::default() });
+            self.story.tell(self.now, || format!("* {link:?} lies: {message:?}"));
+            self.to_client(slot, client_session::Stimulus::Received(message));
+        }
+    }
+
     /// Another process comes with the id of an engine.
     fn pretend_to_be(&mut self, slot: usize) {
         let Some(info) = self.engines[slot].as_ref().and_then(|engine| engine.machine.info().cloned()) else { return };
@@ -147,16 +169,19 @@ impl World {
         }
         let attempts = self.oracle.runs_under_way(info.id);
         let held = attempts.iter().map(|attempt: &AttemptId| Held { attempt: *attempt, state: HeldState::Claimed });
+        let info_id = info.id;
         let info = EngineInfo { incarnation: Incarnation(u128::from(name)), ..(*info).clone() };
         let hello = engine_link::Hello {
             info: Arc::new(info),
             last_epoch: None,
             held: held.collect(),
             credit: engine_link::Credit { total_tasks: 10, total_bytes: 1000 },
+            stream: 0,
         };
         let connection = self.network.open(Kind::Link, Pid(0), service);
         self.story.tell(self.now, || format!("* {connection:?} pretends: {hello:?}"));
         self.to_scheduler(Stimulus::EngineOpened { connection, hello });
+        self.pretend_to_hold_a_lease(info_id.0, Incarnation(u128::from(name)));
     }
 
     /// A supervisor starts processes again that have died, while it is on duty.

@@ -207,7 +207,10 @@ impl World {
                     self.agenda.at(self.now + Duration::from_micros(50), Event::TaskEnds { engine, attempt });
                 }
             }
-            Instruction::Exit { .. } => self.kill(Place::Engine(slot), StreamEnding::Clean),
+            Instruction::Exit { .. } => {
+                self.deregister(Place::Engine(slot));
+                self.kill(Place::Engine(slot), StreamEnding::Clean);
+            }
         }
     }
 

@@ -113,6 +113,19 @@ impl World {
         }
     }
 
+    /// A member that goes in good order says so. The call may get lost.
+    pub fn deregister(&mut self, place: Place) {
+        let Some(member_id) = self.member(place).and_then(|(_, member)| member.id) else { return };
+        let incarnation = match place {
+            Place::Engine(slot) => self.engines[slot].as_ref().map(|engine| engine.incarnation),
+            _ => self.scheduler.as_ref().map(|scheduler| scheduler.incarnation),
+        };
+        if let Some(incarnation) = incarnation.filter(|_| !self.random.chance(100)) {
+            let at = self.now + self.random.micros(50, 3000);
+            self.agenda.at(at, Event::Deregister { member_id, incarnation });
+        }
+    }
+
     /// The answer to a registration.
     pub fn registered(&mut self, to: Pid, answer: Result<Grant, Refusal>) {
         let (now, Some(place)) = (self.now, self.place_of(to)) else { return };

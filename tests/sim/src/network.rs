@@ -170,6 +170,13 @@ impl Network {
         agenda.at(pipe.last_arrival, Event::Arrival { connection, at: from.other() });
     }
 
+    /// What the caller sends arrives at this time at the earliest.
+    pub fn delay(&mut self, connection: ConnectionId, until: Time) {
+        if let Some(stream) = self.streams.get_mut(&connection) {
+            stream.up.last_arrival = stream.up.last_arrival.max(until);
+        }
+    }
+
     /// Takes the next message that arrives at one side, if that side listens.
     pub fn arrive(&mut self, connection: ConnectionId, at: Side) -> Option<Message> {
         let pipe = self.streams.get_mut(&connection)?.towards(at);

@@ -124,15 +124,7 @@ impl World {
                 let engines: Vec<_> = engines.iter().map(|engine| (engine.info.id, engine.info.incarnation)).collect();
                 self.to_scheduler(Stimulus::MembersKnown { engines });
             }
-            WatchEvent::Removed(engine) => {
-                // An engine that is attached is there, whatever the controller has heard of it.
-                let attached = self.scheduler.as_ref().is_some_and(|process| {
-                    process.machine.status().engines.iter().any(|attached| attached.info.id == engine)
-                });
-                if !attached {
-                    self.to_scheduler(Stimulus::MemberRemoved { engine });
-                }
-            }
+            WatchEvent::Removed(engine) => self.to_scheduler(Stimulus::MemberRemoved { engine }),
             WatchEvent::Changed(_) => {}
         }
     }

@@ -1,6 +1,6 @@
 //! A cluster: every process, the network between them, and what happens next.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use paraply_core::{
     id::{ConnectionId, Epoch, Incarnation, SessionId},
@@ -60,6 +60,8 @@ pub struct World {
     pub supervised: bool,
     /// How long all tasks take together, one after the other, with their retries.
     pub work: Duration,
+    /// Nobody reaches anyone from here until then.
+    cut_off: BTreeMap<Place, Time>,
     next_name: u64,
 }
 
@@ -93,6 +95,7 @@ impl World {
             stimuli: 0,
             supervised: true,
             work: Duration::ZERO,
+            cut_off: BTreeMap::new(),
             next_name: 0,
             setting,
         }
@@ -133,6 +136,8 @@ impl World {
             Event::Flush(pid) => self.flush(pid),
             Event::Register { from } => self.register_arrives(from),
             Event::Registered { to, answer } => self.registered(to, answer),
+            Event::Deregister { member_id, incarnation } => self.deregister_arrives(member_id, incarnation),
+            Event::Cut { connection, endings } => self.cut(connection, endings),
             Event::TaskEnds { engine, attempt } => self.task_ends(engine, attempt),
             Event::Persisted { scheduler, up_to } => self.persisted(scheduler, up_to),
             Event::Blob { scheduler, blob, ready } => self.blob_moves(scheduler, blob, ready),
@@ -305,9 +310,25 @@ impl World {
         }
     }
 
+    /// All streams of a process end, and it opens no other until a time.
+    pub fn cut_off(&mut self, place: Place, until: Time) {
+        self.cut_off.insert(place, until);
+        let Some(pid) = self.pid_of(place) else { return };
+        for (connection, _) in self.network.of(pid) {
+            self.cut(connection, [Ending::Abrupt, Ending::Abrupt]);
+        }
+    }
+
+    /// Whether it is cut off.
+    #[must_use]
+    pub fn is_cut_off(&self, place: Place) -> bool {
+        self.cut_off.get(&place).is_some_and(|until| *until > self.now)
+    }
+
     /// Asks for a stream. It may take a while, and there may be no answer.
     pub fn dial(&mut self, from: Pid, kind: Kind, dial: u64) {
-        if self.actions > 0 && self.setting.faults && self.random.chance(10) {
+        let cut_off = self.place_of(from).is_some_and(|place| self.is_cut_off(place));
+        if cut_off || (self.actions > 0 && self.setting.faults && self.random.chance(10)) {
             return; // Neither an answer nor a refusal: the machine gives up by itself.
         }
         self.agenda.at(self.now + self.random.micros(50, 1500), Event::Dial { from, kind, dial });
@@ -340,7 +361,23 @@ impl World {
         };
         if !wanted {
             self.hang_up(connection, Side::Caller);
+        } else if self.actions > 0 && self.setting.faults && self.random.chance(10) {
+            self.hold_up(connection);
         }
+    }
+
+    /// What the caller says first is long under way, and the caller sees the stream end before it arrives.
+    fn hold_up(&mut self, connection: ConnectionId) {
+        self.network.delay(connection, self.now + self.random.micros(50_000, 300_000));
+        let endings = [Ending::Abrupt, Ending::Late(self.random.micros(300_000, 3_000_000))];
+        self.agenda.at(self.now + self.random.micros(200, 3000), Event::Cut { connection, endings });
+    }
+
+    /// A stream breaks in between.
+    pub fn cut(&mut self, connection: ConnectionId, endings: [Ending; 2]) {
+        self.story.tell(self.now, || format!("* {connection:?} is cut, {endings:?}"));
+        let Self { now, random, agenda, .. } = self;
+        self.network.cut(*now, random, agenda, connection, endings);
     }
 
     fn refused(&mut self, to: Pid, kind: Kind, dial: u64) {

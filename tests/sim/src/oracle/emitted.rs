@@ -58,11 +58,14 @@ impl Oracle {
         let Some(facts) = &mut self.epoch else { return Ok(()) };
         let Some(hello) = facts.welcomed(connection, dropped) else { return Ok(()) };
         let (id, incarnation) = (hello.info.id, hello.info.incarnation);
-        match self.ids.get(&id) {
-            Some(known) if *known != incarnation => {
+        // A controller that has lost its disk may have given the id again before the scheduler saw who had it.
+        let given = self.ids.get(&id).filter(|_| self.ids_persist).copied().unwrap_or(incarnation);
+        let first = *facts.holders.entry(id).or_insert(incarnation);
+        match [given, first].into_iter().find(|known| *known != incarnation) {
+            Some(known) => {
                 Err(Violation::general(format!("{incarnation:?} was welcomed as engine {id}, which is {known:?}")))
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -173,12 +176,11 @@ impl Oracle {
                 }
                 accepted.push((call.first_index + call.tasks(), sequence));
             }
-            Record::Finished { attempt, .. } => {
-                if facts
-                    .finished
-                    .insert(attempt.task, Finished { attempt: *attempt, batch: sequence, at: now })
-                    .is_some()
-                {
+            Record::Finished { attempt, outcome } => {
+                let engine = outcome.value.as_ref().err().and_then(|failure| failure.engine);
+                let engine_is_back = engine.is_some_and(|engine| facts.links.values().any(|id| *id == engine));
+                let finished = Finished { attempt: *attempt, batch: sequence, at: now, engine_is_back };
+                if facts.finished.insert(attempt.task, finished).is_some() {
                     return Err(Violation::of(attempt.task, "finished twice"));
                 }
             }

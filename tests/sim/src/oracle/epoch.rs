@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use paraply_core::{
     engine_link::{self, HeldState},
-    id::{AttemptId, ConnectionId, EngineId, Epoch, SessionId, TaskId},
+    id::{AttemptId, ConnectionId, EngineId, Epoch, Incarnation, SessionId, TaskId},
     scheduler::Stimulus,
     session_link,
     time::Time,
@@ -27,10 +27,14 @@ pub struct EpochFacts {
     pub(super) members: Option<BTreeSet<EngineId>>,
     /// Engines that have attached in this epoch, and when they did last.
     pub(super) seen: BTreeMap<EngineId, Time>,
+    /// Who was the first to be welcomed under an id.
+    pub(super) holders: BTreeMap<EngineId, Incarnation>,
     /// Streams of engines that are attached.
     pub(super) links: BTreeMap<ConnectionId, EngineId>,
     /// Streams of sessions.
     pub(super) sessions: BTreeMap<ConnectionId, SessionId>,
+    /// The latest stream of each session.
+    latest: BTreeMap<SessionId, u64>,
     /// The event that is due next on a session's stream.
     pub(super) next_event: BTreeMap<SessionId, u64>,
     /// Each session's accepted calls, with the batch that says so.
@@ -48,6 +52,8 @@ pub(super) struct Finished {
     pub(super) attempt: AttemptId,
     pub(super) batch: u64,
     pub(super) at: Time,
+    /// It failed with an engine that was attached again by then: an earlier try was lost with it.
+    pub(super) engine_is_back: bool,
 }
 
 impl EpochFacts {
@@ -60,8 +66,10 @@ impl EpochFacts {
             old_below: BTreeMap::new(),
             members: None,
             seen: BTreeMap::new(),
+            holders: BTreeMap::new(),
             links: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            latest: BTreeMap::new(),
             next_event: BTreeMap::new(),
             accepted: BTreeMap::new(),
             finished: BTreeMap::new(),
@@ -96,11 +104,13 @@ impl EpochFacts {
         }
     }
 
-    fn engine_says(&mut self, message: &engine_link::ToScheduler) {
+    fn engine_says(&mut self, message: &engine_link::ToScheduler, was_sent: impl Fn(AttemptId) -> bool) {
         if let engine_link::ToScheduler::Reports(reports) = message {
             let ran = reports.finished.iter().filter(|(_, outcome)| outcome.started_unix_nanos > 0);
-            let ran: Vec<_> = ran.map(|(attempt, _)| *attempt).collect();
-            reports.claimed.iter().copied().chain(ran).for_each(|attempt| self.knows_start(attempt));
+            let ran = ran.map(|(attempt, _)| *attempt);
+            let started: Vec<_> = reports.claimed.iter().copied().chain(ran).collect();
+            // Of what it was never sent, an engine knows nothing.
+            started.into_iter().filter(|attempt| was_sent(*attempt)).for_each(|attempt| self.knows_start(attempt));
         }
     }
 }
@@ -110,7 +120,10 @@ impl Oracle {
     pub fn scheduler_hears(&mut self, stimulus: &Stimulus) {
         let Some(facts) = &mut self.epoch else { return };
         match stimulus {
+            // A hello that is older than another is not taken.
+            Stimulus::SessionOpened { hello, .. } if facts.latest.get(&hello.session) > Some(&hello.stream) => {}
             Stimulus::SessionOpened { connection, hello } => {
+                facts.latest.insert(hello.session, hello.stream);
                 facts.sessions.insert(*connection, hello.session);
                 let ours = hello.resume.filter(|resume| resume.epoch == facts.epoch);
                 facts.next_event.insert(hello.session, ours.map_or(1, |resume| resume.sequence + 1));
@@ -126,8 +139,10 @@ impl Oracle {
             Stimulus::EngineOpened { connection, hello } => {
                 facts.hellos.insert(*connection, hello.clone());
             }
-            Stimulus::EngineMessage { connection, message } if facts.links.contains_key(connection) => {
-                facts.engine_says(message);
+            Stimulus::EngineMessage { connection, message } => {
+                if let Some(engine) = facts.links.get(connection).copied() {
+                    facts.engine_says(message, |attempt| self.order.epoch_of(attempt, engine).is_some());
+                }
             }
             Stimulus::Broken { connection } => {
                 facts.links.remove(connection);

@@ -217,7 +217,8 @@ impl Oracle {
         // It may have come back since, and gone again.
         let back = |engine: EngineId| {
             let facts = self.epoch.as_ref()?;
-            Some(facts.seen.get(&engine)? >= &facts.finished.get(&id)?.at)
+            let finished = facts.finished.get(&id)?;
+            Some(finished.engine_is_back || facts.seen.get(&engine)? >= &finished.at)
         };
         let stale = failure.engine.filter(|engine| listed.contains(engine) && !attached.contains(engine));
         let stale = stale.is_some_and(|engine| !back(engine).unwrap_or(true));

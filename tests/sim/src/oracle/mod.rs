@@ -68,15 +68,15 @@ impl Oracle {
         }
     }
 
-    /// An engine was given an id. No two processes get the same, unless the first was never seen by the scheduler and
-    /// the controller has lost its disk.
+    /// An engine was given an id. No two processes get the same, unless the scheduler never welcomed the first and the
+    /// controller has lost its disk.
     ///
     /// # Errors
     /// Another process has it.
     pub fn id_given(&mut self, id: EngineId, incarnation: Incarnation) -> Result<(), Violation> {
-        let seen = self.ids_persist || self.epoch.as_ref().is_some_and(|facts| facts.seen.contains_key(&id));
+        let holder = self.epoch.as_ref().and_then(|facts| facts.holders.get(&id).copied());
         match self.ids.insert(id, incarnation) {
-            Some(before) if before != incarnation && seen => {
+            Some(before) if before != incarnation && (self.ids_persist || holder == Some(before)) => {
                 Err(Violation::general(format!("engine id {id} was given to {before:?} and to {incarnation:?}")))
             }
             _ => Ok(()),
