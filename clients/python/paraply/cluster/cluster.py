@@ -373,5 +373,5 @@ def _new_cluster_id() -> str:
 @atexit.register
 def _stop_at_exit() -> None:
     for cluster in list(_to_stop):
-        print(f"Stopping cluster {cluster!r}")
+        print(f"Stopping cluster {cluster!r}", flush=True)
         cluster.stop_cluster_sync()

@@ -7,6 +7,7 @@ import atexit
 import io
 import os
 import platform
+import signal
 import sys
 import types
 from importlib.metadata import version
@@ -24,6 +25,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if options.threads is not None:
         for variable in _THREAD_VARIABLES:
             os.environ.setdefault(variable, str(options.threads))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what it puts into the background so. Tasks are to be interrupted all the same.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         engine = _native.Engine(
             options.connection,
