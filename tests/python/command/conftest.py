@@ -6,17 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from home import Home
+from home import Home, empty_home
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    home = Home(tmp_path)
-    yield home
-    if home.processes():
-        home.run("stop", "--all")
-    try:
-        home.wait_until_empty()
-    finally:
-        for process in home.processes():
-            process.kill()
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    with empty_home(tmp_path, monkeypatch, stop=True) as home:
+        yield home

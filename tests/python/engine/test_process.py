@@ -22,6 +22,11 @@ def sleep_long() -> None:
     time.sleep(60)
 
 
+def sleep_briefly() -> None:
+    print("asleep")
+    time.sleep(0.3)
+
+
 def test_a_running_task_is_interrupted(cluster: Any) -> None:
     index = cluster.call(sleep_long)
     cluster.wait_for_output(index, "asleep")
@@ -187,9 +192,9 @@ def test_sigterm_ends_an_idle_engine_well(fresh: Any, engine: Any) -> None:
 
 
 def test_sigterm_lets_a_task_finish_and_waits_no_longer_than_its_grace(fresh: Any, engine: Any) -> None:
-    index = fresh.call(time.sleep, 0.3)
+    index = fresh.call(sleep_briefly)
     long = fresh.call(sleep_long)
-    time.sleep(0.1)
+    fresh.wait_for_output(index, "asleep")
     before = time.monotonic()
     os.kill(engine.pid, signal.SIGTERM)
     assert fresh.wait(index).value is None

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 PARAPLY = Path(sysconfig.get_path("scripts"), "paraply")
 
@@ -90,3 +92,21 @@ class Home:
             return ours and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
+
+
+@contextmanager
+def empty_home(folder: Path, monkeypatch: pytest.MonkeyPatch, stop: bool) -> Iterator[Home]:
+    """A home that this process has too. When it is left, no process may be: with `stop`, after all were told to stop."""
+    home = Home(folder)
+    for name in ("PARAPLY_ADDRESS", "PARAPLY_TOKEN", "PARAPLY_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("PARAPLY_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.setenv(name, home.env[name])
+    try:
+        yield home
+        if stop and home.processes():
+            home.run("stop", "--all")
+        home.wait_until_empty()
+    finally:
+        for process in home.processes():
+            process.kill()
