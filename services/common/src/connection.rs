@@ -1,15 +1,11 @@
 //! A connection file: all that a client or an engine needs to reach a cluster. Readable by its owner only.
 
-use std::{
-    fs, io,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
-    path::Path,
-};
+use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
 
 use paraply_core::membership::Endpoint;
 use serde::{Deserialize, Serialize};
 
-use crate::secret::Secret;
+use crate::{private_file, secret::Secret};
 
 /// The version of the format that this program writes and reads.
 pub const VERSION: u32 = 1;
@@ -127,14 +123,9 @@ impl ConnectionFile {
     /// # Errors
     /// If it cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), ConnectionFileError> {
-        let write = || -> io::Result<()> {
-            let partial = path.with_extension(format!("{}.partial", std::process::id()));
-            let mut options = fs::OpenOptions::new();
-            let file = options.write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-            serde_json::to_writer_pretty(&file, self)?;
-            fs::rename(&partial, path)
-        };
-        write().map_err(|source| ConnectionFileError::Write { path: path.display().to_string(), source })
+        let text = serde_json::to_vec_pretty(self).map_err(io::Error::from);
+        text.and_then(|text| private_file::write(path, &text))
+            .map_err(|source| ConnectionFileError::Write { path: path.display().to_string(), source })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 use crate::mailbox::Mailbox;
 
@@ -25,9 +25,14 @@ pub async fn feed<M, S>(
         let message = tokio::select! {
             biased;
             () = gone.cancelled() => return Ok(()),
-            message = inbound.message() => message.map_err(unreadable)?,
+            message = inbound.message() => message,
         };
-        let Some(message) = message else { return Ok(()) };
+        let message = match message {
+            Ok(Some(message)) => message,
+            Err(status) if is_malformed(&status) => return Err(unreadable(&status)),
+            // It has ended, or is broken, and then nobody would read a status.
+            Ok(None) | Err(_) => return Ok(()),
+        };
         if mailbox.send(decode(message)?).await.is_err() {
             return Ok(());
         }
@@ -37,14 +42,22 @@ pub async fn feed<M, S>(
 /// The first message of a stream.
 ///
 /// # Errors
-/// If there is none in good time or it cannot be read.
+/// INVALID_ARGUMENT if there is none in good time or it cannot be read; what broke the stream, if that is what it was.
 pub async fn first<M>(inbound: &mut Streaming<M>) -> Result<M, Status> {
     let message = tokio::time::timeout(FIRST_MESSAGE, inbound.message()).await;
     let message = message.map_err(|_| Status::invalid_argument("the stream's first message did not come"))?;
-    message.map_err(unreadable)?.ok_or_else(|| Status::invalid_argument("the stream ended before its first message"))
+    match message {
+        Ok(message) => message.ok_or_else(|| Status::invalid_argument("the stream ended before its first message")),
+        Err(status) if is_malformed(&status) => Err(unreadable(&status)),
+        Err(status) => Err(status),
+    }
 }
 
-/// A stream that breaks ends the same way, and then nobody reads the status.
-fn unreadable(status: Status) -> Status {
+fn unreadable(status: &Status) -> Status {
     Status::invalid_argument(format!("a message of the stream cannot be read: {}", status.message()))
+}
+
+/// The peer sent something that is not the message, or too much of it; any other end of a stream is a broken one.
+fn is_malformed(status: &Status) -> bool {
+    matches!(status.code(), Code::Internal | Code::OutOfRange | Code::Unimplemented)
 }

@@ -37,6 +37,13 @@ impl Stop {
 }
 
 impl Shutdown {
+    /// A button for what is a part of this, or ends by itself: whatever stops this stops that too, and not the reverse.
+    #[must_use]
+    pub fn nested(&self) -> (Stop, Self) {
+        let token = self.token.child_token();
+        (Stop { token: token.clone() }, Self { token, grace: self.grace })
+    }
+
     /// Resolves when stopping has begun.
     pub async fn begun(&self) {
         self.token.cancelled().await;
@@ -61,4 +68,23 @@ pub async fn signalled() -> std::io::Result<()> {
         _ = terminate.recv() => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_part_can_stop_alone_and_stops_with_the_whole() {
+        let (stop, whole) = shutdown(GRACE);
+        let (stop_part, part) = whole.nested();
+        let (_held, other_part) = whole.nested();
+        stop_part.stop();
+        assert!(part.begun().now_or_never().is_some());
+        assert!(whole.begun().now_or_never().is_none());
+        stop.stop();
+        assert!(other_part.begun().now_or_never().is_some());
+    }
 }

@@ -53,6 +53,21 @@ pub enum ConfigError {
         /// What is wrong with it.
         message: String,
     },
+    /// A token, which has no place on a command line.
+    #[error(
+        "`{key}` is not set: write it into a file that only you can read and name that with {flag} (a command line can be \
+         read by others), or use {variable}, or `{key}` in [{section}] of the configuration file"
+    )]
+    MissingToken {
+        /// The key.
+        key: String,
+        /// The flag that names a file.
+        flag: String,
+        /// The variable that sets it.
+        variable: String,
+        /// The table in the file.
+        section: &'static str,
+    },
     /// A key that has no default.
     #[error("`{key}` is not set: use {flag}, {variable}, or `{key}` in [{section}] of the configuration file")]
     Missing {
@@ -68,6 +83,12 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// The token `key` of a service is not set.
+    pub(super) fn missing_token(section: &'static str, key: &str) -> Self {
+        let (flag, variable) = (format!("--{}-file", key.replace('_', "-")), variable(section, key));
+        Self::MissingToken { key: key.to_owned(), flag, variable, section }
+    }
+
     /// `key` of a service is not set.
     pub(super) fn missing(section: &'static str, key: &str) -> Self {
         let (flag, variable) = (format!("--{}", key.replace('_', "-")), variable(section, key));

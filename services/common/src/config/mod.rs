@@ -5,6 +5,7 @@
 //! and the known keys are its fields.
 
 mod error;
+mod lease;
 mod text;
 mod token;
 mod value;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 
 pub use error::ConfigError;
 use error::Fault;
+pub use lease::lease_millis;
 pub use token::token;
 use value::{Setting, Settings};
 

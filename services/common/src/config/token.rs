@@ -18,7 +18,7 @@ pub fn token(
     let wrong = |message: String| ConfigError::Value { place: format!("{section}.{key}_file"), message };
     match (token, file) {
         (Some(token), None) => Ok(token.clone()),
-        (None, None) => Err(ConfigError::missing(section, key)),
+        (None, None) => Err(ConfigError::missing_token(section, key)),
         (Some(_), Some(_)) => Err(wrong(format!("`{key}` is set as well: leave one out"))),
         (None, Some(path)) => {
             let text = fs::read_to_string(path);
@@ -42,7 +42,11 @@ mod tests {
         assert_eq!(get(None, Some(&file)).unwrap().expose(), "0123456789abcdef");
         assert_eq!(get(Some(&inline), None).unwrap().expose(), "fedcba9876543210");
         let error = |inline, file| get(inline, file).unwrap_err().to_string();
-        assert!(error(None, None).contains("PARAPLY_ENGINE_ENGINE_TOKEN"));
+        let missing = error(None, None);
+        assert!(
+            missing.contains("PARAPLY_ENGINE_ENGINE_TOKEN") && missing.contains("--engine-token-file"),
+            "{missing}"
+        );
         assert!(error(Some(&inline), Some(&file)).contains("leave one out"));
         fs::write(&file, "short").unwrap();
         assert!(error(None, Some(&file)).contains("at least 16"));

@@ -1,6 +1,6 @@
 //! Reaching a service: the first of its endpoints that answers.
 
-use std::io;
+use std::{io, time::Duration};
 
 use hyper_util::rt::TokioIo;
 use paraply_core::membership::Endpoint;
@@ -9,6 +9,9 @@ use tonic::transport::Channel;
 
 use super::{boot_id, http2, socket::Socket};
 use crate::fork;
+
+/// How long one candidate may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a service cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +83,8 @@ async fn first_that_answers(candidates: &[Endpoint]) -> io::Result<Socket> {
     let mut tried = Vec::new();
     for endpoint in candidates {
         let (name, answer) = match endpoint {
-            Endpoint::Unix { path, .. } => (path, unix(path).await),
-            Endpoint::Tcp(address) => (address, tcp(address).await),
+            Endpoint::Unix { path, .. } => (path, in_time(unix(path)).await),
+            Endpoint::Tcp(address) => (address, in_time(tcp(address)).await),
             Endpoint::Same => continue,
         };
         match answer {
@@ -90,6 +93,15 @@ async fn first_that_answers(candidates: &[Endpoint]) -> io::Result<Socket> {
         }
     }
     Err(io::Error::new(io::ErrorKind::NotConnected, tried.join("; ")))
+}
+
+/// Each candidate has its own time: one that swallows what is sent to it does not use up that of the next.
+async fn in_time(connecting: impl Future<Output = io::Result<Socket>>) -> io::Result<Socket> {
+    let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
+    connected.unwrap_or_else(|_| {
+        let message = format!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
+        Err(io::Error::new(io::ErrorKind::TimedOut, message))
+    })
 }
 
 async fn unix(path: &str) -> io::Result<Socket> {
@@ -125,4 +137,34 @@ fn with_sources(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Takes connections that are never answered: its queue is full.
+    async fn swallower() -> (TcpListener, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut queued = Vec::new();
+        while let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_secs(1), TcpStream::connect(address)).await {
+            queued.push(stream);
+        }
+        (listener, queued)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_answer_leaves_time_for_the_next() {
+        let (hung, _queued) = swallower().await;
+        let well = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoints = [&hung, &well].map(|listener| Endpoint::Tcp(listener.local_addr().unwrap().to_string()));
+        connect(&endpoints).await.unwrap();
+        let error = connect(&endpoints[..1]).await.unwrap_err().to_string();
+        assert!(error.contains("no answer within 5 s"), "{error}");
+    }
 }

@@ -32,8 +32,6 @@ const STREAMS: u32 = 4096;
 /// A client that breaks off many calls at once is not an attack on a port that needs a token.
 const RESETS: usize = 1024;
 
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
 pub(super) fn server() -> Server {
     Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
@@ -55,5 +53,4 @@ pub(super) fn client(endpoint: Endpoint) -> Endpoint {
         .keep_alive_timeout(PING_TIMEOUT)
         .keep_alive_while_idle(true)
         .http2_max_local_error_reset_streams(RESETS)
-        .connect_timeout(CONNECT_TIMEOUT)
 }
