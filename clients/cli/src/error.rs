@@ -69,12 +69,12 @@ impl Error {
         move |source| Self::Io { context: context.into(), source: source.into() }
     }
 
-    /// 10 and 11 are what ipyparallel's command answers for these two.
     /// For `map_err`: what a service says, which says it all.
     pub(crate) fn service(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Service(Box::new(error))
     }
 
+    /// What the process ends with: 10 and 11 are what ipyparallel's command answers for these two.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::AlreadyRunning(_) => 10,

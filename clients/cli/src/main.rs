@@ -10,6 +10,7 @@ mod error;
 mod folder;
 mod inherited;
 mod lock;
+mod open_files;
 mod record;
 mod supervisor;
 mod table;

@@ -1,13 +1,11 @@
 //! `cluster.json`: what was started, and where its supervisor listens.
 
 use std::{
-    fs,
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use paraply_common::clock;
+use paraply_common::{clock, private_file};
 use serde::{Deserialize, Serialize};
 
 use crate::{error::Error, folder::ClusterFolder, supervisor::Options};
@@ -59,14 +57,8 @@ impl ClusterRecord {
     }
 
     pub(crate) fn write(&self, folder: &ClusterFolder) -> Result<(), Error> {
-        let write = || {
-            // In one step: a reader sees the old file or the whole new one.
-            let beside = folder.record().with_extension("new");
-            let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
-            serde_json::to_writer_pretty(&mut file, self)?;
-            file.write_all(b"\n")?;
-            fs::rename(&beside, folder.record())
-        };
-        write().map_err(Error::io(format!("cannot write {}", folder.record().display())))
+        let text = serde_json::to_string_pretty(self).map_err(io::Error::from);
+        let written = text.and_then(|text| private_file::write(&folder.record(), format!("{text}\n").as_bytes()));
+        written.map_err(Error::io(format!("cannot write {}", folder.record().display())))
     }
 }

@@ -27,8 +27,12 @@ settings! {
         cluster_id,
         /// Token of clients
         client_token,
+        /// File with the token of clients
+        client_token_file,
         /// Token of engines and of the scheduler
         engine_token,
+        /// File with the token of engines
+        engine_token_file,
         /// Folder in which it keeps which engine ids were given
         state_dir,
         /// How long a member may be silent

@@ -6,6 +6,7 @@ use super::Cluster;
 use crate::{
     control::{self, Reply, Request},
     error::Error,
+    supervisor::START_PATIENCE,
 };
 
 #[derive(Debug, Args)]
@@ -27,7 +28,9 @@ impl Engines {
         let folder = self.cluster.running()?;
         let name = folder.name();
         let refused = |message: String| Error::Refused { name: name.clone(), message };
-        match control::ask(&folder, &Request::StartEngines { n: self.n, engine_set: None, wait: true })? {
+        let request = Request::StartEngines { n: self.n, engine_set: None, wait: true };
+        // The supervisor answers by then, unless it hangs.
+        match control::ask_within(&folder, &request, START_PATIENCE * 2)? {
             Reply::EngineSet(set) if set.failures.is_empty() => {
                 let mut ids = set.engine_ids;
                 ids.sort_unstable();

@@ -65,6 +65,11 @@ impl List {
 fn count_engines(folder: &ClusterFolder) -> Option<usize> {
     match control::ask(folder, &Request::Status {}) {
         Ok(Reply::Report(report)) => Some(report.engine_sets.values().map(Vec::len).sum()),
-        _ => None,
+        Ok(_) => None,
+        // The others are to be listed all the same.
+        Err(error) => {
+            eprintln!("paraply: {error}");
+            None
+        }
     }
 }

@@ -15,7 +15,7 @@ use paraply_common::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::{block_on, error::Error, inherited};
+use crate::{block_on, error::Error, inherited, open_files};
 
 #[derive(Debug, Args)]
 pub(crate) struct ServiceFlags {
@@ -80,6 +80,7 @@ where
 {
     let format = if flags.log_json { LogFormat::Json } else { LogFormat::Text };
     telemetry::init(format, &flags.log).map_err(Error::service)?;
+    open_files::raise();
     let layers = match &flags.config {
         Some(file) => Layers::new(section).file(file).map_err(Error::service)?,
         None => Layers::new(section),

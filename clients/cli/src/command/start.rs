@@ -4,8 +4,8 @@ use std::{
     env,
     fs::File,
     io::{self, BufRead as _, BufReader},
-    os::fd::RawFd,
-    path::PathBuf,
+    os::{fd::RawFd, unix::fs::OpenOptionsExt as _},
+    path::{PathBuf, absolute},
     process::{Command, Stdio},
     thread::available_parallelism,
 };
@@ -102,7 +102,7 @@ impl Start {
         Ok(Options {
             name: ClusterName::new(&self.profile, &self.cluster_id)?,
             engines: self.n.unwrap_or_else(cores),
-            python: self.python,
+            python: self.python.map(found_from_here).transpose().map_err(Error::io("--python"))?,
             work_dir,
             ephemeral: self.ephemeral,
             parent,
@@ -118,6 +118,9 @@ impl Start {
         let mut command = Command::new(env::current_exe().map_err(Error::io("cannot find this program"))?);
         command.args(["start", "--engines", &engines, "--profile", &self.profile, "--cluster-id", &self.cluster_id]);
         command.args(["--ready-fd", &READY.to_string()]);
+        if self.ephemeral {
+            command.arg("--ephemeral");
+        }
         for (flag, value) in [("--python", &self.python), ("--work-dir", &self.work_dir)] {
             if let Some(value) = value {
                 command.arg(flag).arg(value);
@@ -158,6 +161,11 @@ fn cores() -> u32 {
     available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
 }
 
+/// Engines run in another folder. What has no folder in its name is looked for in `PATH`, wherever they run.
+fn found_from_here(python: PathBuf) -> io::Result<PathBuf> {
+    if python.components().count() > 1 { absolute(python) } else { Ok(python) }
+}
+
 /// Leaves the terminal: a session of its own, and output to the cluster's log.
 fn detach(options: &Options) -> Result<(), Error> {
     match rustix::process::setsid() {
@@ -169,10 +177,24 @@ fn detach(options: &Options) -> Result<(), Error> {
     folder.create()?;
     let path = folder.log("supervisor");
     let redirect = || {
-        let log = File::options().create(true).append(true).open(&path)?;
+        let log = File::options().create(true).append(true).mode(0o600).open(&path)?;
         rustix::stdio::dup2_stdout(&log)?;
         rustix::stdio::dup2_stderr(&log)?;
         io::Result::Ok(())
     };
     redirect().map_err(Error::io(format!("cannot write {}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_from_here_and_a_bare_name_from_the_search_path() {
+        let here = env::current_dir().unwrap();
+        assert_eq!(found_from_here("bin/python".into()).unwrap(), here.join("bin/python"));
+        assert_eq!(found_from_here("./python".into()).unwrap(), here.join("python"));
+        assert_eq!(found_from_here("/usr/bin/python".into()).unwrap(), PathBuf::from("/usr/bin/python"));
+        assert_eq!(found_from_here("python3.11".into()).unwrap(), PathBuf::from("python3.11"));
+    }
 }

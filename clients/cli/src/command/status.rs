@@ -1,14 +1,23 @@
 //! `paraply status`: what the services themselves say.
 
+use std::time::Duration;
+
 use clap::Args;
 use paraply_common::connection::ConnectionFile;
-use paraply_proto::controller::v1::{
-    EngineState, EngineStatus, GetClusterInfoRequest, GetClusterInfoResponse, ListEnginesRequest,
+use paraply_proto::{
+    controller::v1::{
+        EngineState, EngineStatus, GetClusterInfoRequest, GetClusterInfoResponse, ListEnginesRequest,
+        cluster_service_client::ClusterServiceClient,
+    },
+    scheduler::v1::{GetSchedulerStatusRequest, task_service_client::TaskServiceClient},
 };
 use serde_json::{Value, json};
 
 use super::Cluster;
 use crate::{block_on, cluster_client, error::Error, table};
+
+/// A scheduler answers in milliseconds, or is not there.
+const SCHEDULER_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -28,20 +37,29 @@ impl Status {
     pub(crate) fn run(self) -> Result<(), Error> {
         let folder = self.cluster.running()?;
         let connection = ConnectionFile::read(&folder.connection())?;
-        let (info, engines) = block_on(ask(&connection))?;
+        let answers = block_on(ask(&connection))?;
         if self.json {
-            println!("{:#}", as_json(&connection, &info, &engines));
+            println!("{:#}", as_json(&connection, &answers));
         } else {
-            print(&connection, &info, &engines);
+            print(&connection, &answers);
         }
         Ok(())
     }
 }
 
-/// Everything the controller knows, all pages of it.
-async fn ask(connection: &ConnectionFile) -> Result<(GetClusterInfoResponse, Vec<EngineStatus>), Error> {
+/// What the services say.
+struct Answers {
+    info: GetClusterInfoResponse,
+    engines: Vec<EngineStatus>,
+    /// Tasks that wait in the scheduler for an engine; None where no scheduler answers.
+    unassigned_tasks: Option<u64>,
+}
+
+/// Everything the controller knows, all pages of it, and what waits in the scheduler.
+async fn ask(connection: &ConnectionFile) -> Result<Answers, Error> {
     let unanswered = |status: tonic::Status| Error::Client(status.into());
-    let mut client = cluster_client::connect(connection).await?;
+    let access = cluster_client::connect(connection).await?;
+    let mut client = ClusterServiceClient::new(access.clone());
     let info = client.get_cluster_info(GetClusterInfoRequest { peer: None }).await.map_err(unanswered)?.into_inner();
     let mut engines = Vec::new();
     let mut request = ListEnginesRequest::default();
@@ -50,9 +68,15 @@ async fn ask(connection: &ConnectionFile) -> Result<(GetClusterInfoResponse, Vec
         engines.extend(page.engines);
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
-            return Ok((info, engines));
+            break;
         }
     }
+    let mut request = tonic::Request::new(GetSchedulerStatusRequest { with_sessions: false });
+    request.set_timeout(SCHEDULER_PATIENCE);
+    // A scheduler that is on its way up is no reason not to show the rest.
+    let status = TaskServiceClient::new(access).get_scheduler_status(request).await;
+    let unassigned_tasks = status.ok().map(|status| status.into_inner().unassigned_tasks);
+    Ok(Answers { info, engines, unassigned_tasks })
 }
 
 fn state(status: &EngineStatus) -> &'static str {
@@ -64,7 +88,8 @@ fn state(status: &EngineStatus) -> &'static str {
     }
 }
 
-fn as_json(connection: &ConnectionFile, info: &GetClusterInfoResponse, engines: &[EngineStatus]) -> Value {
+fn as_json(connection: &ConnectionFile, answers: &Answers) -> Value {
+    let Answers { info, engines, unassigned_tasks } = answers;
     let peer = |peer: &paraply_proto::common::v1::PeerInfo| {
         json!({
             "version": peer.version,
@@ -94,17 +119,22 @@ fn as_json(connection: &ConnectionFile, info: &GetClusterInfoResponse, engines: 
         "controller": info.controller.as_ref().map(peer),
         "scheduler": info.scheduler.as_ref().map(peer),
         "queued_tasks": engines.iter().map(|engine| u64::from(engine.queued_tasks)).sum::<u64>(),
+        "unassigned_tasks": unassigned_tasks,
         "engines": engines.iter().map(engine).collect::<Vec<_>>(),
     })
 }
 
-fn print(connection: &ConnectionFile, info: &GetClusterInfoResponse, engines: &[EngineStatus]) {
+fn print(connection: &ConnectionFile, answers: &Answers) {
+    let Answers { info, engines, unassigned_tasks } = answers;
     println!("Cluster '{}' of profile '{}'", info.cluster_id, connection.profile);
     for (name, peer) in [("controller", &info.controller), ("scheduler", &info.scheduler)] {
         match peer {
             Some(peer) => println!("  {name:<11} {}  pid {} on {}", peer.version, peer.pid, peer.hostname),
             None => println!("  {name:<11} not there"),
         }
+    }
+    if let Some(tasks) = unassigned_tasks {
+        println!("  {:<11} {tasks} tasks for any engine", "waiting");
     }
     let rows: Vec<_> = engines
         .iter()

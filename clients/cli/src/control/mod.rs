@@ -6,8 +6,7 @@
 mod client;
 mod words;
 
-pub(crate) use client::ask;
-pub(crate) use client::stop;
+pub(crate) use client::{ask, ask_within, stop};
 pub(crate) use words::{EngineProcess, EngineSetStarted, Reply, Report, Request, ServiceProcess, Which};
 
 /// Bytes of the longest line that either end takes.

@@ -1,12 +1,19 @@
 //! The engines that a supervisor started, in sets: what one `start` or one `engines -n 2` began is a set.
+//!
+//! A set is there from its opening until it is closed and its last process is gone. Who has joined and who is awaited
+//! is never counted: it is seen at the processes that there are.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use paraply_common::clock;
 use tokio::sync::oneshot;
 
-use super::process::Process;
+use super::{process::Process, tail};
 use crate::control::{EngineProcess, EngineSetStarted, Reply, Which};
+
+/// A set, whose id can come again when it is gone; its number does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SetNumber(u64);
 
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -19,39 +26,46 @@ pub(super) struct Engine {
     pub(super) asked_to_end: bool,
 }
 
-/// How the start of a set goes.
-#[derive(Debug, Default)]
-struct Start {
+#[derive(Debug)]
+struct Set {
+    number: SetNumber,
     /// Processes made for it, ever: each has a log of its own.
     made: u32,
-    joined: Vec<u32>,
+    /// Processes that are made when those that they replace are gone.
+    to_come: u32,
+    /// Ends that nobody asked for, until the start is over.
     failures: Vec<String>,
-    /// Engines that have neither joined nor ended.
-    awaited: u32,
+    /// Whoever was to hear how the start went has heard: an end is news of the day from then on.
+    start_is_over: bool,
     waiting: Option<oneshot::Sender<Reply>>,
+    /// It was stopped: it goes with its last engine.
+    closing: bool,
 }
 
-impl Start {
-    fn answer(&self, set: &str, waiting: oneshot::Sender<Reply>) {
-        let started = EngineSetStarted {
-            engine_set: set.to_owned(),
-            engine_ids: self.joined.clone(),
-            failures: self.failures.clone(),
-        };
-        // Who asked may have gone; the engines stay.
-        let _ = waiting.send(Reply::EngineSet(started));
+impl Set {
+    fn end_start(&mut self) -> Vec<String> {
+        self.start_is_over = true;
+        std::mem::take(&mut self.failures)
+    }
+
+    /// Who waits, if anybody does, and what to tell of failures.
+    fn take_waiting(&mut self) -> Option<(oneshot::Sender<Reply>, Vec<String>)> {
+        let waiting = self.waiting.take()?;
+        Some((waiting, self.end_start()))
     }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Engines {
     by_pid: BTreeMap<u32, Engine>,
-    sets: BTreeMap<String, Start>,
+    sets: BTreeMap<String, Set>,
+    sets_opened: u64,
 }
 
 impl Engines {
-    /// Opens a set under the id wished for, or the first free one from the present second on. None if the id is taken.
-    pub(super) fn open_set(&mut self, wished: Option<String>) -> Option<String> {
+    /// Opens a set under the id wished for, or the first free one from the present second on. None if the id is taken,
+    /// be it by a set whose engines are still ending.
+    pub(super) fn open_set(&mut self, wished: Option<String>) -> Option<(String, SetNumber)> {
         let id = match wished {
             Some(id) if self.sets.contains_key(&id) => return None,
             Some(id) => id,
@@ -59,28 +73,60 @@ impl Engines {
                 (clock::unix_nanos() / 1_000_000_000..).map(|n| n.to_string()).find(|id| !self.sets.contains_key(id))?
             }
         };
-        self.sets.insert(id.clone(), Start::default());
-        Some(id)
+        let number = SetNumber(self.sets_opened);
+        self.sets_opened += 1;
+        let set = Set {
+            number,
+            made: 0,
+            to_come: 0,
+            failures: Vec::new(),
+            start_is_over: false,
+            waiting: None,
+            closing: false,
+        };
+        self.sets.insert(id.clone(), set);
+        Some((id, number))
     }
 
-    /// Names the log of the set's next engine, such as `engine-1732155000-0`.
-    pub(super) fn next_log(&mut self, set: &str) -> String {
-        let start = self.sets.entry(set.to_owned()).or_default();
+    /// Names the log of the set's next engine, such as `engine-1732155000-0`. None if the set was stopped.
+    pub(super) fn next_log(&mut self, set: &str) -> Option<String> {
+        let start = self.sets.get_mut(set).filter(|start| !start.closing)?;
         start.made += 1;
-        format!("engine-{set}-{}", start.made - 1)
+        Some(format!("engine-{set}-{}", start.made - 1))
     }
 
     pub(super) fn insert(&mut self, engine: Engine) {
-        self.sets.entry(engine.set.clone()).or_default().awaited += 1;
         self.by_pid.insert(engine.process.pid(), engine);
+    }
+
+    /// Notes that so many engines of the set will be replaced.
+    pub(super) fn expect(&mut self, set: &str, engines: u32) {
+        if let Some(set) = self.sets.get_mut(set).filter(|set| !set.closing) {
+            set.to_come += engines;
+        }
+    }
+
+    /// Notes that so many were replaced, or will not be.
+    pub(super) fn expect_no_more(&mut self, set: &str, engines: u32) {
+        if let Some(set) = self.sets.get_mut(set) {
+            set.to_come = set.to_come.saturating_sub(engines);
+        }
     }
 
     /// Answers `waiting` once all engines of the set have joined or ended.
     pub(super) fn answer_when_settled(&mut self, set: &str, waiting: oneshot::Sender<Reply>) {
-        if let Some(start) = self.sets.get_mut(set) {
-            start.waiting = Some(waiting);
+        if let Some(set) = self.sets.get_mut(set) {
+            set.waiting = Some(waiting);
         }
         self.settle(set);
+    }
+
+    /// Answers at once, with who has joined so far.
+    pub(super) fn answer_now(&mut self, set: &str, waiting: oneshot::Sender<Reply>) {
+        answer(waiting, self.started(set, Vec::new()));
+        if let Some(set) = self.sets.get_mut(set) {
+            set.end_start();
+        }
     }
 
     /// Notes that an engine takes tasks. False for a stranger's engine and for one that was known to.
@@ -90,51 +136,91 @@ impl Engines {
             return false;
         }
         let set = engine.set.clone();
-        if let Some(start) = self.sets.get_mut(&set) {
-            start.joined.push(engine_id);
-            start.awaited -= 1;
-        }
         self.settle(&set);
         true
     }
 
     /// Takes an engine whose process has ended out.
     pub(super) fn remove(&mut self, pid: u32) -> Option<Engine> {
-        self.by_pid.remove(&pid)
+        let engine = self.by_pid.remove(&pid)?;
+        self.forget_closed();
+        Some(engine)
     }
 
-    /// Notes why an engine that had not joined never will.
+    /// Notes the end of an engine that nobody asked for: whoever waits for the set's start is to hear of it.
     pub(super) fn failed(&mut self, set: &str, failure: String) {
-        if let Some(start) = self.sets.get_mut(set) {
-            start.failures.push(failure);
-            start.awaited -= 1;
-        }
-        self.settle(set);
-    }
-
-    /// Answers at once, with who has joined so far.
-    pub(super) fn answer_now(&self, set: &str, waiting: oneshot::Sender<Reply>) {
-        if let Some(start) = self.sets.get(set) {
-            start.answer(set, waiting);
+        if let Some(set) = self.sets.get_mut(set).filter(|set| !set.start_is_over) {
+            set.failures.push(failure);
         }
     }
 
-    /// Who of the set has joined, and how many may still.
-    pub(super) fn progress(&self, set: &str) -> (Vec<u32>, u32) {
-        self.sets.get(set).map(|start| (start.joined.clone(), start.awaited)).unwrap_or_default()
+    /// Answers who waits for the set, if nothing of it is awaited any more.
+    pub(super) fn settle(&mut self, set: &str) {
+        if self.awaited(set) > 0 {
+            return;
+        }
+        let Some((waiting, failures)) = self.sets.get_mut(set).and_then(Set::take_waiting) else { return };
+        answer(waiting, self.started(set, failures));
     }
 
-    fn settle(&mut self, set: &str) {
-        let Some(start) = self.sets.get_mut(set).filter(|start| start.awaited == 0) else { return };
-        if let Some(waiting) = start.waiting.take() {
-            start.answer(set, waiting);
+    /// The start of a set has had its time: whoever waits is told of those that have not joined.
+    pub(super) fn give_up(&mut self, number: SetNumber, seconds: u64) {
+        let Some((id, set)) = self.sets.iter_mut().find(|(_, set)| set.number == number) else { return };
+        let Some((waiting, mut failures)) = set.take_waiting() else { return };
+        let id = id.clone();
+        failures.extend(self.late(&id, seconds));
+        answer(waiting, self.started(&id, failures));
+    }
+
+    /// What to say of each engine of the set that has not joined.
+    pub(super) fn late(&self, set: &str, seconds: u64) -> Vec<String> {
+        let late = self.of(set).filter(|(_, engine)| engine.engine_id.is_none());
+        let text = |(pid, engine): (&u32, &Engine)| {
+            format!("the engine process {pid} has not joined within {seconds} s{}", tail(&engine.log))
+        };
+        late.map(text).collect()
+    }
+
+    /// The engines of a set that have joined and live, and why others have not joined; None while some are awaited. A
+    /// set that was stopped has none of either.
+    pub(super) fn settled(&self, number: SetNumber) -> Option<(Vec<u32>, &[String])> {
+        match self.sets.iter().find(|(_, set)| set.number == number) {
+            None => Some((Vec::new(), &[])),
+            Some((_, set)) if set.closing => Some((Vec::new(), &[])),
+            Some((id, set)) if self.awaited(id) == 0 => Some((self.joined_of(id), &set.failures)),
+            Some(_) => None,
         }
     }
 
-    /// The ids and failures of a set of which no engine is awaited any more.
-    pub(super) fn settled(&self, set: &str) -> Option<(&[u32], &[String])> {
-        let start = self.sets.get(set).filter(|start| start.awaited == 0)?;
-        Some((&start.joined, &start.failures))
+    /// Nobody is to hear any more how the start of this set went.
+    pub(super) fn end_start(&mut self, number: SetNumber) {
+        if let Some(set) = self.sets.values_mut().find(|set| set.number == number) {
+            set.end_start();
+        }
+    }
+
+    /// The set's id, unless it is gone.
+    pub(super) fn id_of(&self, number: SetNumber) -> Option<&str> {
+        self.sets.iter().find(|(_, set)| set.number == number).map(|(id, _)| id.as_str())
+    }
+
+    /// The engines of the set that take tasks.
+    pub(super) fn joined_of(&self, set: &str) -> Vec<u32> {
+        self.of(set).filter_map(|(_, engine)| engine.engine_id).collect()
+    }
+
+    /// Engines of the set that have neither joined nor ended, or are not even there.
+    fn awaited(&self, set: &str) -> usize {
+        let to_come = self.sets.get(set).map_or(0, |set| set.to_come as usize);
+        to_come + self.of(set).filter(|(_, engine)| engine.engine_id.is_none()).count()
+    }
+
+    fn of<'a>(&'a self, set: &'a str) -> impl Iterator<Item = (&'a u32, &'a Engine)> {
+        self.by_pid.iter().filter(move |(_, engine)| engine.set == set)
+    }
+
+    fn started(&self, set: &str, failures: Vec<String>) -> Reply {
+        Reply::EngineSet(EngineSetStarted { engine_set: set.to_owned(), engine_ids: self.joined_of(set), failures })
     }
 
     /// The pids of the engines meant, or what is wrong with the question.
@@ -158,11 +244,27 @@ impl Engines {
         }
     }
 
-    /// Forgets the sets meant, whose engines were all asked to end.
-    pub(super) fn close_sets(&mut self, which: &Which) {
-        if which.engine_id.is_none() {
-            self.sets.retain(|id, _| which.engine_set.as_ref().is_some_and(|set| set != id));
+    /// Closes the sets meant, whose engines were all asked to end; whoever waits for one of them gets this answer.
+    pub(super) fn close_sets(&mut self, which: &Which, reason: &Reply) {
+        if which.engine_id.is_some() {
+            return;
         }
+        for (id, set) in &mut self.sets {
+            if which.engine_set.as_ref().is_none_or(|meant| meant == id) {
+                set.closing = true;
+                set.to_come = 0;
+                set.end_start();
+                if let Some(waiting) = set.waiting.take() {
+                    answer(waiting, reason.clone());
+                }
+            }
+        }
+        self.forget_closed();
+    }
+
+    fn forget_closed(&mut self) {
+        let by_pid = &self.by_pid;
+        self.sets.retain(|id, set| !set.closing || by_pid.values().any(|engine| engine.set == *id));
     }
 
     pub(super) fn get_mut(&mut self, pid: u32) -> Option<&mut Engine> {
@@ -192,7 +294,15 @@ impl Engines {
     }
 }
 
+fn answer(waiting: oneshot::Sender<Reply>, reply: Reply) {
+    // Who asked may have gone; the engines stay.
+    let _ = waiting.send(reply);
+}
+
 fn listed(items: impl Iterator<Item = impl ToString>) -> String {
     let items: Vec<String> = items.map(|item| item.to_string()).collect();
     if items.is_empty() { "none".to_owned() } else { items.join(", ") }
 }
+
+#[cfg(test)]
+mod tests;

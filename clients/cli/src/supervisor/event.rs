@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use tokio::sync::oneshot;
 
-use super::{cluster::Stage, service::Role};
+use super::{cluster::Stage, engines::SetNumber, service::Role};
 use crate::control::{Reply, Request};
 
 #[derive(Debug)]
@@ -21,8 +21,10 @@ pub(super) enum Event {
         engine_id: u32,
         pid: u32,
     },
-    /// Engines that have not joined by now hang.
-    StartOverdue,
+    /// Engines of this set that have not joined by now hang.
+    SetOverdue(SetNumber),
+    /// Every engine that the cluster was started with has ended; the text says why.
+    NoEngineRuns(String),
     Asked(Request, oneshot::Sender<Reply>),
     /// A signal asks to stop; the text says which.
     Stop(&'static str),

@@ -2,7 +2,7 @@
 
 use std::{
     env, io,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::process::CommandExt as _},
     path::{Path, PathBuf},
     process::Command,
     thread::available_parallelism,
@@ -10,7 +10,9 @@ use std::{
 
 use command_fds::{CommandFdExt as _, FdMapping};
 
-use super::{process::Process, service::Role, setup::Listeners};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use super::{process::Process, python, service::Role, setup::Listeners};
 use crate::folder::ClusterFolder;
 
 /// Where children find what they inherit.
@@ -19,6 +21,10 @@ const LISTENERS: [i32; 2] = [4, 5];
 
 /// Libraries that start a thread for each core, each engine of many on the same cores.
 const THREADS: [&str; 3] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
+
+/// Settings of services that say which cluster they belong to: what this process has inherited of them is of another.
+const OF_ONE_CLUSTER: [&str; 7] =
+    ["CLUSTER_ID", "CLIENT_TOKEN", "CLIENT_TOKEN_FILE", "ENGINE_TOKEN", "ENGINE_TOKEN_FILE", "STATE_DIR", "CONTROLLER"];
 
 /// Starts the processes of one cluster.
 #[derive(Debug)]
@@ -30,11 +36,19 @@ pub(super) struct Launcher {
     folder: ClusterFolder,
     /// The read end of the pipe whose write end only the supervisor has.
     parent: OwnedFd,
+    /// What users' programs get.
+    open_files: Rlimit,
 }
 
 impl Launcher {
-    pub(super) fn new(python: PathBuf, work_dir: PathBuf, folder: ClusterFolder, parent: OwnedFd) -> io::Result<Self> {
-        Ok(Self { program: env::current_exe()?, python, work_dir, folder, parent })
+    pub(super) fn new(
+        python: PathBuf,
+        work_dir: PathBuf,
+        folder: ClusterFolder,
+        parent: OwnedFd,
+        open_files: Rlimit,
+    ) -> io::Result<Self> {
+        Ok(Self { program: env::current_exe()?, python, work_dir, folder, parent, open_files })
     }
 
     pub(super) fn python(&self) -> &Path {
@@ -44,6 +58,9 @@ impl Launcher {
     pub(super) fn service(&self, role: Role, listeners: &Listeners) -> io::Result<Process> {
         let mut command = Command::new(&self.program);
         command.arg(role.name()).arg("--config").arg(self.folder.config());
+        for setting in OF_ONE_CLUSTER {
+            command.env_remove(format!("PARAPLY_{}_{setting}", role.name().to_ascii_uppercase()));
+        }
         let mut mappings = vec![self.parent_mapping()?];
         for (descriptor, child_fd) in listeners.descriptors()?.into_iter().zip(LISTENERS) {
             command.arg("--listen-fd").arg(child_fd.to_string());
@@ -52,18 +69,26 @@ impl Launcher {
         self.spawn(command, mappings, &self.folder.log(role.name()))
     }
 
-    /// An engine that shares the machine with others, `engines` in all.
-    pub(super) fn engine(&self, log: &Path, engines: usize) -> io::Result<Process> {
+    /// An engine that shares the machine with others, `engines` in all. The error says what to do about it.
+    pub(super) fn engine(&self, log: &Path, engines: usize) -> Result<Process, String> {
+        if !self.work_dir.is_dir() {
+            return Err(format!("{}, the folder in which engines run, is not there", self.work_dir.display()));
+        }
         let mut command = Command::new(&self.python);
         command.args(["-m", "paraply.engine", "--connection"]).arg(self.folder.engine_connection());
         command.current_dir(&self.work_dir);
         // `Client()` in an engine means the engine's own cluster.
         command.env("PARAPLY_CONNECTION", self.folder.connection());
+        command.env_remove("PARAPLY_ADDRESS").env_remove("PARAPLY_TOKEN");
         let threads = threads_each(available_parallelism().map_or(1, usize::from), engines).to_string();
         for variable in THREADS.iter().filter(|variable| env::var_os(variable).is_none()) {
             command.env(variable, &threads);
         }
-        self.spawn(command, vec![self.parent_mapping()?], log)
+        let open_files = self.open_files;
+        // SAFETY: setrlimit is async-signal-safe, and nothing else happens.
+        unsafe { command.pre_exec(move || Ok(setrlimit(Resource::Nofile, open_files)?)) };
+        let process = self.parent_mapping().and_then(|parent| self.spawn(command, vec![parent], log));
+        process.map_err(|error| python::cannot_start(&self.python, &error))
     }
 
     fn parent_mapping(&self) -> io::Result<FdMapping> {

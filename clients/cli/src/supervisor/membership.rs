@@ -2,9 +2,10 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use paraply_common::{clock, connection::ConnectionFile};
+use paraply_common::{clock, connection::ConnectionFile, peer};
 use paraply_proto::controller::v1::{
-    EngineState, EngineStatus, WatchEnginesRequest, watch_engines_response::Event as Change,
+    EngineState, EngineStatus, WatchEnginesRequest, cluster_service_client::ClusterServiceClient,
+    watch_engines_response::Event as Change,
 };
 use tokio::sync::mpsc;
 
@@ -24,7 +25,8 @@ pub(super) async fn watch(connection: ConnectionFile, events: mpsc::Sender<Event
 }
 
 async fn follow(connection: &ConnectionFile, events: &mpsc::Sender<Event>) -> Result<Infallible, ClientError> {
-    let mut client = cluster_client::connect(connection).await?;
+    let here = peer::this_process("paraply").hostname;
+    let mut client = ClusterServiceClient::new(cluster_client::connect(connection).await?);
     let mut changes = client.watch_engines(WatchEnginesRequest {}).await?.into_inner();
     loop {
         let change = changes.message().await?.and_then(|response| response.event);
@@ -32,29 +34,50 @@ async fn follow(connection: &ConnectionFile, events: &mpsc::Sender<Event>) -> Re
             Change::Snapshot(snapshot) => {
                 send(events, Event::ControllerAnswers).await;
                 for status in snapshot.engines {
-                    tell(events, status).await;
+                    tell(events, status, &here).await;
                 }
             }
-            Change::Changed(status) => tell(events, status).await,
+            Change::Changed(status) => tell(events, status, &here).await,
             // The end of a process is seen at the process.
             Change::RemovedEngineId(_) => {}
         }
     }
 }
 
-async fn tell(events: &mpsc::Sender<Event>, status: EngineStatus) {
-    let attached = status.state() == EngineState::Attached;
-    let Some((engine, pid)) =
-        status.engine.and_then(|engine| engine.peer.as_ref().map(|peer| peer.pid).map(|pid| (engine, pid)))
-    else {
-        return;
-    };
-    if attached {
-        send(events, Event::EngineJoined { engine_id: engine.engine_id, pid }).await;
+async fn tell(events: &mpsc::Sender<Event>, status: EngineStatus, here: &str) {
+    if let Some(joined) = joined(status, here) {
+        send(events, joined).await;
     }
+}
+
+/// What a status means to the supervisor: one of its own engines has joined, perhaps.
+fn joined(status: EngineStatus, here: &str) -> Option<Event> {
+    let attached = status.state() == EngineState::Attached;
+    let engine = status.engine.filter(|_| attached)?;
+    // Engines can come from other machines, and pids are drawn on each anew.
+    let peer = engine.peer.filter(|peer| peer.hostname == here)?;
+    Some(Event::EngineJoined { engine_id: engine.engine_id, pid: peer.pid })
 }
 
 async fn send(events: &mpsc::Sender<Event>, event: Event) {
     // The loop is over, and this task with it at its next step.
     let _ = events.send(event).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use paraply_proto::common::v1::{Engine, PeerInfo};
+
+    use super::*;
+
+    #[test]
+    fn an_engine_of_another_machine_is_not_taken_for_the_process_of_its_pid_here() {
+        let status = |hostname: &str| {
+            let peer = PeerInfo { hostname: hostname.to_owned(), pid: 7, ..PeerInfo::default() };
+            let engine = Engine { engine_id: 3, peer: Some(peer), ..Engine::default() };
+            EngineStatus { engine: Some(engine), state: EngineState::Attached.into(), ..EngineStatus::default() }
+        };
+        assert!(matches!(joined(status("here"), "here"), Some(Event::EngineJoined { engine_id: 3, pid: 7 })));
+        assert!(joined(status("there"), "here").is_none());
+    }
 }

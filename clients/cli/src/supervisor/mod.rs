@@ -5,7 +5,9 @@
 //! the read end of a pipe whose write end only the supervisor has: however it dies, they see it and end.
 
 mod asked;
+mod children;
 mod cluster;
+mod ending;
 mod engines;
 mod event;
 mod launch;
@@ -17,17 +19,23 @@ mod requests;
 mod service;
 mod setup;
 mod signals;
+mod starting;
 
 pub(crate) use cluster::run;
 pub(crate) use ready::{Progress, Ready};
 
 use std::{
-    fs,
+    fs::File,
+    io::{self, Read as _, Seek as _, SeekFrom},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::folder::ClusterName;
+
+/// Engines that have not joined by then are given up as hanging.
+pub(crate) const START_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What to start.
 #[derive(Debug)]
@@ -52,7 +60,7 @@ pub(crate) fn count(engines: usize) -> String {
 /// Tells the person at the terminal, or the log that stands in for it.
 fn say(text: std::fmt::Arguments<'_>) {
     use std::io::Write as _;
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     // Nobody reads any more, perhaps; the cluster goes on.
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
@@ -60,7 +68,7 @@ fn say(text: std::fmt::Arguments<'_>) {
 /// The end of a log, to stand behind a message.
 fn tail(log: &Path) -> String {
     const LINES: usize = 20;
-    let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let text = end_of(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.trim_end().lines().collect();
     let end = &lines[lines.len().saturating_sub(LINES)..];
     if end.is_empty() {
@@ -68,4 +76,31 @@ fn tail(log: &Path) -> String {
     }
     let end: String = end.iter().map(|line| format!("\n    {line}")).collect();
     format!("; the end of its log, {}:{end}", log.display())
+}
+
+/// The last bytes of a file, however long it is.
+fn end_of(path: &Path) -> io::Result<Vec<u8>> {
+    const MOST: u64 = 64 << 10;
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(MOST)))?;
+    let mut bytes = Vec::new();
+    file.take(MOST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_log_only_the_end_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        std::fs::write(&log, format!("{}\nthe end\n", "x".repeat(1 << 20))).unwrap();
+        assert_eq!(end_of(&log).unwrap().len(), 64 << 10);
+        assert!(tail(&log).ends_with("\n    the end"));
+        std::fs::write(&log, "").unwrap();
+        assert!(tail(&log).ends_with("is empty"));
+    }
 }

@@ -24,7 +24,8 @@ pub(super) struct Process {
 impl Process {
     /// Starts the command as the leader of a process group, its output appended to the log.
     pub(super) fn spawn(mut command: Command, log: &Path) -> io::Result<Self> {
-        let log = open_log(log)?;
+        let log = open_log(log)
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", log.display())))?;
         command.process_group(0).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn()?;
         let group = Pid::from_child(&child);

@@ -1,10 +1,16 @@
 //! Which Python runs the engines, and what keeps it from doing so.
 
 use std::{
-    env,
+    env, io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
+    time::Duration,
 };
+
+use tokio::{process::Command, time::timeout};
+
+/// An interpreter that imports nothing in this time hangs, on a file system perhaps; it takes a second.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The interpreter given, else the one beside this program (of the same virtual environment), else `python3`.
 pub(super) fn find(given: Option<&Path>) -> PathBuf {
@@ -15,25 +21,29 @@ pub(super) fn find(given: Option<&Path>) -> PathBuf {
     beside.filter(|python| python.is_file()).unwrap_or_else(|| PathBuf::from("python3"))
 }
 
-/// Why the interpreter cannot run engines, and what to do about it; None where it can.
-pub(super) fn diagnose(python: &Path) -> Option<String> {
-    let check = "import paraply.engine, paraply_engine";
-    let mut command = Command::new(python);
-    command.args(["-c", check]).stdin(Stdio::null());
-    let advice = format!(
-        "install them with `{} -m pip install \"paraply[local]\"`, or name another interpreter with --python",
+/// What to say of an interpreter that does not even start.
+pub(super) fn cannot_start(python: &Path, error: &io::Error) -> String {
+    format!(
+        "{} cannot be started ({error}); name a Python interpreter that has paraply with --python",
         python.display()
-    );
-    match command.output() {
+    )
+}
+
+/// Why the interpreter cannot run engines, and what to do about it; None where it can, or does not say in time.
+pub(super) async fn diagnose(python: PathBuf) -> Option<String> {
+    let mut command = Command::new(&python);
+    command.args(["-c", "import paraply.engine, paraply_engine"]).stdin(Stdio::null()).kill_on_drop(true);
+    match timeout(PATIENCE, command.output()).await.ok()? {
         Ok(output) if output.status.success() => None,
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             let reason = said.trim().lines().last().unwrap_or("no reason given");
-            Some(format!("{} cannot import paraply's engine ({reason}); {advice}", python.display()))
+            Some(format!(
+                "{python} cannot import paraply's engine ({reason}); install them with `{python} -m pip install \
+                 \"paraply[local]\"`, or name another interpreter with --python",
+                python = python.display()
+            ))
         }
-        Err(error) => Some(format!(
-            "{} cannot be started ({error}); name a Python interpreter that has paraply with --python",
-            python.display()
-        )),
+        Err(error) => Some(cannot_start(&python, &error)),
     }
 }

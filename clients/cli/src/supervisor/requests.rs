@@ -4,6 +4,7 @@ use rustix::process::Signal;
 use tokio::sync::oneshot;
 
 use super::{
+    START_PATIENCE,
     cluster::{Cluster, Ending, GRACE, Stage},
     event::Event,
     say,
@@ -54,13 +55,16 @@ impl Cluster<'_> {
         if let Some(error) = wished.as_ref().and_then(|id| ClusterName::new(self.folder.name().profile(), id).err()) {
             return send(reply, Reply::error("invalid", format!("engine set: {error}")));
         }
-        let Some(set) = self.engines.open_set(wished) else {
-            return send(reply, Reply::error("invalid", "an engine set of this id is there already"));
+        let Some((set, number)) = self.engines.open_set(wished) else {
+            return send(reply, Reply::error("invalid", "an engine set of this id is there already, or is ending"));
         };
         if let Err(reason) = self.spawn_engines(&set, n) {
-            return send(reply, Reply::error("failed", reason));
+            let error = Reply::error("failed", format!("{reason}; what was started of the set is stopped again"));
+            let which = Which { engine_set: Some(set), engine_id: None };
+            return self.end_engines_and_answer(&which, false, error, reply);
         }
         say(format_args!("Starting {n} more engines, set {set}"));
+        self.after(START_PATIENCE, Event::SetOverdue(number));
         if wait {
             self.engines.answer_when_settled(&set, reply);
         } else {
@@ -69,6 +73,11 @@ impl Cluster<'_> {
     }
 
     fn end_engines(&mut self, which: &Which, again: bool, reply: oneshot::Sender<Reply>) {
+        self.end_engines_and_answer(which, again, Reply::Done {}, reply);
+    }
+
+    /// Answers when they are gone: with `done`, unless something goes wrong.
+    fn end_engines_and_answer(&mut self, which: &Which, again: bool, done: Reply, reply: oneshot::Sender<Reply>) {
         let pids = match self.engines.select(which) {
             Ok(pids) => pids,
             Err(message) => return send(reply, Reply::error("not_found", message)),
@@ -84,14 +93,19 @@ impl Cluster<'_> {
                 None => restart.push((engine.set.clone(), 1)),
             }
         }
+        for (set, n) in &restart {
+            self.engines.expect(set, *n);
+        }
         if !again {
-            self.engines.close_sets(which);
+            let stopped = Reply::error("failed", "the engine set was stopped before all its engines had joined");
+            self.engines.close_sets(which, &stopped);
+            self.check_ready();
         }
         if pids.is_empty() {
-            return send(reply, Reply::Done {});
+            return send(reply, done);
         }
         self.after(GRACE, Event::EnginesOverdue(pids.clone()));
-        self.endings.push(Ending { pids, restart, reply });
+        self.endings.push(Ending { pids, restart, done, reply });
     }
 
     /// Answers those who waited for this engine's end and for no other's any more.
@@ -101,21 +115,24 @@ impl Cluster<'_> {
         }
         let ended: Vec<Ending> = self.endings.extract_if(.., |ending| ending.pids.is_empty()).collect();
         for ending in ended {
-            let reply = self.restart(&ending.restart);
-            send(ending.reply, reply);
+            let restarted = self.restart(&ending.restart);
+            send(ending.reply, restarted.map_or_else(|reason| Reply::error("failed", reason), |()| ending.done));
         }
     }
 
-    fn restart(&mut self, sets: &[(String, u32)]) -> Reply {
+    fn restart(&mut self, sets: &[(String, u32)]) -> Result<(), String> {
         if self.stage != Stage::Running {
-            return Reply::Done {};
+            return Ok(());
         }
+        let mut outcome = Ok(());
         for (set, n) in sets {
-            if let Err(reason) = self.spawn_engines(set, *n) {
-                return Reply::error("failed", reason);
-            }
+            let started = self.spawn_engines(set, *n);
+            self.engines.expect_no_more(set, *n);
+            self.engines.settle(set);
+            // The other sets are to be restarted all the same.
+            outcome = outcome.and(started);
         }
-        Reply::Done {}
+        outcome
     }
 
     fn signal_engines(&mut self, number: i32, which: &Which, reply: oneshot::Sender<Reply>) {

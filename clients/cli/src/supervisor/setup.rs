@@ -2,18 +2,15 @@
 //! what has to go after the last one.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write as _},
+    fs, io,
     net::{Ipv4Addr, TcpListener},
-    os::{
-        fd::OwnedFd,
-        unix::{fs::OpenOptionsExt as _, net::UnixListener},
-    },
+    os::{fd::OwnedFd, unix::net::UnixListener},
     path::{Path, PathBuf},
 };
 
 use paraply_common::{
     connection::{self, ConnectionFile},
+    private_file,
     secret::Secret,
     transport::boot_id,
 };
@@ -26,6 +23,10 @@ use crate::{
     folder::{self, ClusterFolder},
     record::ClusterRecord,
 };
+
+const CONTROLLER_SOCKET: &str = "controller.sock";
+const SCHEDULER_SOCKET: &str = "scheduler.sock";
+const CONTROL_SOCKET: &str = "control.sock";
 
 /// A service's two ways in. They outlive its process: a new one finds the same addresses, and who connects meanwhile
 /// waits in the backlog.
@@ -72,8 +73,7 @@ struct SocketFolder(PathBuf);
 
 impl Drop for SocketFolder {
     fn drop(&mut self) {
-        // What stays is a few bytes in a temporary folder.
-        let _ = fs::remove_dir_all(&self.0);
+        remove_sockets(&self.0);
     }
 }
 
@@ -82,9 +82,9 @@ impl Ground {
     pub(super) fn prepare(folder: &ClusterFolder) -> Result<Self, Error> {
         let name = random()?.expose().chars().take(8).collect::<String>();
         let sockets = SocketFolder(folder::create_socket_folder(&name)?);
-        let controller = Listeners::bind(&sockets.0.join("controller.sock"))?;
-        let scheduler = Listeners::bind(&sockets.0.join("scheduler.sock"))?;
-        let control_path = sockets.0.join("control.sock");
+        let controller = Listeners::bind(&sockets.0.join(CONTROLLER_SOCKET))?;
+        let scheduler = Listeners::bind(&sockets.0.join(SCHEDULER_SOCKET))?;
+        let control_path = sockets.0.join(CONTROL_SOCKET);
         let control = UnixListener::bind(&control_path)
             .map_err(Error::io(format!("cannot listen on {}", control_path.display())))?;
 
@@ -152,29 +152,105 @@ fn write_config(folder: &ClusterFolder, client: &ConnectionFile, engine: &Connec
         scheduler: Settings { controller: Some(addresses.collect()), ..settings() },
     };
     let path = folder.config();
-    let write = || {
-        let text = toml::to_string(&services).map_err(io::Error::other)?;
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path)?;
-        file.write_all(text.as_bytes())
-    };
-    write().map_err(Error::io(format!("cannot write {}", path.display())))
+    let text = toml::to_string(&services).map_err(io::Error::other);
+    let written = text.and_then(|text| private_file::write(&path, text.as_bytes()));
+    written.map_err(Error::io(format!("cannot write {}", path.display())))
 }
 
-/// Removes what a supervisor that was killed has left. For the holder of the lock.
-pub(super) fn sweep(folder: &ClusterFolder) {
-    if let Some(sockets) = ClusterRecord::read(folder).ok().as_ref().and_then(|record| record.control.parent()) {
-        let _ = fs::remove_dir_all(sockets);
-    }
-    clear(folder, false);
+/// What a cluster leaves where others look. Removed when this is dropped: a cluster that has ended, or that never came
+/// to be, is not found.
+#[derive(Debug)]
+pub(super) struct Traces {
+    folder: ClusterFolder,
+    /// Not even logs.
+    pub(super) keep_nothing: bool,
 }
 
-/// Removes the files by which a cluster is found, or its whole folder.
-pub(super) fn clear(folder: &ClusterFolder, all: bool) {
-    // What cannot be removed is stale and says so to whoever reads it: the lock is free.
-    for path in [folder.connection(), folder.engine_connection(), folder.config(), folder.record()] {
-        let _ = fs::remove_file(path);
+impl Traces {
+    /// Removes what an earlier supervisor has left, also one that was killed. For the holder of the lock.
+    pub(super) fn sweep(folder: &ClusterFolder) -> Self {
+        if let Ok(record) = ClusterRecord::read(folder)
+            && record.control.file_name().is_some_and(|name| name == CONTROL_SOCKET)
+            && let Some(sockets) = record.control.parent()
+        {
+            remove_sockets(sockets);
+        }
+        remove_logs(&folder.logs());
+        let traces = Self { folder: folder.clone(), keep_nothing: false };
+        traces.remove();
+        traces
     }
-    if all {
-        let _ = fs::remove_dir_all(folder.path());
+
+    fn remove(&self) {
+        // What cannot be removed is stale and says so to whoever reads it: the lock is free.
+        let folder = &self.folder;
+        for path in [folder.connection(), folder.engine_connection(), folder.config(), folder.record()] {
+            let _ = fs::remove_file(path);
+        }
+        if self.keep_nothing {
+            let _ = fs::remove_dir_all(folder.path());
+        }
+    }
+}
+
+impl Drop for Traces {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// Removes the sockets in a folder, and the folder if nothing else is in it: its name was read from a file.
+fn remove_sockets(folder: &Path) {
+    // What stays is a few bytes in a temporary folder.
+    for name in [CONTROLLER_SOCKET, SCHEDULER_SOCKET, CONTROL_SOCKET] {
+        let _ = fs::remove_file(folder.join(name));
+    }
+    let _ = fs::remove_dir(folder);
+}
+
+/// Removes the logs of processes that an earlier start has made, so that they are not shown as this one's. The log of
+/// supervisors goes on: each start says in it that it is one.
+fn remove_logs(logs: &Path) {
+    let Ok(entries) = fs::read_dir(logs) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".log")) else { continue };
+        if name == "controller" || name == "scheduler" || name.starts_with("engine-") {
+            // One that stays is added to.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_sockets_are_removed_from_a_folder_that_a_file_has_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sockets");
+        fs::create_dir(&path).unwrap();
+        for name in [CONTROLLER_SOCKET, SCHEDULER_SOCKET, CONTROL_SOCKET, "thesis.tex"] {
+            fs::write(path.join(name), "").unwrap();
+        }
+        remove_sockets(&path);
+        let left: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["thesis.tex"]);
+        fs::remove_file(path.join("thesis.tex")).unwrap();
+        remove_sockets(&path);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn logs_of_an_earlier_start_go_and_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["controller.log", "scheduler.log", "engine-17-0.log", "supervisor.log", "engine-notes.txt"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        remove_logs(folder.path());
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["engine-notes.txt", "supervisor.log"]);
     }
 }

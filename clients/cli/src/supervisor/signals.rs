@@ -1,11 +1,11 @@
 //! The supervisor's own signals.
 
-use std::io;
+use std::{fs, io};
 
 use paraply_common::spawn::{Task, spawn};
 use rustix::process::Signal;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal as Signals, SignalKind, signal},
     sync::mpsc,
 };
 
@@ -15,7 +15,8 @@ use super::event::Event;
 pub(super) fn listen(events: &mpsc::Sender<Event>) -> io::Result<Task<()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    // Whoever has it ignored (`nohup paraply start &`) wants a cluster that outlives the terminal.
+    let mut hangup = if is_ignored(Signal::HUP) { None } else { Some(signal(SignalKind::hangup())?) };
     let mut user1 = signal(SignalKind::user_defined1())?;
     let mut user2 = signal(SignalKind::user_defined2())?;
     let events = events.clone();
@@ -24,7 +25,7 @@ pub(super) fn listen(events: &mpsc::Sender<Event>) -> io::Result<Task<()>> {
             let event = tokio::select! {
                 _ = interrupt.recv() => Event::Stop("Interrupted"),
                 _ = terminate.recv() => Event::Stop("Terminated"),
-                _ = hangup.recv() => Event::Stop("The terminal is gone"),
+                () = received(&mut hangup) => Event::Stop("The terminal is gone"),
                 _ = user1.recv() => Event::Relay(Signal::USR1),
                 _ = user2.recv() => Event::Relay(Signal::USR2),
             };
@@ -33,4 +34,39 @@ pub(super) fn listen(events: &mpsc::Sender<Event>) -> io::Result<Task<()>> {
             }
         }
     }))
+}
+
+async fn received(signals: &mut Option<Signals>) {
+    match signals {
+        Some(signals) => {
+            signals.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether this process was started with the signal ignored. Asked before anything listens for it.
+fn is_ignored(signal: Signal) -> bool {
+    fs::read_to_string("/proc/self/status").is_ok_and(|status| ignored_in(&status, signal))
+}
+
+/// `SigIgn` is a number in hexadecimal with a bit for each signal, from 1 on.
+fn ignored_in(status: &str, signal: Signal) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    mask & (1 << (signal.as_raw() - 1)) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_signal_has_its_bit() {
+        let status =
+            "Name:\tparaply\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000000\n";
+        assert!(ignored_in(status, Signal::HUP) && ignored_in(status, Signal::PIPE));
+        assert!(!ignored_in(status, Signal::INT));
+        assert!(!ignored_in("", Signal::HUP));
+    }
 }
