@@ -3,17 +3,14 @@
 use std::{path::PathBuf, time::Duration};
 
 use paraply_common::{
-    config::{ConfigError, token},
+    config::{ConfigError, lease_millis, token},
     secret::Secret,
     tower::auth::Tokens,
-    transport::{MESSAGE_BYTES, boot_id},
+    transport::{INLINE_BYTES, MESSAGE_BYTES, boot_id},
 };
 use paraply_core::{membership::Endpoint, scheduler};
 use paraply_proto::common::v1::Limits;
 use serde::Deserialize;
-
-/// The shortest lease that engines can be expected to keep.
-const MIN_LEASE_MILLIS: u32 = 300;
 
 /// Settings of the scheduler, each with a safe default.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,6 +29,7 @@ pub struct Config {
     /// Where the controller is, best first: paths of Unix sockets (with a slash in them) and "host:port".
     pub controller: Vec<String>,
     /// Milliseconds that an engine may be silent before it counts as lost.
+    #[serde(deserialize_with = "lease_millis")]
     pub lease_millis: u32,
     /// Milliseconds that a session outlives its stream.
     pub session_grace_millis: u64,
@@ -66,7 +64,7 @@ impl Default for Config {
             sessions: machine.sessions,
             session_tasks: machine.session_tasks,
             session_bytes: machine.session_bytes,
-            inline_bytes: 64 << 10,
+            inline_bytes: INLINE_BYTES as u32,
             blob_bytes: 2 << 30,
             function_bytes: machine.function_bytes,
             task_output_bytes: 8 << 20,
@@ -92,9 +90,6 @@ impl Config {
         let wrong = |key: &str, message| Err(ConfigError::Value { place: format!("scheduler.{key}"), message });
         if self.cluster_id.is_empty() {
             return wrong("cluster_id", "must not be empty".to_owned());
-        }
-        if self.lease_millis < MIN_LEASE_MILLIS {
-            return wrong("lease_millis", format!("must be at least {MIN_LEASE_MILLIS}: engines miss a shorter one"));
         }
         if u64::from(self.inline_bytes) * 2 > message {
             return wrong("inline_bytes", format!("must be at most half a message, which has {message} bytes"));
@@ -156,7 +151,6 @@ mod tests {
     fn what_does_not_fit_is_named() {
         let wrong = [
             ("cluster_id", Config { cluster_id: String::new(), ..Config::default() }),
-            ("lease_millis", Config { lease_millis: 0, ..Config::default() }),
             ("inline_bytes", Config { inline_bytes: u32::MAX, ..Config::default() }),
             ("session_bytes", Config { session_bytes: 1, ..Config::default() }),
             ("session_tasks", Config { session_tasks: 0, ..Config::default() }),

@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _};
 use paraply_common::{
+    feed::first,
     peer,
     secret::Secret,
     spawn::spawn_detached,
@@ -18,10 +19,7 @@ use paraply_proto::scheduler::v1::{
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::{
-    shell::Stimulus,
-    stream::{Access, first},
-};
+use crate::{described, shell::Stimulus, stream::Access};
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -44,6 +42,7 @@ impl EngineLinkService for EngineLinks {
             return Err(Status::invalid_argument("the first message of an engine's stream is `hello`"));
         };
         peer::negotiate(hello.peer.as_ref())?;
+        described::check_labels(&hello.labels)?;
         let shown = hello.ticket.clone();
         let hello = decode_hello(hello).map_err(|error| Status::invalid_argument(format!("hello.{error}")))?;
         let cluster_id = &self.access.identity.cluster_id;

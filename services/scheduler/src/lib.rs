@@ -7,6 +7,7 @@ mod blob;
 mod config;
 mod connections;
 mod controller;
+mod described;
 mod engine_link_service;
 mod observe;
 mod run;

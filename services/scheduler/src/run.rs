@@ -30,7 +30,7 @@ use tonic::service::RoutesBuilder;
 use crate::{
     blob::{BlobStore, BlobThread, BlobTransfers, Blobs, OnBlobThread},
     config::Config,
-    controller::{self, Member, News},
+    controller::{self, Member, News, Superseded},
     engine_link_service::EngineLinks,
     shell::{Shell, Stimulus},
     store::{MemoryStore, Store},
@@ -66,12 +66,15 @@ pub enum Error {
     /// The transport.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// It is another's turn.
+    #[error(transparent)]
+    Superseded(#[from] Superseded),
     /// The actor has ended, which it does only by a mistake of ours.
     #[error("the scheduler's actor has ended: this is a bug; the log says where")]
     Actor,
 }
 
-/// Serves on the listeners until `shutdown`, within its grace. For the latency that is promised, call it on a
+/// Serves on the listeners until `shutdown`, within its grace, or until another scheduler has taken over. For the latency that is promised, call it on a
 /// current-thread runtime that does nothing else.
 ///
 /// # Errors
@@ -146,8 +149,16 @@ pub async fn run_with_store<S: Store>(
     let beat = pulse.clone();
     let acting = spawn(async move { actor::run(&mut shell, inbox, beat).await });
     let sweeping = spawn(sweep(blobs, transfers.mailbox));
+    let (stop, shutdown) = shutdown.nested();
     let leaving = shutdown.clone();
-    let membership = spawn(controller::keep(member, leaving));
+    let membership = spawn(async move {
+        let kept = controller::keep(member, leaving).await;
+        if let Err(superseded) = &kept {
+            tracing::error!("{superseded}: sessions and engines are told to go to the other");
+            stop.stop();
+        }
+        kept
+    });
     let told = shutdown.clone();
     let ending = spawn(async move {
         told.begun().await;
@@ -160,10 +171,11 @@ pub async fn run_with_store<S: Store>(
         served = serve(listeners, server, &shutdown) => served?,
         _ = acting => return Err(Error::Actor),
     }
-    membership.await.ok();
+    let kept = membership.await;
     drop((sweeping, ending, thread));
     tracing::info!("scheduler ends");
-    Ok(())
+    // A task that has panicked has said so itself.
+    Ok(kept.unwrap_or(Ok(()))?)
 }
 
 /// Drops blobs that nobody finishes or fetches, and says so to the tasks that wait for them.

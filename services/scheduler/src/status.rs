@@ -8,6 +8,9 @@ use paraply_proto::{
     scheduler::v1::{self as proto, EngineQueue, GetSchedulerStatusResponse},
 };
 
+/// Rows of sessions in one answer, which has to fit into a message.
+const SESSION_ROWS: usize = 1000;
+
 /// The wire form of a status.
 pub(crate) fn encode(status: Status, identity: &ServerIdentity, with_sessions: bool) -> GetSchedulerStatusResponse {
     let sessions = status.sessions.len() as u64;
@@ -19,7 +22,7 @@ pub(crate) fn encode(status: Status, identity: &ServerIdentity, with_sessions: b
         engines: status.engines.iter().map(encode_queue).collect(),
         unassigned_tasks: status.unassigned,
         sessions,
-        session_rows: rows.into_iter().map(encode_session).collect(),
+        session_rows: rows.into_iter().take(SESSION_ROWS).map(encode_session).collect(),
         completed_tasks: status.completed,
         held_bytes: status.held_bytes,
         limits: Some(identity.limits),

@@ -1,27 +1,21 @@
-//! What the two kinds of stream have in common: a first message in good time, then a reader.
+//! What the two kinds of stream have in common.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use paraply_common::{
-    clock,
+    feed::feed,
     line::{Line, LineStream, line},
     mailbox::Mailbox,
     wire::{ServerIdentity, WireError},
 };
 use paraply_core::{id::ConnectionId, scheduler};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming};
+use tonic::{Status, Streaming};
 
 use crate::shell::Stimulus;
-
-/// How long the first message of a stream may take.
-const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 
 /// What the gRPC methods need of the scheduler. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -55,42 +49,20 @@ impl Access {
     pub(crate) async fn read<W, M>(
         self,
         connection: ConnectionId,
-        mut stream: Streaming<W>,
+        stream: Streaming<W>,
         closed: CancellationToken,
         decode: fn(W) -> Result<M, WireError>,
         deliver: fn(ConnectionId, M) -> scheduler::Stimulus,
     ) {
-        loop {
-            let next = tokio::select! {
-                biased;
-                () = closed.cancelled() => return,
-                next = stream.message() => next,
-            };
-            let (stimulus, last) = match next.map(|message| message.map(decode)) {
-                Ok(Some(Ok(message))) => (Stimulus::Machine(deliver(connection, message)), false),
-                Ok(Some(Err(error))) => (Stimulus::Malformed { connection, error: error.to_string() }, true),
-                Err(status) if is_malformed(&status) => {
-                    (Stimulus::Malformed { connection, error: status.message().to_owned() }, true)
-                }
-                Ok(None) | Err(_) => (Stimulus::Machine(scheduler::Stimulus::Broken { connection }), true),
-            };
-            if self.mailbox.send(stimulus).await.is_err() || last {
-                return;
-            }
-        }
+        let decode = move |message| match decode(message) {
+            Ok(message) => Ok(Stimulus::Machine(deliver(connection, message))),
+            Err(error) => Err(Status::invalid_argument(error.to_string())),
+        };
+        let stimulus = match feed(stream, closed.clone(), &self.mailbox, decode).await {
+            Err(status) => Stimulus::Malformed { connection, error: status.message().to_owned() },
+            Ok(()) if closed.is_cancelled() => return,
+            Ok(()) => Stimulus::Machine(scheduler::Stimulus::Broken { connection }),
+        };
+        let _actor_ended = self.mailbox.send(stimulus).await;
     }
-}
-
-/// The first message of a stream.
-pub(crate) async fn first<W>(stream: &mut Streaming<W>) -> Result<W, Status> {
-    let message = tokio::select! {
-        message = stream.message() => message?,
-        () = clock::sleep_until(clock::now() + FIRST_MESSAGE) => None,
-    };
-    message.ok_or_else(|| Status::invalid_argument("the first message of the stream, `hello`, did not come"))
-}
-
-/// The peer sent something that is not the message, or too much of it; any other end of a stream is a broken one.
-fn is_malformed(status: &Status) -> bool {
-    matches!(status.code(), Code::Internal | Code::OutOfRange | Code::Unimplemented)
 }

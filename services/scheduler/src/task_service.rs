@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _};
 use paraply_common::{
+    feed::first,
     peer,
     spawn::spawn_detached,
     wire::session_link::{decode_hello, decode_request, encode_response},
@@ -19,11 +20,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::{
-    shell::Stimulus,
-    status,
-    stream::{Access, first},
-};
+use crate::{described, shell::Stimulus, status, stream::Access};
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -41,10 +38,11 @@ impl TaskService for Tasks {
         request: Request<Streaming<OpenSessionRequest>>,
     ) -> Result<Response<Self::OpenSessionStream>, Status> {
         let mut stream = request.into_inner();
-        let Some(Message::Hello(hello)) = first(&mut stream).await?.message else {
+        let Some(Message::Hello(mut hello)) = first(&mut stream).await?.message else {
             return Err(Status::invalid_argument("the first message of a session stream is `hello`"));
         };
         peer::negotiate(hello.peer.as_ref())?;
+        described::cut_label(&mut hello.label);
         let hello = decode_hello(hello).map_err(|error| Status::invalid_argument(format!("hello.{error}")))?;
 
         let access = self.0.clone();

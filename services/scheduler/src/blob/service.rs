@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use paraply_common::{
     clock,
+    feed::first,
     mailbox::Mailbox,
     transport::MESSAGE_BYTES,
     wire::{WireError, id},
@@ -18,7 +19,7 @@ use paraply_proto::blob::v1::{
 use tonic::{Request, Response, Status, Streaming};
 
 use super::store::{BlobError, BlobStore, Progress, Reading};
-use crate::{shell::Stimulus, stream::first};
+use crate::shell::Stimulus;
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]

@@ -17,6 +17,9 @@ use tokio::sync::watch;
 /// How long a blob may wait for its next bytes, or for the session that it names.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a blob costs beside its chunks, so that empty ones are not for nothing.
+const BLOB_OVERHEAD: u64 = 512;
+
 /// What a chunk costs beside its bytes.
 const CHUNK_OVERHEAD: u64 = 96;
 
@@ -71,7 +74,7 @@ pub(crate) enum BlobError {
     NotFound,
     #[error("the blob was begun with another size or session")]
     Mismatch,
-    #[error("{size} bytes do not fit: {held} of the {cap} bytes of the setting `blob_bytes` are in use")]
+    #[error("{size} bytes more do not fit: {held} of the {cap} bytes of the setting `blob_bytes` are in use")]
     Full { size: u64, held: u64, cap: u64 },
     #[error("a gap: {committed} bytes are committed, go on from there")]
     Gap { committed: u64 },
@@ -85,7 +88,7 @@ impl Blob {
     }
 
     fn cost(&self) -> u64 {
-        self.size + self.chunks.len() as u64 * CHUNK_OVERHEAD
+        self.size + BLOB_OVERHEAD + self.chunks.len() as u64 * CHUNK_OVERHEAD
     }
 }
 
@@ -112,7 +115,7 @@ impl BlobStore {
                 Err(BlobError::Mismatch)
             };
         }
-        state.reserve(size, self.cap)?;
+        state.reserve(size, BLOB_OVERHEAD, self.cap)?;
         let (committed, _) = watch::channel(0);
         let blob = Blob { session, size, chunks: Vec::new(), committed, touched: now };
         let progress = blob.progress();
@@ -130,7 +133,7 @@ impl BlobStore {
             return Err(BlobError::Gap { committed: progress.committed });
         }
         if end > progress.committed {
-            state.reserve(CHUNK_OVERHEAD, self.cap)?;
+            state.reserve(0, CHUNK_OVERHEAD, self.cap)?;
             // Fits: it is less than the chunk's length.
             let _repeated = data.split_to((progress.committed - offset) as usize);
         }
@@ -204,8 +207,9 @@ impl BlobStore {
 }
 
 impl State {
-    fn reserve(&mut self, size: u64, cap: u64) -> Result<(), BlobError> {
-        let total = self.held.checked_add(size).filter(|total| *total <= cap);
+    fn reserve(&mut self, size: u64, overhead: u64, cap: u64) -> Result<(), BlobError> {
+        let total = self.held.checked_add(size).and_then(|total| total.checked_add(overhead));
+        let total = total.filter(|total| *total <= cap);
         self.held = total.ok_or(BlobError::Full { size, held: self.held, cap })?;
         Ok(())
     }
@@ -231,9 +235,10 @@ mod tests {
     const B: BlobId = BlobId(1);
     const S: SessionId = SessionId(7);
     const T: Time = Time(0);
+    const CAP: u64 = 10 * BLOB_OVERHEAD;
 
     fn store() -> BlobStore {
-        let store = BlobStore::new(1000);
+        let store = BlobStore::new(CAP);
         store.open_session(S);
         store
     }
@@ -277,9 +282,10 @@ mod tests {
     #[test]
     fn the_cap_is_for_all_and_names_its_setting() {
         let store = store();
-        store.begin(B, S, 800, T).unwrap();
+        let held = CAP - 200;
+        store.begin(B, S, held - BLOB_OVERHEAD, T).unwrap();
         let full = store.begin(BlobId(2), S, 300, T).unwrap_err();
-        assert_eq!(full, BlobError::Full { size: 300, held: 800, cap: 1000 });
+        assert_eq!(full, BlobError::Full { size: 300, held, cap: CAP });
         assert!(full.to_string().contains("blob_bytes"), "{full}");
         assert!(store.begin(BlobId(2), S, u64::MAX, T).is_err());
         store.append(B, 0, "0".into(), T).unwrap();
@@ -287,10 +293,20 @@ mod tests {
         assert!(matches!(store.append(B, 2, "2".into(), T), Err(BlobError::Full { .. })), "tiny chunks are not free");
         store.drop_blob(B);
         assert_eq!(
-            store.begin(BlobId(2), S, 1000, T).map(|progress| progress.committed),
+            store.begin(BlobId(2), S, CAP - BLOB_OVERHEAD, T).map(|progress| progress.committed),
             Ok(0),
             "all of it is free again"
         );
+    }
+
+    #[test]
+    fn empty_blobs_are_not_for_nothing() {
+        let store = store();
+        let begun = (0..1000).take_while(|n| store.begin(BlobId(*n), S, 0, T).is_ok()).count();
+        assert_eq!(begun as u64, CAP / BLOB_OVERHEAD);
+        assert_eq!(store.held(), CAP);
+        store.forget_session(S);
+        assert_eq!(store.held(), 0);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::{
     loads::Told,
-    member::{Client, LinkError, Member, Membership},
+    member::{Client, LinkError, Member, Membership, Superseded},
 };
 use crate::shell::Stimulus;
 
@@ -52,7 +52,9 @@ impl Member {
         let mut members = client.watch_members(WatchMembersRequest {}).await?.into_inner();
         loop {
             tokio::select! {
-                answer = answers.message() => drop(answer?.ok_or(LinkError::Ended)?),
+                answer = answers.message() => if answer?.ok_or(LinkError::Ended)?.exit {
+                    return Err(LinkError::Superseded(Superseded));
+                },
                 change = members.message() => self.learn(change?.ok_or(LinkError::Ended)?).await?,
                 () = self.news.heard() => requests.send(self.report(told).await?).await.map_err(|_| LinkError::Ended)?,
                 () = clock::sleep_until(clock::now() + interval) => {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use paraply_common::{
+    bearer::Bearer,
     clock,
     mailbox::Mailbox,
     secret::Secret,
@@ -15,12 +16,7 @@ use paraply_proto::controller::v1::{
     DeregisterMemberRequest, MemberRole, RegisterMemberRequest, membership_service_client::MembershipServiceClient,
 };
 use tokio::sync::oneshot;
-use tonic::{
-    Request, Status,
-    metadata::{Ascii, MetadataValue, errors::InvalidMetadataValue},
-    service::{Interceptor, interceptor::InterceptedService},
-    transport::Channel,
-};
+use tonic::{Code, Status, service::interceptor::InterceptedService, transport::Channel};
 
 use super::{News, loads::Told};
 use crate::shell::{Answer, Stimulus};
@@ -44,6 +40,11 @@ pub(crate) struct Member {
     pub(crate) news: News,
 }
 
+/// Another process is the cluster's scheduler now. Whoever still talks to this one is to go there.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("another scheduler process has taken over this cluster, so this one has ended")]
+pub struct Superseded;
+
 /// Why the link to the controller ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LinkError {
@@ -55,6 +56,8 @@ pub(super) enum LinkError {
     Malformed(#[from] WireError),
     #[error("the controller serves the cluster {0:?}: the setting `controller` leads to another cluster")]
     OtherCluster(String),
+    #[error(transparent)]
+    Superseded(#[from] Superseded),
     #[error("the controller ended the stream")]
     Ended,
     #[error("the scheduler is shutting down")]
@@ -71,30 +74,16 @@ pub(super) struct Membership {
 
 pub(super) type Client = MembershipServiceClient<InterceptedService<Channel, Bearer>>;
 
-/// Shows the token with every call.
-#[derive(Clone, Debug)]
-pub(super) struct Bearer(MetadataValue<Ascii>);
-
-impl Bearer {
-    fn new(token: &Secret) -> Result<Self, InvalidMetadataValue> {
-        let mut value: MetadataValue<Ascii> = format!("Bearer {}", token.expose()).parse()?;
-        value.set_sensitive(true);
-        Ok(Self(value))
-    }
+/// ALREADY_EXISTS means of a scheduler that a later one has registered.
+fn refused(status: Status) -> LinkError {
+    if status.code() == Code::AlreadyExists { Superseded.into() } else { status.into() }
 }
 
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
-        Ok(request)
-    }
-}
-
-/// Is a member until the service stops, with whichever controller is there.
-pub(crate) async fn keep(member: Member, shutdown: Shutdown) {
+/// Is a member until the service stops, with whichever controller is there, or until another scheduler is in its place.
+pub(crate) async fn keep(member: Member, shutdown: Shutdown) -> Result<(), Superseded> {
     if member.controller.is_empty() {
         tracing::warn!("the setting `controller` is empty: this scheduler is on its own");
-        return;
+        return Ok(());
     }
     let mut known = None;
     let mut told = Told::default();
@@ -103,6 +92,9 @@ pub(crate) async fn keep(member: Member, shutdown: Shutdown) {
             error = member.stay(&mut known, &mut told) => error,
             () = shutdown.begun() => break,
         };
+        if let LinkError::Superseded(superseded) = error {
+            return Err(superseded);
+        }
         tracing::warn!(%error, "no link to the controller");
         tokio::select! {
             () = clock::sleep_until(clock::now() + PAUSE) => {}
@@ -117,6 +109,7 @@ pub(crate) async fn keep(member: Member, shutdown: Shutdown) {
             () = clock::sleep_until(clock::now() + FAREWELL) => {}
         }
     }
+    Ok(())
 }
 
 impl Member {
@@ -138,7 +131,7 @@ impl Member {
     }
 
     async fn client(&self) -> Result<Client, LinkError> {
-        let bearer = Bearer::new(&self.engine_token).map_err(|error| Status::internal(error.to_string()))?;
+        let bearer = Bearer::new(&self.engine_token)?;
         Ok(MembershipServiceClient::with_interceptor(connect(&self.controller).await?, bearer))
     }
 
@@ -154,7 +147,7 @@ impl Member {
             next_engine_id: answer.next_engine_id,
             ..RegisterMemberRequest::default()
         });
-        let response = response.await?.into_inner();
+        let response = response.await.map_err(refused)?.into_inner();
         if response.cluster_id != self.identity.cluster_id {
             return Err(LinkError::OtherCluster(response.cluster_id));
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-pub(crate) use self::member::{Member, keep};
+pub(crate) use self::member::{Member, Superseded, keep};
 
 /// The actor's bell at the link to the controller: an engine came or is gone, and the controller is to know at once.
 #[derive(Clone, Debug, Default)]

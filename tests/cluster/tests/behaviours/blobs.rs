@@ -173,5 +173,5 @@ async fn a_full_store_refuses_what_does_not_fit_by_name() {
 
     session.say(open_session_request::Message::Close(CloseSession {})).await;
     soon("the blob's end", async { while progress(&mut writer, 1).await.is_ok() {} }).await;
-    write(&mut writer, vec![header(2, session.id, 3 * CHUNK)]).await.unwrap();
+    write(&mut writer, vec![header(2, session.id, 3 * CHUNK - 512)]).await.unwrap();
 }
