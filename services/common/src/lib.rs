@@ -4,6 +4,7 @@
 //! through a [`mailbox`] and leave it through a [`line`].
 
 pub mod actor;
+pub mod bearer;
 pub mod clock;
 pub mod config;
 pub mod connection;
@@ -13,9 +14,11 @@ pub mod health;
 pub mod line;
 pub mod mailbox;
 pub mod peer;
+pub mod private_file;
 pub mod reflection;
 pub mod secret;
 pub mod shutdown;
+pub mod signal;
 pub mod spawn;
 pub mod telemetry;
 pub mod ticket;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use paraply_common::{actor::Actor, line::Line, tower::pass_through::Upstream};
 use paraply_core::{
     id::{ConnectionId, EngineId},
@@ -32,10 +33,21 @@ pub(crate) enum Stimulus {
     Tell { stimulus: Machine, reply: oneshot::Sender<()> },
     /// An engine is to exit; answered with whether there is one.
     Remove { engine: EngineId, reply: oneshot::Sender<bool> },
+    /// A signal for engines; answered with the first of which it cannot be taken, and whether there is such an engine.
+    Signal { engines: Vec<EngineId>, signal: Bytes, reply: oneshot::Sender<Result<(), NotSignalled>> },
     /// Which scheduler is there?
     Scheduler { reply: oneshot::Sender<Option<SchedulerInfo>> },
     /// Which engines are there, from an id on?
     Engines { first: EngineId, limit: PageLimit, reply: oneshot::Sender<Page> },
+}
+
+/// Why a signal was not taken. No engine gets it then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NotSignalled {
+    /// No engine of this id holds a lease.
+    Unknown(EngineId),
+    /// Too many signals wait for this one.
+    Full(EngineId),
 }
 
 /// How much an answer holds.
@@ -89,6 +101,18 @@ impl Controller {
             page.engines.push(engine);
         }
         page
+    }
+
+    fn signal(&mut self, now: Time, engines: Vec<EngineId>, signal: Bytes) -> Result<(), NotSignalled> {
+        for engine in &engines {
+            match self.machine.takes_signals(*engine) {
+                None => return Err(NotSignalled::Unknown(*engine)),
+                Some(false) => return Err(NotSignalled::Full(*engine)),
+                Some(true) => {}
+            }
+        }
+        self.machine.handle(now, Machine::Signal { engines, signal });
+        Ok(())
     }
 
     fn carry_out(&mut self, instruction: Instruction) {
@@ -170,6 +194,7 @@ impl Actor for Controller {
                 self.machine.handle(now, Machine::Remove { engine });
                 reply_to(reply, there);
             }
+            Stimulus::Signal { engines, signal, reply } => reply_to(reply, self.signal(now, engines, signal)),
             Stimulus::Scheduler { reply } => reply_to(reply, self.machine.scheduler().cloned()),
             Stimulus::Engines { first, limit, reply } => reply_to(reply, self.page(first, limit)),
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use paraply_common::{
     line::LineStream,
-    peer,
+    peer, signal,
     transport::{INLINE_BYTES, MESSAGE_BYTES},
     wire::endpoint,
 };
@@ -27,7 +27,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     actor::{AnyLine, PageLimit},
     encode,
-    handle::Handle,
+    handle::{Handle, unknown},
 };
 
 const PAGE: usize = 1000;
@@ -46,10 +46,6 @@ impl Cluster {
         let engine = page.engines.into_iter().next().filter(|engine| engine.info.id.0 == id);
         engine.ok_or_else(|| unknown(id))
     }
-}
-
-fn unknown(id: u32) -> Status {
-    Status::not_found(format!("no engine of id {id} holds a lease; ListEngines says which do"))
 }
 
 #[tonic::async_trait]
@@ -127,9 +123,16 @@ impl ClusterService for Cluster {
 
     async fn signal_engines(
         &self,
-        _: Request<SignalEnginesRequest>,
+        request: Request<SignalEnginesRequest>,
     ) -> Result<Response<SignalEnginesResponse>, Status> {
-        Err(Status::unimplemented("signals are not built yet; a task is interrupted by cancelling it"))
+        let SignalEnginesRequest { engine_ids, signal } = request.into_inner();
+        if signal::number(&signal).is_none() {
+            let message = format!("signal: {signal:?} is not the name of a signal, such as SIGINT or SIGUSR1");
+            return Err(Status::invalid_argument(message));
+        }
+        let engines = engine_ids.into_iter().map(EngineId).collect();
+        self.handle.signal(engines, signal.into()).await?;
+        Ok(Response::new(SignalEnginesResponse {}))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Membership's words in the schema's.
 
-use paraply_common::wire::{endpoint, peer};
+use paraply_common::wire::{endpoint, id::encode_id, peer};
 use paraply_core::membership::{self as core, EngineState, KeepAliveAnswer, WatchEvent};
 use paraply_proto::{
     common::v1::Engine,
@@ -11,7 +11,9 @@ use paraply_proto::{
 };
 
 pub(crate) fn keep_alive(answer: KeepAliveAnswer) -> KeepAliveResponse {
-    KeepAliveResponse { scheduler_endpoints: endpoint::encode(&answer.scheduler_endpoints), exit: answer.exit }
+    let signals = answer.signals.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    let scheduler_endpoints = endpoint::encode(&answer.scheduler_endpoints);
+    KeepAliveResponse { scheduler_endpoints, exit: answer.exit, signals }
 }
 
 pub(crate) fn engine_event(event: WatchEvent) -> WatchEnginesResponse {
@@ -30,9 +32,9 @@ pub(crate) fn member_event(event: WatchEvent) -> WatchMembersResponse {
     use watch_members_response::Event;
     let event = match event {
         WatchEvent::Snapshot(engines) => {
-            Event::Snapshot(MemberSnapshot { engines: engines.iter().map(engine).collect() })
+            Event::Snapshot(MemberSnapshot { engines: engines.iter().map(name).collect() })
         }
-        WatchEvent::Changed(status) => Event::Joined(engine(&status)),
+        WatchEvent::Changed(status) => Event::Joined(name(&status)),
         WatchEvent::Removed(id) => Event::LeftEngineId(id.0),
     };
     WatchMembersResponse { event: Some(event) }
@@ -56,4 +58,10 @@ pub(crate) fn status(status: &core::EngineStatus) -> EngineStatus {
 
 fn engine(status: &core::EngineStatus) -> Engine {
     Engine { draining: status.load.draining, ..peer::encode_engine(&status.info) }
+}
+
+/// Which process has which id, and nothing more.
+fn name(status: &core::EngineStatus) -> Engine {
+    let incarnation = encode_id(status.info.incarnation.to_bytes());
+    Engine { engine_id: status.info.id.0, incarnation, ..Engine::default() }
 }

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use bytes::Bytes;
 use paraply_common::{
     feed::feed,
     line::{Line, LineStream, line},
@@ -19,7 +20,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use crate::actor::{AnyLine, Page, PageLimit, Stimulus};
+use crate::actor::{AnyLine, NotSignalled, Page, PageLimit, Stimulus};
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -55,6 +56,17 @@ impl Handle {
     /// Orders an engine to exit; false if there is none of that id.
     pub(crate) async fn remove(&self, engine: EngineId) -> Result<bool, Status> {
         self.ask(|reply| Stimulus::Remove { engine, reply }).await
+    }
+
+    /// Gives engines a signal, by name.
+    pub(crate) async fn signal(&self, engines: Vec<EngineId>, signal: Bytes) -> Result<(), Status> {
+        match self.ask(|reply| Stimulus::Signal { engines, signal, reply }).await? {
+            Ok(()) => Ok(()),
+            Err(NotSignalled::Unknown(id)) => Err(unknown(id.0)),
+            Err(NotSignalled::Full(id)) => Err(Status::resource_exhausted(format!(
+                "64 signals wait for engine {id}, which is away: none was sent"
+            ))),
+        }
     }
 
     pub(crate) async fn scheduler(&self) -> Result<Option<SchedulerInfo>, Status> {
@@ -127,4 +139,9 @@ impl Handle {
 
 fn ended(ended: Ended) -> Status {
     Status::unavailable(ended.to_string())
+}
+
+/// An engine that is not there.
+pub(crate) fn unknown(id: u32) -> Status {
+    Status::not_found(format!("no engine of id {id} holds a lease; ListEngines says which do"))
 }

@@ -53,6 +53,11 @@ random_id!(
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EngineId(pub u32);
 
+impl EngineId {
+    /// The highest: ids above are those of other members.
+    pub const MOST: Self = Self((1 << 31) - 1);
+}
+
 /// One scheduler process. Random, never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Epoch(pub u64);

@@ -41,6 +41,10 @@ mutants! {
     EngineCreditUnchecked,
     /// Scheduler: an event that was sent is not sent again after a break.
     EventsNotRepeated,
+    /// Scheduler: a task that was cancelled runs again where it may be retried.
+    CancelForgotten,
+    /// Engine: a task that has run for longer than it may is not interrupted.
+    DeadlineForgotten,
     /// Engine: room that a finished task had is not granted again.
     CreditLeaked,
     /// Engine: a task that is to start once starts without the scheduler's yes.

@@ -227,7 +227,10 @@ pub enum CancelMode {
     /// Nothing: only queued tasks are aborted.
     Abort,
     /// It is interrupted.
-    Interrupt,
+    Interrupt {
+        /// Its engine's process is ended if it still runs this long afterwards.
+        kill_after: Option<Duration>,
+    },
 }
 
 /// Why the scheduler ended a session stream.

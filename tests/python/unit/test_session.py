@@ -92,6 +92,39 @@ def test_messages_are_cut_at_a_mebibyte(line: Wire) -> None:
     assert max(sizes) < machine.MESSAGE_BYTES + 1000
 
 
+def test_messages_of_many_small_calls_are_cut_by_what_they_take(line: Wire) -> None:
+    line.connect()
+    for _ in range(40_000):
+        line.session.submit(make_call("a"))
+    sizes = []
+    while (said := line.said()) is not None:
+        sizes.append(said.ByteSize())
+    assert len(sizes) > 1 and max(sizes) <= machine.MESSAGE_BYTES + 64
+
+
+def test_many_cancels_are_cut(line: Wire) -> None:
+    line.connect()
+    for _ in range(3):
+        line.session.submit(make_call(*["a"] * 50_000))
+    while line.said() is not None:
+        pass
+    line.session.cancel(range(150_000), session_pb2.CANCEL_MODE_INTERRUPT, kill_after=1.5)
+    first, second = line.said().cancel, line.said().cancel
+    assert [*first.indexes, *second.indexes] == list(range(150_000))
+    assert (first.kill_after_millis, second.mode) == (1500, session_pb2.CANCEL_MODE_INTERRUPT)
+
+
+def test_all_is_accepted_once_the_scheduler_says_so(line: Wire) -> None:
+    line.connect()
+    assert line.session.all_accepted
+    line.session.submit(make_call("a"))
+    assert not line.session.all_accepted
+    line.said()
+    assert not line.session.all_accepted
+    line.hear(session_pb2.OpenSessionResponse(update=session_pb2.SessionUpdate(accepted_up_to=1)))
+    assert line.session.all_accepted
+
+
 def test_credit_is_respected_and_more_lets_it_go_on(line: Wire) -> None:
     line.connect()
     line.hear(update(credit=session_pb2.SubmitCredit(total_tasks=3, total_bytes=1 << 30)))

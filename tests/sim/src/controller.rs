@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use paraply_core::{
-    id::{ConnectionId, Incarnation},
+    id::{ConnectionId, EngineId, Incarnation},
     membership::{Instruction, Membership, NewEngine, NewScheduler, RequestId, SchedulerInfo, Stimulus, WatchKind},
+    time::Time,
 };
 
 use crate::{
     agenda::{Event, Pid, Place},
     network::{Kind, Message, Side},
+    setting::LEASE,
     world::{Clock, World},
 };
 
@@ -20,6 +22,8 @@ pub struct ControllerProcess {
     pub pid: Pid,
     /// When it acts by itself.
     pub clock: Clock,
+    /// From when on everyone has had the time to come back to it.
+    pub whole_from: Time,
     /// The machine.
     pub machine: Membership,
     requests: BTreeMap<RequestId, Pid>,
@@ -30,7 +34,13 @@ impl World {
     pub fn start_controller(&mut self, pid: Pid) {
         let known = self.ids_given.filter(|ids| self.setting.ids_persist || *ids == 0);
         let machine = Membership::new(self.setting.membership, known);
-        self.controller = Some(ControllerProcess { pid, clock: Clock::default(), machine, requests: BTreeMap::new() });
+        self.controller = Some(ControllerProcess {
+            pid,
+            clock: Clock::default(),
+            whole_from: if known == Some(0) { self.now } else { self.now + LEASE },
+            machine,
+            requests: BTreeMap::new(),
+        });
     }
 
     fn to_controller(&mut self, stimulus: Stimulus) {
@@ -55,7 +65,7 @@ impl World {
                         incarnation: engine.incarnation,
                         peer: bytes::Bytes::new(),
                         labels: Vec::new(),
-                        id: held.map(paraply_core::id::EngineId).or(engine.wish),
+                        id: held.map(EngineId).or(engine.wish),
                         proven: held.is_some(),
                         registered_unix_nanos: now.0,
                     },
@@ -95,9 +105,13 @@ impl World {
         let first = !std::mem::replace(&mut stream.opened, true);
         match message {
             Message::KeepAlive { member_id, incarnation, report } if first => {
+                self.oracle.engine_heard(self.now, EngineId(member_id));
                 self.to_controller(Stimulus::KeepAliveOpened { connection, member_id, incarnation, report });
             }
-            Message::KeepAlive { report, .. } => self.to_controller(Stimulus::KeepAlive { connection, report }),
+            Message::KeepAlive { member_id, report, .. } => {
+                self.oracle.engine_heard(self.now, EngineId(member_id));
+                self.to_controller(Stimulus::KeepAlive { connection, report });
+            }
             Message::Watch => self.to_controller(Stimulus::WatchOpened { connection, kind: WatchKind::Members }),
             _ => {}
         }
@@ -114,8 +128,13 @@ impl World {
     }
 
     /// An operator removes an engine.
-    pub fn remove_engine(&mut self, engine: paraply_core::id::EngineId) {
+    pub fn remove_engine(&mut self, engine: EngineId) {
         self.to_controller(Stimulus::Remove { engine });
+    }
+
+    /// Someone sends an engine a signal.
+    pub fn signal_engine(&mut self, engine: EngineId) {
+        self.to_controller(Stimulus::Signal { engines: vec![engine], signal: "SIGUSR1".into() });
     }
 
     /// Time passed.

@@ -51,7 +51,8 @@ impl World {
             920..=929 => self.close_client(client),
             930..=936 => self.kill_and_restart(Place::Client(client)),
             937..=949 => self.to_engine(engine, engine_session::Stimulus::Drain),
-            950..=956 => self.remove_an_engine(engine),
+            950..=953 => self.remove_an_engine(engine),
+            954..=956 => self.signal_an_engine(engine),
             957..=979 => self.lie(engine),
             980..=989 => self.pretend_to_be(engine),
             990..=991 => self.isolate(Place::Scheduler),
@@ -73,7 +74,8 @@ impl World {
         let open: Vec<u64> = client.open.iter().copied().collect();
         let count = self.random.between(1, 4);
         let some: Vec<u64> = (0..count).filter_map(|_| self.random.pick(&open)).collect();
-        let mode = if self.random.chance(500) { CancelMode::Abort } else { CancelMode::Interrupt };
+        let kill_after = self.random.chance(600).then(|| self.random.micros(0, 200_000));
+        let mode = if self.random.chance(500) { CancelMode::Abort } else { CancelMode::Interrupt { kill_after } };
         self.cancel(slot, some, mode);
     }
 
@@ -127,6 +129,14 @@ impl World {
         let id = self.engines[slot].as_ref().and_then(|engine| engine.machine.info()).map(|info| info.id);
         if let Some(id) = id {
             self.remove_engine(id);
+        }
+    }
+
+    fn signal_an_engine(&mut self, slot: usize) {
+        let id = self.engines[slot].as_ref().and_then(|engine| engine.machine.info()).map(|info| info.id);
+        if let Some(id) = id {
+            *self.signals.entry(id).or_default() += 1;
+            self.signal_engine(id);
         }
     }
 

@@ -20,6 +20,7 @@ use crate::{
     agenda::{Event, Pid, Place},
     member::Member,
     network::{Ending as StreamEnding, Kind, Message, Side},
+    oracle::Violation,
     program::{self, Ending, Program},
     world::{Clock, World},
 };
@@ -110,7 +111,18 @@ impl World {
                 self.to_engine(slot, Stimulus::Received(message));
             }
             Message::KeepAliveAnswer(answer) if answer.exit => self.kill(Place::Engine(slot), StreamEnding::Clean),
+            Message::KeepAliveAnswer(answer) => self.signalled(slot, answer.signals.len()),
             _ => {}
+        }
+    }
+
+    /// Signals arrived: each that was sent at most once.
+    fn signalled(&mut self, slot: usize, count: usize) {
+        let Some(id) = self.engines[slot].as_ref().and_then(|engine| engine.member.id()).map(EngineId) else { return };
+        let left = self.signals.entry(id).or_default();
+        match left.checked_sub(count as u64) {
+            Some(less) => *left = less,
+            None => self.check(Err(Violation::general(format!("engine {id} got a signal that nobody sent")))),
         }
     }
 
@@ -202,7 +214,8 @@ impl World {
             }
             Instruction::Interrupt { attempt } => {
                 process.interrupted.insert(attempt);
-                if let Some(running) = process.running.as_ref().filter(|running| running.task.attempt == attempt) {
+                let running = process.running.as_ref().filter(|running| running.task.attempt == attempt);
+                if let Some(running) = running.filter(|running| !running.program.stubborn) {
                     let (engine, attempt) = (process.pid, running.task.attempt);
                     self.agenda.at(self.now + Duration::from_micros(50), Event::TaskEnds { engine, attempt });
                 }
@@ -231,12 +244,12 @@ impl World {
             return self.run_next(slot);
         }
         let Some(program) = Program::of(&task) else {
-            return self.check(Err(crate::oracle::Violation::of(attempt.task, "its arguments were not what was sent")));
+            return self.check(Err(Violation::of(attempt.task, "its arguments were not what was sent")));
         };
         let signature = program::signature(attempt, incarnation, now);
         let ends = now + program.runs;
         let engine = process.pid;
-        let result = self.oracle.run_started(&info, &task, &signature);
+        let result = self.oracle.run_started(now, &info, &task, &signature);
         process.running = Some(Running { task, program, since: now, signature });
         self.check(result);
         self.story.tell(now, || format!("engine {slot} starts {attempt:?}, {program:?}"));
@@ -254,7 +267,8 @@ impl World {
             self.to_engine(slot, Stimulus::Output { attempt, output });
         }
         let interrupted = self.engines[slot].as_ref().is_some_and(|process| process.interrupted.contains(&attempt));
-        let ending = if interrupted && now < running.since + running.program.runs {
+        let heard = interrupted && !running.program.stubborn;
+        let ending = if heard && now < running.since + running.program.runs {
             Ending::Interrupted
         } else if running.program.raises {
             Ending::Raised
@@ -266,7 +280,8 @@ impl World {
             Ending::Returned { blob: None }
         };
         let outcome = program::outcome(running.signature, ending, info.id, running.since, now);
-        self.oracle.run_ended(attempt, &outcome);
+        let result = self.oracle.run_ended(now, attempt, &outcome, running.program.stubborn);
+        self.check(result);
         self.to_engine(slot, Stimulus::Finished { attempt, outcome });
         self.run_next(slot);
     }

@@ -25,6 +25,8 @@ pub struct Program {
     pub writes: u8,
     /// Its result is large.
     pub large: bool,
+    /// It does not stop when it is interrupted.
+    pub stubborn: bool,
 }
 
 impl Program {
@@ -42,6 +44,7 @@ impl Program {
             raises: random.chance(120),
             writes: u8::try_from(writes).unwrap_or_default(),
             large: random.chance(50),
+            stubborn: random.chance(350),
         }
     }
 
@@ -50,7 +53,7 @@ impl Program {
     pub fn encode(self, padding: usize) -> Bytes {
         let micros = u32::try_from(self.runs.as_micros()).unwrap_or(u32::MAX);
         let mut bytes = micros.to_be_bytes().to_vec();
-        bytes.extend([u8::from(self.raises), self.writes, u8::from(self.large)]);
+        bytes.extend([u8::from(self.raises), self.writes, u8::from(self.large), u8::from(self.stubborn)]);
         bytes.resize(bytes.len() + padding, b'.');
         bytes.into()
     }
@@ -62,9 +65,9 @@ impl Program {
             Work::Function(_) => &task.arguments.data,
             Work::Execute { source, .. } => source,
         };
-        let [a, b, c, d, raises, writes, large, ..] = **bytes else { return None };
+        let [a, b, c, d, raises, writes, large, stubborn, ..] = **bytes else { return None };
         let runs = Duration::from_micros(u32::from_be_bytes([a, b, c, d]).into());
-        Some(Self { runs, raises: raises == 1, writes, large: large == 1 })
+        Some(Self { runs, raises: raises == 1, writes, large: large == 1, stubborn: stubborn == 1 })
     }
 
     /// What it writes.

@@ -148,9 +148,10 @@ fn everyone_answers(world: &mut World) -> Result<(), Violation> {
     for slot in 0..world.clients.len() {
         let Some(client) = &world.clients[slot] else { continue };
         let (session, engines) = (client.session, client.engines.iter().copied().collect());
-        let program = Program { runs: Duration::from_micros(10), raises: false, writes: 0, large: false };
+        let program =
+            Program { runs: Duration::from_micros(10), raises: false, writes: 0, large: false, stubborn: false };
         let mut head = world.head(Work::Function(Digest([1; 32])), Placement::Direct { engines });
-        head.start_once = false;
+        (head.start_once, head.run_timeout) = (false, None);
         let arguments = vec![paraply_core::payload::Payload { data: program.encode(0), ..Default::default() }];
         let Some(indexes) = world.submit(slot, head, arguments, Some(World::function(1))) else { continue };
         let limit = world.now + BOUND;

@@ -122,6 +122,13 @@ impl World {
         match event {
             WatchEvent::Snapshot(engines) => {
                 let engines: Vec<_> = engines.iter().map(|engine| (engine.info.id, engine.info.incarnation)).collect();
+                // A controller that has been there for a lease knows who has one: an engine whose streams have both
+                // ended counts as gone.
+                let knows = self.controller.as_ref().is_none_or(|process| self.now >= process.whole_from);
+                let since = self.scheduler.as_ref().filter(|_| !knows).map(|scheduler| scheduler.pid);
+                let older = self.engines.iter().flatten().filter(|engine| Some(engine.pid) < since);
+                let older = older.filter_map(|engine| engine.machine.info()).map(|info| info.id).collect();
+                self.oracle.engines_from_before(self.now, &older);
                 self.to_scheduler(Stimulus::MembersKnown { engines });
             }
             WatchEvent::Removed(engine) => self.to_scheduler(Stimulus::MemberRemoved { engine }),

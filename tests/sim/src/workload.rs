@@ -59,7 +59,7 @@ impl World {
             namespace: Bytes::new(),
             priority: if self.random.chance(200) { 1 } else { 0 },
             start_once: self.random.chance(80),
-            run_timeout: None,
+            run_timeout: self.random.chance(60).then(|| self.random.micros(200, 20_000)),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use paraply_core::{
-    id::{ConnectionId, Epoch, Incarnation, SessionId},
+    id::{ConnectionId, EngineId, Epoch, Incarnation, SessionId},
     time::Time,
 };
 
@@ -60,6 +60,8 @@ pub struct World {
     pub supervised: bool,
     /// How long all tasks take together, one after the other, with their retries.
     pub work: Duration,
+    /// Signals that were sent to engines and have not arrived.
+    pub signals: BTreeMap<EngineId, u64>,
     /// Nobody reaches anyone from here until then.
     cut_off: BTreeMap<Place, Time>,
     next_name: u64,
@@ -95,6 +97,7 @@ impl World {
             stimuli: 0,
             supervised: true,
             work: Duration::ZERO,
+            signals: BTreeMap::new(),
             cut_off: BTreeMap::new(),
             next_name: 0,
             setting,

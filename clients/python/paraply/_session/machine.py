@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 #: Messages end here, unless a single call or function is larger.
 MESSAGE_BYTES = 1 << 20
+#: Indexes of cancelled tasks in one message: at most ten bytes each.
+CANCEL_INDEXES = 100_000
 #: An acknowledgement rides on the next submit. It goes alone once this many events or bytes wait for it, or they have
 #: waited this long (seconds): the scheduler keeps them until then.
 ACK_EVENTS = 256
@@ -87,7 +89,7 @@ class Session(Generic[T]):
         self._sent: deque[Call[T]] = deque()
         self._functions = SentFunctions()
         self._claims: dict[int, session_pb2.KnownClaim] = {}
-        self._cancels: dict[int, session_pb2.CancelMode] = {}
+        self._cancels: dict[int, tuple[session_pb2.CancelMode, float | None]] = {}
         self._cancels_due: list[int] = []
         #: Result blobs that are not needed any more. Appended to from anywhere, finalizers included.
         self.released: deque[bytes] = deque()
@@ -124,16 +126,27 @@ class Session(Generic[T]):
             self._functions.hold(call.function)
         self._unsent.append(call)
 
-    def cancel(self, indexes: Iterable[int], mode: session_pb2.CancelMode) -> None:
-        """Cancels those of the tasks that are not finished."""
+    def cancel(self, indexes: Iterable[int], mode: session_pb2.CancelMode, kill_after: float | None = None) -> None:
+        """Cancels those of the tasks that are not finished.
+
+        Args:
+            indexes: Which.
+            mode: Whether one that runs is interrupted.
+            kill_after: Seconds after which the engine process of one that still runs is ended.
+        """
         for index in indexes:
             if index in self._calls:
-                self._cancels[index] = mode
+                self._cancels[index] = (mode, kill_after)
                 self._cancels_due.append(index)
 
     def close(self) -> None:
         """Ends the session at once, on its next message."""
         self._closing = True
+
+    @property
+    def all_accepted(self) -> bool:
+        """Whether the scheduler has all calls: a client that hangs up then leaves nothing undone."""
+        return not self._unsent and not self._sent and self._replay is None
 
     def connected(self) -> None:
         """A stream was opened: hello is the first message on it."""
@@ -337,12 +350,16 @@ class Session(Generic[T]):
         self._cancels_due = [index for index in self._cancels_due if index in self._cancels and index >= known]
         if not due:
             return None
-        mode = self._cancels[due[0]]
-        self._cancels_due += [index for index in due if self._cancels[index] != mode]
-        indexes = [index for index in due if self._cancels[index] == mode]
-        return session_pb2.OpenSessionRequest(
-            cancel=session_pb2.CancelIndexes(indexes=indexes, mode=mode)
-        ).SerializeToString()
+        how = self._cancels[due[0]]
+        same = [index for index in due if self._cancels[index] == how]
+        self._cancels_due += [index for index in due if self._cancels[index] != how] + same[CANCEL_INDEXES:]
+        mode, kill_after = how
+        cancel = session_pb2.CancelIndexes(
+            indexes=same[:CANCEL_INDEXES],
+            mode=mode,
+            kill_after_millis=None if kill_after is None else max(0, round(kill_after * 1000)),
+        )
+        return session_pb2.OpenSessionRequest(cancel=cancel).SerializeToString()
 
     def _next_submit(self) -> bytes | None:
         fields = self._functions.asked()
@@ -353,7 +370,8 @@ class Session(Generic[T]):
             if call.first_index + call.count > self._credit_tasks or sent_bytes > self._credit_bytes:
                 break
             function = self._functions.unsent(call.function)
-            size += len(call.body) + len(function)
+            encoded = wire.call(call.first_index, call.body)
+            size += len(encoded) + len(function)
             if size > MESSAGE_BYTES and fields:
                 break
             self._unsent.popleft()
@@ -363,7 +381,7 @@ class Session(Generic[T]):
             if function:
                 self._functions.mark(call.function)
                 fields.append(function)
-            fields.append(wire.call(call.first_index, call.body))
+            fields.append(encoded)
         return wire.submit(fields, self._take_ack()) if fields else None
 
     def _next_replay(self, calls: deque[Call[T]]) -> bytes:
@@ -384,7 +402,7 @@ class Session(Generic[T]):
             indexes = range(call.first_index, call.first_index + call.count)
             rest.finished_indexes.extend(index for index in indexes if index not in self._calls)
             rest.claims.extend(self._claims[index] for index in indexes if index in self._claims)
-            size += len(fields[-1]) + len(function)
+            size += len(fields[-1]) + len(function) + 40 * len(indexes)
         rest.complete = not calls and not any(index < self._sent_up_to for index in self._cancels_due)
         if rest.complete:
             self._replay = None

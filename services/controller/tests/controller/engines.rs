@@ -40,7 +40,17 @@ async fn engines_are_listed_a_page_at_a_time_in_order_of_id() {
 async fn what_is_not_built_yet_says_so() {
     let controller = Controller::start().await;
     let drain = controller.cluster().drain_engine(DrainEngineRequest { engine_id: 0 }).await.unwrap_err();
-    let signal = controller.cluster().signal_engines(SignalEnginesRequest::default()).await.unwrap_err();
-    assert_eq!((drain.code(), signal.code()), (Code::Unimplemented, Code::Unimplemented));
-    assert!(!drain.message().is_empty() && !signal.message().is_empty());
+    assert_eq!(drain.code(), Code::Unimplemented);
+    assert!(!drain.message().is_empty());
+}
+
+#[tokio::test]
+async fn a_signal_is_for_engines_that_are_there_and_has_a_name() {
+    let controller = Controller::start().await;
+    let ask = |engine_ids: Vec<u32>, signal: &str| SignalEnginesRequest { engine_ids, signal: signal.to_owned() };
+    let unknown = controller.cluster().signal_engines(ask(vec![0], "SIGINT")).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+    let nameless = controller.cluster().signal_engines(ask(vec![], "SIGNONSENSE")).await.unwrap_err();
+    assert_eq!(nameless.code(), Code::InvalidArgument);
+    assert!(nameless.message().contains("SIGNONSENSE"));
 }

@@ -10,6 +10,9 @@ use crate::{
     time::Time,
 };
 
+/// What an index takes of a message at the most.
+const INDEX_BYTES: u64 = 10;
+
 /// How far this stream has carried the calls.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -88,8 +91,9 @@ impl ClientSession {
         let first = *self.cancels_unsent.range(..sent).next()?;
         let mode = self.cancelled.get(&first).copied().unwrap_or(CancelMode::Abort);
         let cancelled = &self.cancelled;
-        let indexes: Vec<_> =
-            self.cancels_unsent.range(..sent).copied().filter(|index| cancelled.get(index) == Some(&mode)).collect();
+        let same = self.cancels_unsent.range(..sent).copied().filter(|index| cancelled.get(index) == Some(&mode));
+        let most = usize::try_from(self.config.message_bytes / INDEX_BYTES).unwrap_or(usize::MAX).max(1);
+        let indexes: Vec<_> = same.take(most).collect();
         indexes.iter().for_each(|index| {
             self.cancels_unsent.remove(index);
         });

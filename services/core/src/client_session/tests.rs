@@ -283,9 +283,10 @@ fn a_replay_is_complete_once_cancels_are_said() {
 fn cancels_follow_their_submit_and_are_said_again() {
     let mut rig = Rig::attached();
     rig.balanced(2);
-    let cancel = Stimulus::Cancel { indexes: vec![1, 9], mode: CancelMode::Interrupt };
+    let cancel = Stimulus::Cancel { indexes: vec![1, 9], mode: CancelMode::Interrupt { kill_after: None } };
     assert_eq!(rig.give([cancel]), [submit(vec![call(0, 2)], true, None)]);
-    let said = Instruction::Send(ToScheduler::Cancel { indexes: vec![1], mode: CancelMode::Interrupt });
+    let said =
+        Instruction::Send(ToScheduler::Cancel { indexes: vec![1], mode: CancelMode::Interrupt { kill_after: None } });
     assert_eq!(rig.give([Stimulus::LineFree]), std::slice::from_ref(&said));
     rig.dial_again();
     assert_eq!(rig.give([welcome(1, 2, false), Stimulus::LineFree]), [said]);

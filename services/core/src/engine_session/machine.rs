@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
     Config, ExitReason, Instruction, Status, Stimulus, Transition, credit::Room, functions::Functions, link::Link,
-    outbox::Outbox, queue::Queues, task::Task,
+    outbox::Outbox, queue::Queues, runs::Runs, task::Task,
 };
 use crate::{
     backoff::Backoff,
@@ -38,6 +38,7 @@ pub struct EngineSession {
     pub(super) functions: Functions,
     pub(super) outbox: Outbox,
     pub(super) idle: bool,
+    pub(super) runs: Runs,
     pub(super) draining: bool,
     /// The scheduler has yet to hear of it.
     pub(super) draining_unsaid: bool,
@@ -71,6 +72,7 @@ impl EngineSession {
             functions: Functions::new(config.function_cache_bytes),
             outbox: Outbox::new(config.output_bytes),
             idle: false,
+            runs: Runs::default(),
             draining: false,
             draining_unsaid: false,
             finished: 0,
@@ -92,9 +94,12 @@ impl EngineSession {
             Stimulus::Broken if matches!(self.link, Link::Unregistered | Link::Waiting { .. }) => {}
             Stimulus::Broken => self.broke(now),
             Stimulus::LineFree => self.line_free = self.link.is_connected(),
-            Stimulus::RuntimeIdle => self.idle = true,
+            Stimulus::RuntimeIdle => {
+                self.idle = true;
+                self.runs.idle();
+            }
             Stimulus::Output { attempt, output } => self.output(attempt, output),
-            Stimulus::Finished { attempt, outcome } => self.ended(attempt, outcome),
+            Stimulus::Finished { attempt, outcome } => self.ended(now, attempt, outcome),
             Stimulus::Drain => self.drain(),
             Stimulus::Tick => {}
         }
@@ -106,8 +111,10 @@ impl EngineSession {
             return;
         }
         self.expire(now);
+        self.check_runs(now);
         out.append(&mut self.urgent);
-        if let Some(reason) = self.exit.or_else(|| self.is_drained().then_some(ExitReason::Drained)) {
+        let killed = self.has_said_last_word(now).then_some(ExitReason::Killed);
+        if let Some(reason) = self.exit.or(killed).or_else(|| self.is_drained().then_some(ExitReason::Drained)) {
             self.transitions.took(Transition::Exited);
             self.link = Link::Exited;
             out.push(Instruction::Exit { reason });
@@ -130,6 +137,7 @@ impl EngineSession {
         }
         if !batch.is_empty() {
             self.idle = false;
+            self.runs.hand(now, batch.iter().map(|task| task.attempt));
             out.push(Instruction::Run(batch));
         }
     }
@@ -144,7 +152,7 @@ impl EngineSession {
         let silence = attached.then(|| self.heard + self.lease);
         let heartbeat = (attached && self.line_free).then(|| self.heartbeat_at());
         let orphaned = self.alone_since.map(|since| since + self.config.orphan_timeout);
-        [self.link.deadline(), silence, heartbeat, orphaned].into_iter().flatten().min()
+        [self.link.deadline(), silence, heartbeat, orphaned, self.runs_due()].into_iter().flatten().min()
     }
 
     /// Whether the scheduler has welcomed this stream.

@@ -16,6 +16,10 @@
 //! needs no report, and, being the scheduler's own word, no yes either. While detached nothing is claimed: the
 //! scheduler may have given it away.
 //!
+//! **Ends.** The runtime runs the tasks of a batch in their order, so the machine knows which one runs. One that has a
+//! `run_timeout` is interrupted when it has run that long. One that was cancelled with `kill_after` and still runs then
+//! has its outcome reported; once that is acknowledged, or a moment later, the engine exits.
+//!
 //! **Reports** keep their order: a task's claim, then its output, then its outcome. Outcomes are kept until
 //! acknowledged, output until its outcome is (the oldest goes first when `output_bytes` is reached); after every
 //! welcome both are sent again, and the receiver drops what it has. Output that finds no room is counted in `dropped`
@@ -34,6 +38,7 @@ mod machine;
 mod outbox;
 mod queue;
 mod received;
+mod runs;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -188,6 +193,8 @@ pub enum ExitReason {
     Drained,
     /// No scheduler was found for `orphan_timeout`.
     Orphaned,
+    /// A task that was cancelled did not stop in the time it was given: the process is to end at once.
+    Killed,
 }
 
 transitions!(
@@ -210,6 +217,8 @@ transitions!(
         RefusedRetract,
         CancelledQueued,
         Interrupted,
+        TimedOut,
+        Killed,
         DroppedQueued,
         DroppedRunning,
         DroppedFinished,

@@ -129,7 +129,8 @@ impl Outbox {
             && self.output.back().is_none_or(|piece| piece.number < self.unsent)
     }
 
-    /// Takes out what fits one message of about `max_bytes`. Claims always fit: they are bounded by the task window.
+    /// Takes out what fits one message of about `max_bytes`; what is larger goes alone. Claims always fit: they are
+    /// bounded by the task window. Outcomes go before new output, so that a flood of it holds none up.
     pub(super) fn take(&mut self, tasks: &HashMap<AttemptId, Task>, max_bytes: u64) -> Reports {
         let mut reports = Reports {
             claimed: std::mem::take(&mut self.claims),
@@ -138,11 +139,18 @@ impl Outbox {
             ..Reports::default()
         };
         let small = reports.claimed.len() + reports.retracted.len() + reports.need_functions.len();
-        let mut room = max_bytes.saturating_sub(small as u64 * REPORT_OVERHEAD);
+        let room = max_bytes.saturating_sub(small as u64 * REPORT_OVERHEAD);
+        let room = self.take_outcomes(tasks, room, &mut reports);
+        let room = self.take_output(room, &mut reports);
+        self.take_outcomes(tasks, room, &mut reports);
+        reports
+    }
+
+    fn take_output(&mut self, mut room: u64, reports: &mut Reports) -> u64 {
         let first = self.output.partition_point(|piece| piece.number < self.unsent);
         for piece in self.output.range(first..) {
             let size = piece.output.data.len() as u64 + REPORT_OVERHEAD;
-            if size > room && !reports.output.is_empty() {
+            if size > room && !(reports.output.is_empty() && reports.finished.is_empty()) {
                 room = 0;
                 break;
             }
@@ -153,23 +161,24 @@ impl Outbox {
         if self.output.back().is_none_or(|piece| piece.number < self.unsent) {
             self.unsent = self.next_piece;
         }
-        self.take_outcomes(tasks, room, &mut reports);
-        reports
+        room
     }
 
-    fn take_outcomes(&mut self, tasks: &HashMap<AttemptId, Task>, mut room: u64, reports: &mut Reports) {
+    /// Outcomes whose output has gone, or goes with them.
+    fn take_outcomes(&mut self, tasks: &HashMap<AttemptId, Task>, mut room: u64, reports: &mut Reports) -> u64 {
         while let Some(attempt) = self.outcomes.front() {
             if let Some(finished) = finished(tasks, *attempt) {
                 let size = outcome_size(&finished.outcome);
-                // At least one goes, so that a flood of output holds up no outcome.
-                if finished.after_output > self.unsent || (size > room && !reports.finished.is_empty()) {
-                    return;
+                let alone = reports.finished.is_empty() && reports.output.is_empty();
+                if finished.after_output > self.unsent || (size > room && !alone) {
+                    return room;
                 }
                 room = room.saturating_sub(size);
                 reports.finished.push((*attempt, finished.outcome.clone()));
             }
             self.outcomes.pop_front();
         }
+        room
     }
 
     fn keep(&mut self, attempt: AttemptId, output: Output) {

@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use super::{
     EngineSession, ExitReason, Instruction, Transition,
     link::Link,
+    runs::Kill,
     task::{Claim, NeededFunction, State, Task},
 };
 use crate::{
@@ -93,7 +94,7 @@ impl EngineSession {
             self.retract(attempt);
         }
         for (attempt, mode) in orders.cancel {
-            self.cancel(attempt, mode);
+            self.cancel(now, attempt, mode);
         }
         self.acknowledged(orders.acked);
         for attempt in orders.start {
@@ -179,7 +180,7 @@ impl EngineSession {
         }
     }
 
-    fn cancel(&mut self, attempt: AttemptId, mode: CancelMode) {
+    fn cancel(&mut self, now: Time, attempt: AttemptId, mode: CancelMode) {
         let Some(task) = self.tasks.get_mut(&attempt) else { return };
         match (&task.state, mode) {
             (State::Queued { place, .. }, _) => {
@@ -192,9 +193,10 @@ impl EngineSession {
                 let message = "the task was aborted before it started".to_owned();
                 self.finish(attempt, Outcome::failed(FailureKind::Aborted, "TaskAborted", message, engine));
             }
-            (State::Running, CancelMode::Interrupt) => {
+            (State::Running, CancelMode::Interrupt { kill_after }) => {
                 self.transitions.took(Transition::Interrupted);
                 self.urgent.push(Instruction::Interrupt { attempt });
+                self.runs.kills.extend(kill_after.map(|after| Kill { attempt, after, due: now + after }));
             }
             (State::Running, CancelMode::Abort) | (State::Finished(_), _) => {}
         }

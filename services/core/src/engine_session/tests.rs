@@ -302,7 +302,80 @@ fn cancelling_aborts_what_is_queued_and_interrupts_what_runs() {
     );
     let report = Reports { finished: vec![(attempt(1), aborted)], credit: tasks(5), ..Reports::default() };
     assert_eq!(rig.give([Stimulus::LineFree, cancel(CancelMode::Abort)]), [reports(report)]);
-    assert_eq!(rig.give([cancel(CancelMode::Interrupt)]), [Instruction::Interrupt { attempt: attempt(0) }]);
+    assert_eq!(
+        rig.give([cancel(CancelMode::Interrupt { kill_after: None })]),
+        [Instruction::Interrupt { attempt: attempt(0) }]
+    );
+}
+
+fn interrupted() -> Outcome {
+    let outcome = Outcome::failed(FailureKind::Cancelled, "KeyboardInterrupt", String::new(), Some(EngineId(3)));
+    Outcome { started_unix_nanos: 1, ..outcome }
+}
+
+#[test]
+fn a_task_that_ran_for_as_long_as_it_may_is_interrupted_and_says_so() {
+    let mut rig = Rig::attached();
+    let limited = Arc::new(CallHead { run_timeout: Some(Duration::from_secs(2)), ..(*code()).clone() });
+    rig.give([assign(vec![call(limited, true, vec![task(0)])])]);
+    let due = rig.now + Duration::from_secs(2);
+    assert_eq!(rig.machine.next_timeout(), Some(due));
+    rig.now = due;
+    assert_eq!(rig.give([Stimulus::Tick]), [Instruction::Interrupt { attempt: attempt(0) }]);
+    assert_eq!(rig.give([Stimulus::Tick]), [], "once");
+    rig.give([Stimulus::Finished { attempt: attempt(0), outcome: interrupted() }]);
+    let out = rig.give([Stimulus::LineFree, Stimulus::RuntimeIdle]);
+    let [Instruction::Send(ToScheduler::Reports(sent))] = &out[..] else { panic!("{out:?}") };
+    let failure = sent.finished[0].1.value.as_ref().unwrap_err();
+    assert_eq!((failure.kind, &failure.type_name[..]), (FailureKind::RunTimeout, &b"TaskTimeout"[..]));
+}
+
+#[test]
+fn a_task_that_does_not_stop_is_given_up_with_its_engine() {
+    let mut rig = Rig::attached();
+    rig.give([assign(vec![call(code(), true, vec![task(0)])])]);
+    let mode = CancelMode::Interrupt { kill_after: Some(Duration::from_secs(1)) };
+    let cancel = orders(Orders { cancel: vec![(attempt(0), mode)], ..Orders::default() });
+    assert_eq!(rig.give([Stimulus::LineFree, cancel]), [Instruction::Interrupt { attempt: attempt(0) }]);
+    rig.now = rig.now + Duration::from_secs(1);
+    let out = rig.give([Stimulus::Tick]);
+    let [Instruction::Send(ToScheduler::Reports(sent))] = &out[..] else { panic!("{out:?}") };
+    let failure = sent.finished[0].1.value.as_ref().unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Cancelled);
+    assert!(String::from_utf8_lossy(&failure.message).contains("did not stop within 1s of its cancel"));
+    let acked = orders(Orders { acked: vec![attempt(0)], ..Orders::default() });
+    assert_eq!(rig.give([acked]), [Instruction::Exit { reason: ExitReason::Killed }]);
+}
+
+#[test]
+fn a_task_that_stops_in_time_costs_nobody_an_engine() {
+    let mut rig = Rig::attached();
+    rig.give([assign(vec![call(code(), true, vec![task(0)])])]);
+    let mode = CancelMode::Interrupt { kill_after: Some(Duration::from_secs(1)) };
+    rig.give([orders(Orders { cancel: vec![(attempt(0), mode)], ..Orders::default() })]);
+    rig.give([Stimulus::Finished { attempt: attempt(0), outcome: interrupted() }, Stimulus::RuntimeIdle]);
+    rig.now = rig.now + Duration::from_secs(2);
+    assert!(!rig.give([Stimulus::Tick]).iter().any(|done| matches!(done, Instruction::Exit { .. })));
+}
+
+#[test]
+fn what_does_not_fit_beside_output_goes_in_a_message_of_its_own() {
+    let mut rig = Rig::attached();
+    rig.machine.config.message_bytes = 1000;
+    rig.give([assign(vec![call(code(), true, vec![task(0)])])]);
+    rig.machine.outbox = outbox::Outbox::new(10_000);
+    let data = Bytes::from(vec![b'x'; 500]);
+    let output = Output { kind: OutputKind::Stdout, offset: 0, data, dropped: 0 };
+    let output = Stimulus::Output { attempt: attempt(0), output };
+    let value = Ok(Payload { data: Bytes::from(vec![0; 600]), ..Payload::default() });
+    let outcome = Outcome { value, ..interrupted() };
+    rig.give([output, Stimulus::Finished { attempt: attempt(0), outcome }, Stimulus::RuntimeIdle]);
+    let sizes = |out: &[Instruction]| match out {
+        [Instruction::Send(ToScheduler::Reports(sent))] => (sent.output.len(), sent.finished.len()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(sizes(&rig.give([Stimulus::LineFree])), (1, 0));
+    assert_eq!(sizes(&rig.give([Stimulus::LineFree])), (0, 1));
 }
 
 #[test]
@@ -365,7 +438,7 @@ fn output_that_finds_no_room_is_counted_and_announced() {
 }
 
 #[test]
-fn a_flood_of_output_is_cut_and_an_outcome_waits_for_its_own_output_only() {
+fn a_flood_of_output_is_cut_and_holds_no_outcome_up() {
     let mut rig = Rig::attached();
     rig.machine.config.message_bytes = 100;
     rig.give([assign(vec![call(code(), true, vec![task(0), task(1)])])]);
@@ -374,8 +447,12 @@ fn a_flood_of_output_is_cut_and_an_outcome_waits_for_its_own_output_only() {
     rig.give([Stimulus::LineFree]);
     rig.give([write(1, "second"), write(1, "third")]);
     let out = rig.give([Stimulus::LineFree]);
-    let expected = Reports { output: vec![(attempt(1), written(0, "second"))], ..Reports::default() };
-    assert_eq!(out, [reports(expected)]);
+    let [Instruction::Send(ToScheduler::Reports(sent))] = &out[..] else { panic!("{out:?}") };
+    assert_eq!((sent.finished[0].0, sent.output.len()), (attempt(0), 0));
+    for data in ["second", "third"] {
+        let expected = Reports { output: vec![(attempt(1), written(0, data))], ..Reports::default() };
+        assert_eq!(rig.give([Stimulus::LineFree]), [reports(expected)]);
+    }
 }
 
 #[test]

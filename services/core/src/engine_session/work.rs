@@ -10,6 +10,7 @@ use crate::{
     id::AttemptId,
     mutant::{Mutant, forgets},
     outcome::{Outcome, Output},
+    time::Time,
 };
 
 impl EngineSession {
@@ -84,7 +85,10 @@ impl EngineSession {
         }
     }
 
-    pub(super) fn ended(&mut self, attempt: AttemptId, outcome: Outcome) {
+    pub(super) fn ended(&mut self, now: Time, attempt: AttemptId, mut outcome: Outcome) {
+        if self.runs.ended(now, attempt) {
+            self.as_timed_out(attempt, &mut outcome);
+        }
         let running = self.tasks.get(&attempt).is_some_and(|task| matches!(task.state, State::Running));
         if running {
             self.transitions.took(Transition::Finished);

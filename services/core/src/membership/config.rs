@@ -52,6 +52,7 @@ transitions!(
         EngineAttached,
         RegistrationRefused,
         RemovalOrdered,
+        Signalled,
         SchedulerRegistered,
         SchedulerRepeated,
         SchedulerSuperseded,

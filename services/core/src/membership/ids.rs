@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Scheduler processes are members too; their ids have the upper half, so that engines count from 0.
-pub(super) const FIRST_SCHEDULER_ID: u32 = 1 << 31;
+pub(super) const FIRST_SCHEDULER_ID: u32 = EngineId::MOST.0 + 1;
 
 /// The ids that were given: all below `next`, but for the holes that wishes have left.
 #[derive(Debug)]

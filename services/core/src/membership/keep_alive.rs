@@ -82,17 +82,22 @@ impl Membership {
     }
 
     /// What the stream has to say.
-    pub(super) fn answer(&self, connection: ConnectionId, keep_alive: &mut KeepAlive) -> Option<Instruction> {
+    pub(super) fn answer(&mut self, connection: ConnectionId, keep_alive: &mut KeepAlive) -> Option<Instruction> {
         let exit = match keep_alive.member {
             Member::Engine(id) => self.engines.get(&id).is_some_and(|engine| engine.exit),
             Member::Scheduler => false,
             Member::Superseded => true,
         };
+        let signals = match keep_alive.member {
+            Member::Engine(id) => self.engines.get_mut(&id).map(|engine| std::mem::take(&mut engine.signals)),
+            Member::Scheduler | Member::Superseded => None,
+        };
+        let signals = signals.unwrap_or_default();
         let endpoints = if keep_alive.endpoints_due { self.scheduler_endpoints() } else { &[] };
-        if !keep_alive.answer_due && endpoints.is_empty() && (!exit || keep_alive.exit_told) {
+        if !keep_alive.answer_due && endpoints.is_empty() && (!exit || keep_alive.exit_told) && signals.is_empty() {
             return None;
         }
-        let answer = KeepAliveAnswer { scheduler_endpoints: endpoints.to_vec(), exit };
+        let answer = KeepAliveAnswer { scheduler_endpoints: endpoints.to_vec(), exit, signals };
         (keep_alive.answer_due, keep_alive.endpoints_due, keep_alive.exit_told) = (false, false, exit);
         Some(Instruction::ToMember { connection, answer })
     }

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
+
 use super::{
     CloseReason, Config, Endpoint, EngineLoad, EngineState, EngineStatus, Instruction, SchedulerInfo, Stimulus,
     Transition, ids::Ids, keep_alive::KeepAlive, registration::Waiting, scheduler::Scheduler, watch::Watcher,
@@ -27,6 +29,12 @@ pub struct Membership {
     pub(super) superseded: VecDeque<crate::id::Incarnation>,
     pub(super) waiting: VecDeque<Waiting>,
     pub(super) streams: HashMap<ConnectionId, Stream>,
+    /// Those of watchers.
+    pub(super) watchers: BTreeSet<ConnectionId>,
+    /// Members that were there before this machine have had a lease's time to come back: their list is whole.
+    pub(super) whole: bool,
+    /// When that will be.
+    whole_at: Option<Time>,
     /// Streams that have something to say.
     pub(super) due: BTreeSet<ConnectionId>,
     /// Nothing runs out before; it may be that nothing does then either.
@@ -47,7 +55,12 @@ pub(super) struct Engine {
     pub(super) lost: bool,
     /// It is to exit.
     pub(super) exit: bool,
+    /// Signals that it has yet to be told of.
+    pub(super) signals: Vec<Bytes>,
 }
+
+/// Signals that may wait for an engine without a stream.
+const SIGNALS: usize = 64;
 
 /// A stream and its line.
 #[derive(Debug)]
@@ -75,6 +88,9 @@ impl Membership {
             superseded: VecDeque::new(),
             waiting: VecDeque::new(),
             streams: HashMap::new(),
+            watchers: BTreeSet::new(),
+            whole: next_engine_id == Some(0),
+            whole_at: None,
             due: BTreeSet::new(),
             earliest: None,
             urgent: Vec::new(),
@@ -100,6 +116,7 @@ impl Membership {
             Stimulus::Broken { connection } => self.broke(connection),
             Stimulus::Deregister { member_id, incarnation } => self.deregister(member_id, incarnation),
             Stimulus::Remove { engine } => self.remove(engine),
+            Stimulus::Signal { engines, signal } => self.signal(&engines, &signal),
             Stimulus::Shutdown => self.shut_down(),
             Stimulus::Tick => {}
         }
@@ -107,6 +124,10 @@ impl Membership {
 
     /// Gives what is to be done now.
     pub fn flush(&mut self, now: Time, out: &mut Vec<Instruction>) {
+        if self.whole_at.is_none() && !self.whole {
+            self.whole_at = Some(now + self.config.lease);
+            self.wake_at(now + self.config.lease);
+        }
         if self.earliest.is_some_and(|earliest| earliest <= now) {
             self.expire(now);
         }
@@ -186,9 +207,15 @@ impl Membership {
             self.forget_scheduler();
         }
         self.give_up_waiting(now);
+        if !self.whole && self.whole_at.is_some_and(|at| at <= now) {
+            self.whole = true;
+            self.due.extend(&self.watchers);
+        }
+        let whole = self.whole_at.filter(|_| !self.whole);
         let engines = self.engines.values().map(|engine| engine.lease_until);
         let scheduler = self.scheduler.iter().map(|scheduler| scheduler.lease_until);
-        self.earliest = engines.chain(scheduler).chain(self.waiting.iter().map(|waiting| waiting.until)).min();
+        self.earliest =
+            engines.chain(scheduler).chain(self.waiting.iter().map(|waiting| waiting.until)).chain(whole).min();
     }
 
     /// The engine is gone.
@@ -202,6 +229,7 @@ impl Membership {
 
     /// Ends a stream.
     pub(super) fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
+        self.watchers.remove(&connection);
         if self.streams.remove(&connection).is_some() {
             self.urgent.push(Instruction::Close { connection, reason });
         }
@@ -229,6 +257,7 @@ impl Membership {
         let Some(stream) = self.streams.remove(&connection) else { return };
         self.transitions.took(Transition::StreamBroke);
         self.due.remove(&connection);
+        self.watchers.remove(&connection);
         if let StreamOf::KeepAlive(keep_alive) = stream.of {
             self.keep_alive_broke(connection, keep_alive);
         }
@@ -239,6 +268,23 @@ impl Membership {
         self.transitions.took(Transition::RemovalOrdered);
         engine.exit = true;
         self.due.extend(engine.stream);
+    }
+
+    fn signal(&mut self, engines: &[EngineId], signal: &Bytes) {
+        for id in engines {
+            let Some(engine) = self.engines.get_mut(id).filter(|engine| engine.signals.len() < SIGNALS) else {
+                continue;
+            };
+            self.transitions.took(Transition::Signalled);
+            engine.signals.push(signal.clone());
+            self.due.extend(engine.stream);
+        }
+    }
+
+    /// Whether another signal can be given to the engine; `None` if there is no such engine.
+    #[must_use]
+    pub fn takes_signals(&self, id: EngineId) -> Option<bool> {
+        self.engines.get(&id).map(|engine| engine.signals.len() < SIGNALS)
     }
 
     fn shut_down(&mut self) {

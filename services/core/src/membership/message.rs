@@ -73,6 +73,13 @@ pub enum Stimulus {
         /// Which.
         engine: EngineId,
     },
+    /// A signal for engines that hold a lease.
+    Signal {
+        /// Which.
+        engines: Vec<EngineId>,
+        /// Its name, UTF-8.
+        signal: Bytes,
+    },
     /// All streams are to end.
     Shutdown,
     /// Time passed.
@@ -211,6 +218,8 @@ pub struct KeepAliveAnswer {
     pub scheduler_endpoints: Vec<Endpoint>,
     /// The member is to exit.
     pub exit: bool,
+    /// Signals for its process, by name: each is said once.
+    pub signals: Vec<Bytes>,
 }
 
 /// What a watcher wants to know.

@@ -144,7 +144,15 @@ impl Membership {
         let NewEngine { incarnation, peer, labels, registered_unix_nanos, .. } = engine;
         let lease_until = now + self.config.lease;
         let info = Arc::new(EngineInfo { id, incarnation, peer, labels });
-        let engine = Engine { info, registered_unix_nanos, lease_until, stream: None, lost: false, exit: false };
+        let engine = Engine {
+            info,
+            registered_unix_nanos,
+            lease_until,
+            stream: None,
+            lost: false,
+            exit: false,
+            signals: Vec::new(),
+        };
         self.engines.insert(id, engine);
         self.wake_at(lease_until);
         self.engine_changed(id, true);

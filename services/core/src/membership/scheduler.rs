@@ -43,6 +43,8 @@ impl Membership {
             }
             before => {
                 self.transitions.took(Transition::SchedulerRegistered);
+                // What another scheduler had lost, this one may see come back.
+                self.engines.values_mut().for_each(|engine| engine.lost = false);
                 let id =
                     before.as_ref().map_or(FIRST_SCHEDULER_ID, |before| before.id.checked_add(1).unwrap_or(before.id));
                 self.scheduler = Some(Scheduler { id, info, lease_until, stream: None, loads: BTreeMap::new() });

@@ -347,7 +347,7 @@ fn a_watcher_of_members_is_not_told_of_loads() {
 #[test]
 fn what_does_not_fit_in_a_snapshot_follows() {
     let mut world = World::new(Some(0));
-    world.machine.config.message_bytes = 250;
+    world.machine.config.message_bytes = 70;
     for incarnation in 10..15 {
         world.register(incarnation, None, false);
     }
@@ -371,4 +371,45 @@ fn shutting_down_ends_every_stream_with_a_reason() {
     let out = world.give(Stimulus::Shutdown);
     assert_eq!(out.len(), 2);
     assert_eq!(closed(&out), Some(CloseReason::Shutdown));
+}
+
+#[test]
+fn a_schedulers_first_list_of_members_waits_until_all_had_the_time_to_come_back() {
+    for (known, waits) in [(Some(0), false), (Some(5), true), (None, true)] {
+        let mut world = World::new(known);
+        world.scheduler(9, 0);
+        let connection = ConnectionId(1);
+        let opened = world.give(Stimulus::WatchOpened { connection, kind: WatchKind::Members });
+        assert_eq!(event(&opened).is_none(), waits, "{known:?}");
+        let engine = world.register(3, Some(2), true);
+        assert_eq!(granted(&engine), [2]);
+        let later = world.pass(LEASE - Duration::from_secs(1));
+        assert!(!waits || event(&later).is_none());
+        world.open(2, 2, 3);
+        let later = world.pass(Duration::from_secs(1));
+        match event(&later) {
+            Some(WatchEvent::Snapshot(engines)) => assert_eq!(engines[0].info.id, EngineId(2)),
+            other => assert!(!waits, "{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_signal_is_said_once_also_to_an_engine_that_was_away() {
+    let mut world = World::new(Some(0));
+    world.scheduler(9, 0);
+    world.register(3, None, false);
+    let signal = |name: &'static str| Stimulus::Signal { engines: vec![EngineId(0)], signal: name.into() };
+    assert_eq!(answer(&world.give(signal("SIGINT"))), None, "it has no stream yet");
+    let opened = world.open(1, 0, 3);
+    assert_eq!(answer(&opened).unwrap().signals, ["SIGINT"]);
+    world.free(1);
+    assert_eq!(answer(&world.give(signal("SIGUSR1"))).unwrap().signals, ["SIGUSR1"]);
+    world.free(1);
+    assert!(answer(&world.keep(1)).unwrap().signals.is_empty());
+    for _ in 0..64 {
+        world.give(signal("SIGUSR1"));
+    }
+    assert_eq!(world.machine.takes_signals(EngineId(0)), Some(false));
+    assert_eq!(world.machine.takes_signals(EngineId(1)), None);
 }

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::id::{ConnectionId, EngineId};
 
+/// About what an engine's id and incarnation take of a message.
+const MEMBER_BYTES: usize = 32;
+
 /// One who wants to know.
 #[derive(Debug)]
 pub(super) struct Watcher {
@@ -24,14 +27,15 @@ impl Membership {
         self.transitions.took(Transition::WatchOpened);
         let watcher = Watcher { kind, snapshot_due: true, told: BTreeSet::new(), changed: BTreeSet::new() };
         self.streams.insert(connection, Stream { occupied: false, of: StreamOf::Watcher(watcher) });
+        self.watchers.insert(connection);
         self.due.insert(connection);
     }
 
     /// Something about an engine is new: that it `came_or_went`, or its state or load.
     pub(super) fn engine_changed(&mut self, id: EngineId, came_or_went: bool) {
         let member = self.engines.contains_key(&id);
-        for (connection, stream) in &mut self.streams {
-            if let StreamOf::Watcher(watcher) = &mut stream.of
+        for connection in &self.watchers {
+            if let Some(Stream { of: StreamOf::Watcher(watcher), .. }) = self.streams.get_mut(connection)
                 && (came_or_went || watcher.kind == WatchKind::Status)
                 && (member || watcher.told.contains(&id))
             {
@@ -43,6 +47,10 @@ impl Membership {
 
     /// What the watcher is to be told next.
     pub(super) fn tell(&mut self, connection: ConnectionId, watcher: &mut Watcher) -> Option<Instruction> {
+        // A scheduler takes it that whoever is not in its snapshot is gone.
+        if watcher.kind == WatchKind::Members && watcher.snapshot_due && !self.whole {
+            return None;
+        }
         let event = if std::mem::take(&mut watcher.snapshot_due) {
             Some(self.snapshot(watcher))
         } else {
@@ -59,7 +67,8 @@ impl Membership {
         let mut size = 0;
         let mut engines = Vec::new();
         for engine in self.engines() {
-            size += engine.size();
+            // Of members only names are told.
+            size += if watcher.kind == WatchKind::Members { MEMBER_BYTES } else { engine.size() };
             if size > self.config.message_bytes {
                 watcher.changed.insert(engine.info.id);
             } else {

@@ -134,6 +134,8 @@ impl Scheduler {
         } else if claimed {
             let outcome = lost(id, engine);
             self.retry(now, id, engine, outcome);
+        } else if task.cancelled {
+            self.abort(id);
         } else {
             self.queue(id, true);
             if forgets(Mutant::RequeuedTwice) {

@@ -172,7 +172,7 @@ impl Scheduler {
     /// One more than the highest engine id seen: what a new controller must not give out again.
     #[must_use]
     pub fn next_engine_id(&self) -> u32 {
-        self.seen.last_key_value().map_or(0, |(engine, _)| engine.0 + 1)
+        self.seen.last_key_value().map_or(0, |(engine, _)| engine.0.saturating_add(1))
     }
 
     /// What it holds.

@@ -98,6 +98,9 @@ impl Scheduler {
             return self.is_rid_of(engine, attempt);
         }
         self.transitions.took(Transition::TookBack);
+        if self.task(attempt.task).is_some_and(|task| task.cancelled) {
+            return self.abort(attempt.task);
+        }
         self.leave_state(attempt.task);
         if let Some(task) = self.task_mut(attempt.task) {
             // It never started, and the engine will not speak of it again: the number is free.

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     id::{AttemptId, ConnectionId, SessionId, TaskId},
+    mutant::{Mutant, forgets},
     outcome::{FailureKind, Outcome},
     session_link::{CancelMode, CloseReason, Hello, ToClient, ToScheduler},
     time::Time,
@@ -136,19 +137,22 @@ impl Scheduler {
     }
 
     fn cancel(&mut self, id: TaskId, mode: CancelMode) {
-        let Some(task) = self.task(id) else { return };
-        let attempt = task.attempt;
-        match task.state {
-            State::Waiting | State::Queued | State::Unsure(_) => {
-                let outcome =
-                    Outcome::failed(FailureKind::Aborted, "TaskAborted", format!("task {id} was aborted"), None);
-                self.transitions.took(Transition::Aborted);
-                self.finish(id, None, outcome);
-            }
+        let Some(task) = self.task_mut(id) else { return };
+        task.cancelled = !forgets(Mutant::CancelForgotten);
+        let (attempt, state) = (task.attempt, task.state);
+        match state {
+            State::Waiting | State::Queued | State::Unsure(_) => self.abort(id),
             State::Assigned(engine) | State::Retracting(engine) => self.order_cancel(engine, id, attempt, mode),
-            State::Claimed(engine) if mode == CancelMode::Interrupt => self.order_cancel(engine, id, attempt, mode),
+            State::Claimed(engine) if mode != CancelMode::Abort => self.order_cancel(engine, id, attempt, mode),
             State::Claimed(_) => {}
         }
+    }
+
+    /// A task that nobody has started never starts.
+    pub(super) fn abort(&mut self, id: TaskId) {
+        self.transitions.took(Transition::Aborted);
+        let message = format!("task {id} was aborted");
+        self.finish(id, None, Outcome::failed(FailureKind::Aborted, "TaskAborted", message, None));
     }
 
     /// Ends the session's stream with a reason, after what is written already.

@@ -95,7 +95,7 @@ impl Outbox {
 
     /// The stream is gone: everything kept will be sent again; membership comes with the next welcome.
     pub(super) fn rewind(&mut self) {
-        self.sent = if forgets(Mutant::EventsNotRepeated) { self.sent } else { 0 };
+        self.sent = 0;
         let bytes = &mut self.bytes;
         self.entries.retain(|entry| {
             let keep = entry.event.sequence != 0;
@@ -109,7 +109,8 @@ impl Outbox {
     /// The client says it has received events up to `sequence`, on a stream that is gone: an ack of them all.
     pub(super) fn resume(&mut self, sequence: u64) -> Freed {
         self.rewind();
-        self.sent = self.entries.iter().take_while(|entry| entry.event.sequence <= sequence).count();
+        let received = |entry: &&Entry| entry.event.sequence <= sequence || forgets(Mutant::EventsNotRepeated);
+        self.sent = self.entries.iter().take_while(received).count();
         self.ack(sequence)
     }
 

@@ -95,10 +95,13 @@ impl Recovery {
         if !session.map_or(self.sessions_may_come_back, |session| session.replaying) {
             return Err(NotKept);
         }
-        // Two attempts may be said to be held if one had been given up: the later is the one that counts.
-        let known = self.orphans.get(&id).map(|orphan| (orphan.engine, orphan.held.attempt.attempt));
-        let again = known == Some((engine, held.attempt.attempt));
-        if known.is_some_and(|(_, attempt)| attempt >= held.attempt.attempt) && !again {
+        // Two attempts may be said to be held if one had been given up. One that has started counts for more than one
+        // that has not, and then the later.
+        let known = self.orphans.get(&id);
+        let again = known.is_some_and(|orphan| (orphan.engine, orphan.held.attempt) == (engine, held.attempt));
+        let rank = |held: Held, over: bool| (over || held.state != HeldState::Queued, held.attempt.attempt);
+        let best = known.map(|orphan| rank(orphan.held, orphan.outcome.is_some()));
+        if best.is_some_and(|best| best >= rank(held, false)) && !again {
             return Err(NotKept);
         }
         let earlier = self.orphans.insert(id, Orphan { engine, held, outcome: None });

@@ -1,6 +1,9 @@
 //! Replays: after a restart clients say again what they miss, and where they know tasks had been claimed.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{Scheduler, Transition, task::State};
 use crate::{
@@ -29,9 +32,10 @@ impl Scheduler {
             return self.end_stream(id, CloseReason::ProtocolError, "a replay that was not asked for".to_owned());
         }
         self.take_functions(functions);
+        let finished: BTreeSet<u64> = finished.iter().copied().collect();
         let claims: BTreeMap<u64, KnownClaim> = claims.iter().map(|claim| (claim.index, *claim)).collect();
         for call in calls {
-            if let Err(message) = self.replay_call(now, id, &call, finished, &claims) {
+            if let Err(message) = self.replay_call(now, id, &call, &finished, &claims) {
                 return self.end_stream(id, CloseReason::ProtocolError, message);
             }
         }
@@ -46,7 +50,7 @@ impl Scheduler {
         now: Time,
         id: SessionId,
         call: &Call,
-        finished: &[u64],
+        finished: &BTreeSet<u64>,
         claims: &BTreeMap<u64, KnownClaim>,
     ) -> Result<(), String> {
         let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };

@@ -94,7 +94,7 @@ impl Scheduler {
             }
         }
         self.records.push(Record::Accepted { session: id, call: call.clone() });
-        if let Err(rule) = call.check().and(Self::unbuilt(&call)) {
+        if let Err(rule) = call.check() {
             for index in first..first + tasks {
                 let outcome = Outcome::failed(FailureKind::Refused, "TaskRefused", rule.to_owned(), None);
                 self.announce(TaskId { session: id, index }, 0, None, outcome, None);
@@ -103,13 +103,6 @@ impl Scheduler {
         }
         self.enter(now, id, &call, 0..tasks);
         self.queue_ready_of(id);
-    }
-
-    fn unbuilt(call: &Call) -> Result<(), &'static str> {
-        match call.head.run_timeout {
-            Some(_) => Err("run time-outs are not built yet: leave `run_timeout` out"),
-            None => Ok(()),
-        }
     }
 
     /// Makes records for some of a call's tasks, which wait until `queue_what_is_ready` finds all bytes here.

@@ -41,6 +41,8 @@ pub(super) struct Task {
     pub(super) failures: u32,
     /// Which engine a direct task is for.
     pub(super) target: Option<EngineId>,
+    /// Its client does not want it any more: it may end, and does not run again.
+    pub(super) cancelled: bool,
     /// Where earlier runs failed: it does not run there again.
     pub(super) excluded: Vec<EngineId>,
     /// How the last failed run ended.
@@ -59,6 +61,7 @@ impl Task {
             heard_of: 0,
             failures: 0,
             target,
+            cancelled: false,
             excluded: Vec::new(),
             last_failure: None,
             queue_deadline: None,
@@ -108,7 +111,7 @@ impl Task {
 
     pub(super) fn may_retry(&self) -> bool {
         match self.head.placement {
-            Placement::Balanced { retries, .. } => self.failures < retries,
+            Placement::Balanced { retries, .. } => self.failures < retries && !self.cancelled,
             Placement::Direct { .. } => false,
         }
     }

@@ -45,7 +45,7 @@ impl Oracle {
             }
             Instruction::Close { connection, .. } => {
                 if let Some(facts) = &mut self.epoch {
-                    facts.links.remove(connection);
+                    facts.lost(*connection);
                     facts.sessions.remove(connection);
                 }
                 Ok(())
@@ -58,6 +58,7 @@ impl Oracle {
         let Some(facts) = &mut self.epoch else { return Ok(()) };
         let Some(hello) = facts.welcomed(connection, dropped) else { return Ok(()) };
         let (id, incarnation) = (hello.info.id, hello.info.incarnation);
+        self.welcomed.insert(id);
         // A controller that has lost its disk may have given the id again before the scheduler saw who had it.
         let given = self.ids.get(&id).filter(|_| self.ids_persist).copied().unwrap_or(incarnation);
         let first = *facts.holders.entry(id).or_insert(incarnation);
@@ -103,6 +104,9 @@ impl Oracle {
         if facts.finished.contains_key(&id) {
             return Err(Violation::of(id, "was sent to an engine after it had finished"));
         }
+        if facts.unwanted.contains(&id) {
+            return Err(Violation::of(id, "was cancelled while an engine had it, and is sent out again"));
+        }
         let task = self.sessions.get(&id.session).and_then(|session| session.tasks.get(&id.index));
         let Some(task) = task else { return Err(Violation::of(id, "was assigned, and was never submitted")) };
         let started = facts.started.get(&id).map_or(0, |attempts| attempts.len());
@@ -123,6 +127,9 @@ impl Oracle {
             return Err(Violation::of(id, "was sent out while an engine of the earlier epoch might still have it"));
         }
         self.order.assigned(attempt, engine, facts.epoch);
+        if let Some(facts) = &mut self.epoch {
+            facts.sent(attempt, engine);
+        }
         Ok(())
     }
 

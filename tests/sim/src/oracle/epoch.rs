@@ -11,6 +11,7 @@ use paraply_core::{
 };
 
 use super::Oracle;
+use crate::setting::LEASE;
 
 /// One scheduler process.
 #[derive(Debug)]
@@ -19,10 +20,16 @@ pub struct EpochFacts {
     pub(super) since: Time,
     /// Attempts that it was told have started, or that it counted as claimed when it sent them.
     pub(super) started: BTreeMap<TaskId, BTreeSet<u32>>,
+    /// Attempts that engines have, as far as it was told: they were sent, and are not over.
+    out: BTreeMap<TaskId, (u32, EngineId)>,
+    /// Tasks that were cancelled while an engine had them: they are not sent out again.
+    pub(super) unwanted: BTreeSet<TaskId>,
     /// Tasks that an engine had when it attached, and kept.
     pub(super) held: BTreeSet<TaskId>,
     /// Indexes below come from an earlier epoch.
     pub(super) old_below: BTreeMap<SessionId, u64>,
+    /// Engines that lived before this scheduler did, and live.
+    older: BTreeSet<EngineId>,
     /// The engines to wait for, once the controller has said which.
     pub(super) members: Option<BTreeSet<EngineId>>,
     /// Engines that have attached in this epoch, and when they did last.
@@ -62,8 +69,11 @@ impl EpochFacts {
             epoch,
             since,
             started: BTreeMap::new(),
+            out: BTreeMap::new(),
+            unwanted: BTreeSet::new(),
             held: BTreeSet::new(),
             old_below: BTreeMap::new(),
+            older: BTreeSet::new(),
             members: None,
             seen: BTreeMap::new(),
             holders: BTreeMap::new(),
@@ -82,11 +92,24 @@ impl EpochFacts {
         self.started.entry(attempt.task).or_default().insert(attempt.attempt);
     }
 
+    /// An engine was sent an attempt.
+    pub(super) fn sent(&mut self, attempt: AttemptId, engine: EngineId) {
+        self.out.insert(attempt.task, (attempt.attempt, engine));
+    }
+
+    /// An engine's stream is over, and with it what was sent there.
+    pub(super) fn lost(&mut self, connection: ConnectionId) {
+        if let Some(engine) = self.links.remove(&connection) {
+            self.out.retain(|_, (_, holder)| *holder != engine);
+        }
+    }
+
     /// An engine is attached and was told what of its tasks it may keep.
     pub(super) fn welcomed(&mut self, connection: ConnectionId, dropped: &[AttemptId]) -> Option<engine_link::Hello> {
         let hello = self.hellos.remove(&connection)?;
         self.links.insert(connection, hello.info.id);
         for held in hello.held.iter().filter(|held| !dropped.contains(&held.attempt)) {
+            self.sent(held.attempt, hello.info.id);
             self.held.insert(held.attempt.task);
             if held.state != HeldState::Queued {
                 self.knows_start(held.attempt);
@@ -96,16 +119,34 @@ impl EpochFacts {
     }
 
     fn session_says(&mut self, session: SessionId, message: &session_link::ToScheduler) {
-        if let session_link::ToScheduler::Replay { claims, .. } = message {
-            for claim in claims {
-                let task = TaskId { session, index: claim.index };
-                self.knows_start(AttemptId { task, attempt: claim.attempt });
+        match message {
+            session_link::ToScheduler::Replay { claims, .. } => {
+                for claim in claims {
+                    let task = TaskId { session, index: claim.index };
+                    self.knows_start(AttemptId { task, attempt: claim.attempt });
+                }
             }
+            session_link::ToScheduler::Cancel { indexes, .. } => {
+                let tasks = indexes.iter().map(|index| TaskId { session, index: *index });
+                self.unwanted.extend(tasks.filter(|task| self.out.contains_key(task)));
+            }
+            _ => {}
         }
     }
 
-    fn engine_says(&mut self, message: &engine_link::ToScheduler, was_sent: impl Fn(AttemptId) -> bool) {
+    fn engine_says(
+        &mut self,
+        engine: EngineId,
+        message: &engine_link::ToScheduler,
+        was_sent: impl Fn(AttemptId) -> bool,
+    ) {
         if let engine_link::ToScheduler::Reports(reports) = message {
+            let back = reports.retracted.iter().filter(|(_, back)| *back).map(|(attempt, _)| attempt);
+            for attempt in reports.finished.iter().map(|(attempt, _)| attempt).chain(back) {
+                if self.out.get(&attempt.task) == Some(&(attempt.attempt, engine)) {
+                    self.out.remove(&attempt.task);
+                }
+            }
             let ran = reports.finished.iter().filter(|(_, outcome)| outcome.started_unix_nanos > 0);
             let ran = ran.map(|(attempt, _)| *attempt);
             let started: Vec<_> = reports.claimed.iter().copied().chain(ran).collect();
@@ -116,6 +157,15 @@ impl EpochFacts {
 }
 
 impl Oracle {
+    /// These engines are older than the scheduler: they may hold tasks, whatever the controller knows of them, if an
+    /// earlier one has welcomed them and they have not been silent for a lease.
+    pub fn engines_from_before(&mut self, now: Time, engines: &BTreeSet<EngineId>) {
+        let silent = |id: &EngineId| self.heard.get(id).is_none_or(|heard| now.since(*heard) >= LEASE);
+        if let Some(facts) = &mut self.epoch {
+            facts.older = (engines & &self.welcomed).into_iter().filter(|id| !silent(id)).collect();
+        }
+    }
+
     /// The scheduler is told something.
     pub fn scheduler_hears(&mut self, stimulus: &Stimulus) {
         let Some(facts) = &mut self.epoch else { return };
@@ -141,15 +191,16 @@ impl Oracle {
             }
             Stimulus::EngineMessage { connection, message } => {
                 if let Some(engine) = facts.links.get(connection).copied() {
-                    facts.engine_says(message, |attempt| self.order.epoch_of(attempt, engine).is_some());
+                    facts.engine_says(engine, message, |attempt| self.order.epoch_of(attempt, engine).is_some());
                 }
             }
             Stimulus::Broken { connection } => {
-                facts.links.remove(connection);
+                facts.lost(*connection);
                 facts.sessions.remove(connection);
             }
             Stimulus::MembersKnown { engines } => {
-                facts.members.get_or_insert(engines.iter().map(|(id, _)| *id).collect());
+                let named = engines.iter().map(|(id, _)| *id);
+                facts.members.get_or_insert(named.chain(facts.older.iter().copied()).collect());
             }
             Stimulus::MemberRemoved { engine } => {
                 if let Some(members) = &mut facts.members {

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -13,10 +14,14 @@ use paraply_core::{
     id::{AttemptId, EngineId, Epoch, Incarnation, SessionId, TaskId},
     outcome::{FailureKind, Outcome},
     session_link::{EngineInfo, ToClient, ToScheduler},
+    time::Time,
 };
 
 use super::{Oracle, Violation};
 use crate::program::signature_of;
+
+/// How soon an engine's shell comes to what is due.
+const PROMPT: Duration = Duration::from_millis(20);
 
 /// One session.
 #[derive(Debug, Default)]
@@ -59,6 +64,8 @@ pub struct Run {
     pub incarnation: Incarnation,
     /// By which scheduler.
     pub epoch: Option<Epoch>,
+    /// Since when.
+    pub since: Time,
     /// What its result says.
     pub signature: Bytes,
     /// What it came to.
@@ -144,7 +151,13 @@ impl Oracle {
     ///
     /// # Errors
     /// It may not, or not now.
-    pub fn run_started(&mut self, engine: &EngineInfo, task: &RunTask, signature: &Bytes) -> Result<(), Violation> {
+    pub fn run_started(
+        &mut self,
+        now: Time,
+        engine: &EngineInfo,
+        task: &RunTask,
+        signature: &Bytes,
+    ) -> Result<(), Violation> {
         let AttemptId { task: id, attempt } = task.attempt;
         let facts = self.sessions.get_mut(&id.session).and_then(|session| session.tasks.get_mut(&id.index));
         let Some(facts) = facts else { return Err(Violation::of(id, "runs, and was never submitted")) };
@@ -166,21 +179,34 @@ impl Oracle {
         let (head, call, first) = (Arc::clone(&facts.head), facts.call, facts.runs.is_empty());
         let (signature, outcome) = (signature.clone(), None);
         let incarnation = engine.incarnation;
-        facts.runs.push(Run { attempt, engine: engine.id, incarnation, epoch, signature, outcome });
+        facts.runs.push(Run { attempt, engine: engine.id, incarnation, epoch, since: now, signature, outcome });
         if head.start_once && !self.credit.may_start(task.attempt, engine.incarnation) {
             return Err(Violation::of(id, "is to start once, and started without the scheduler's yes"));
         }
         self.order.started(task.attempt, call, &head, engine, first)
     }
 
-    /// User code returned.
-    pub fn run_ended(&mut self, attempt: AttemptId, outcome: &Outcome) {
+    /// User code returned: not long after its time was over, if it can be interrupted.
+    ///
+    /// # Errors
+    /// It ran for longer.
+    pub fn run_ended(
+        &mut self,
+        now: Time,
+        attempt: AttemptId,
+        outcome: &Outcome,
+        stubborn: bool,
+    ) -> Result<(), Violation> {
         let id = attempt.task;
         let task = self.sessions.get_mut(&id.session).and_then(|session| session.tasks.get_mut(&id.index));
-        let signature = signature_of(outcome);
-        let run = task.and_then(|task| task.runs.iter_mut().find(|run| Some(&run.signature) == signature));
-        if let Some(run) = run {
-            run.outcome = Some(outcome.clone());
+        let Some(task) = task else { return Ok(()) };
+        let (signature, limit) = (signature_of(outcome), task.head.run_timeout.filter(|_| !stubborn));
+        let Some(run) = task.runs.iter_mut().find(|run| Some(&run.signature) == signature) else { return Ok(()) };
+        run.outcome = Some(outcome.clone());
+        let took = now.since(run.since);
+        match limit.filter(|limit| took > *limit + PROMPT) {
+            Some(limit) => Err(Violation::of(id, format!("ran for {took:?} where {limit:?} was the limit"))),
+            None => Ok(()),
         }
     }
 
@@ -229,7 +255,8 @@ impl Oracle {
             }
             FailureKind::EngineLost if stale => wrong("failed with an engine that the client's list still has"),
             FailureKind::QueueTimeout if !timed => wrong("has no time-out"),
-            FailureKind::RunTimeout | FailureKind::Unreadable => wrong("failed as no simulated task does"),
+            FailureKind::RunTimeout if facts.head.run_timeout.is_none() => wrong("may run as long as it likes"),
+            FailureKind::Unreadable => wrong("failed as no simulated task does"),
             _ => Ok(()),
         }
     }

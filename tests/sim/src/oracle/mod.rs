@@ -6,7 +6,7 @@ mod epoch;
 mod facts;
 mod order;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use paraply_core::{
     id::{EngineId, Epoch, Incarnation, SessionId, TaskId},
@@ -45,6 +45,10 @@ pub struct Oracle {
     pub sessions: BTreeMap<SessionId, SessionFacts>,
     /// Ids that engines were given.
     ids: BTreeMap<EngineId, Incarnation>,
+    /// Engines that a scheduler has welcomed.
+    welcomed: BTreeSet<EngineId>,
+    /// When a controller heard from an engine last.
+    heard: BTreeMap<EngineId, Time>,
     /// What the living scheduler knows and said.
     epoch: Option<EpochFacts>,
     credit: LinkCredit,
@@ -60,6 +64,8 @@ impl Oracle {
         Self {
             sessions: BTreeMap::new(),
             ids: BTreeMap::new(),
+            welcomed: BTreeSet::new(),
+            heard: BTreeMap::new(),
             epoch: None,
             credit: LinkCredit::default(),
             order: Order::default(),
@@ -81,6 +87,11 @@ impl Oracle {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A controller hears from an engine.
+    pub fn engine_heard(&mut self, now: Time, id: EngineId) {
+        self.heard.insert(id, now);
     }
 
     /// A scheduler starts.

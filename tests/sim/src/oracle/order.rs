@@ -16,8 +16,9 @@ type Shared = (SessionId, u64, Epoch);
 /// In which order engines started direct tasks.
 #[derive(Debug, Default)]
 pub struct Order {
-    /// The last direct task that an engine started for a session.
-    last: BTreeMap<(SessionId, Incarnation), u64>,
+    /// The last direct task that an engine started for a session, of those that one scheduler sent: that a task had
+    /// failed may be forgotten with a scheduler, and then it runs after those that came behind it.
+    last: BTreeMap<(SessionId, Incarnation, Option<u64>), u64>,
     /// Calls on several engines, as each engine started them.
     shared: BTreeMap<EngineId, Vec<Shared>>,
     assigned_in: BTreeMap<(AttemptId, EngineId), Epoch>,
@@ -42,16 +43,15 @@ impl Order {
     ) -> Result<(), Violation> {
         let id = attempt.task;
         let Placement::Direct { engines } = &head.placement else { return Ok(()) };
-        let last = self.last.entry((id.session, engine.incarnation)).or_insert(0);
+        let epoch = self.assigned_in.get(&(attempt, engine.id)).copied();
+        let last = self.last.entry((id.session, engine.incarnation, epoch.map(|epoch| epoch.0))).or_insert(0);
         let before = std::mem::replace(last, (*last).max(id.index));
         // A task that runs again because nobody knew that it had does so in its own time.
         if let Some(last) = Some(before).filter(|last| *last > id.index && first) {
             return Err(Violation::of(id, format!("starts on engine {} after task {last} of its session", engine.id)));
         }
-        let Some(epoch) = self.assigned_in.get(&(attempt, engine.id)).filter(|_| engines.len() > 1) else {
-            return Ok(());
-        };
-        let call = (id.session, call, *epoch);
+        let Some(epoch) = epoch.filter(|_| engines.len() > 1) else { return Ok(()) };
+        let call = (id.session, call, epoch);
         let before = self.shared.entry(engine.id).or_default();
         let earlier = before.clone();
         before.push(call);

@@ -43,6 +43,9 @@ pub fn encode_request(message: ToScheduler, ticket: &Bytes) -> proto::AttachEngi
 /// Names the field that is missing or malformed.
 pub fn decode_hello(hello: proto::EngineHello) -> Result<Hello, WireError> {
     let incarnation = id::incarnation(&hello.incarnation, "incarnation")?;
+    if hello.engine_id > EngineId::MOST.0 {
+        return Err(WireError::new("engine_id", Problem::Rule("is beyond the highest that an engine can have")));
+    }
     Ok(Hello {
         info: peer::engine_info(EngineId(hello.engine_id), incarnation, hello.peer, hello.labels).into(),
         last_epoch: (hello.last_epoch != 0).then_some(Epoch(hello.last_epoch)),

@@ -151,9 +151,10 @@ fn encode_task(task: AssignedTask) -> proto::AssignedTask {
 }
 
 fn decode_cancel(cancel: proto::CancelAttempt) -> Result<(AttemptId, CancelMode), WireError> {
-    Ok((id::attempt(cancel.attempt_id.as_ref())?, decode_cancel_mode(cancel.mode)?))
+    Ok((id::attempt(cancel.attempt_id.as_ref())?, decode_cancel_mode(cancel.mode, cancel.kill_after_millis)?))
 }
 
 fn encode_cancel((attempt, mode): (AttemptId, CancelMode)) -> proto::CancelAttempt {
-    proto::CancelAttempt { attempt_id: Some(id::encode_attempt(attempt)), mode: encode_cancel_mode(mode).into() }
+    let (mode, kill_after_millis) = encode_cancel_mode(mode);
+    proto::CancelAttempt { attempt_id: Some(id::encode_attempt(attempt)), mode: mode.into(), kill_after_millis }
 }

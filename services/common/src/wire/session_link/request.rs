@@ -1,5 +1,7 @@
 //! Client to scheduler.
 
+use std::time::Duration;
+
 use paraply_core::{
     id::EngineId,
     session_link::{CancelMode, Hello, KnownClaim, ResumePoint, ToScheduler},
@@ -23,7 +25,8 @@ pub fn decode_request(message: proto::OpenSessionRequest) -> Result<ToScheduler,
         Message::Submit(submit) => decode_submit(submit).inside("submit")?,
         Message::Replay(replay) => decode_replay(replay).inside("replay")?,
         Message::Cancel(cancel) => {
-            ToScheduler::Cancel { indexes: cancel.indexes, mode: decode_cancel_mode(cancel.mode).inside("cancel")? }
+            let mode = decode_cancel_mode(cancel.mode, cancel.kill_after_millis).inside("cancel")?;
+            ToScheduler::Cancel { indexes: cancel.indexes, mode }
         }
         Message::Ack(ack) => ToScheduler::Ack { sequence: ack.sequence },
         Message::Credit(credit) => ToScheduler::Credit { total_bytes: credit.total_bytes },
@@ -89,10 +92,12 @@ fn decode_claim(claim: proto::KnownClaim) -> Result<KnownClaim, WireError> {
     })
 }
 
-pub(crate) fn decode_cancel_mode(value: i32) -> Result<CancelMode, WireError> {
+pub(crate) fn decode_cancel_mode(value: i32, kill_after_millis: Option<u64>) -> Result<CancelMode, WireError> {
     match proto::CancelMode::try_from(value) {
         Ok(proto::CancelMode::Abort) => Ok(CancelMode::Abort),
-        Ok(proto::CancelMode::Interrupt) => Ok(CancelMode::Interrupt),
+        Ok(proto::CancelMode::Interrupt) => {
+            Ok(CancelMode::Interrupt { kill_after: kill_after_millis.map(Duration::from_millis) })
+        }
         Ok(proto::CancelMode::Unspecified) | Err(_) => {
             Err(WireError::new("mode", Problem::UnknownValue { name: "CancelMode", value }))
         }

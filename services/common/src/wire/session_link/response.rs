@@ -98,9 +98,10 @@ fn encode_reason(reason: CloseReason) -> Reason {
     }
 }
 
-pub(crate) fn encode_cancel_mode(mode: CancelMode) -> proto::CancelMode {
+/// The mode, and after how many milliseconds the engine's process ends.
+pub(crate) fn encode_cancel_mode(mode: CancelMode) -> (proto::CancelMode, Option<u64>) {
     match mode {
-        CancelMode::Abort => proto::CancelMode::Abort,
-        CancelMode::Interrupt => proto::CancelMode::Interrupt,
+        CancelMode::Abort => (proto::CancelMode::Abort, None),
+        CancelMode::Interrupt { kill_after } => (proto::CancelMode::Interrupt, kill_after.map(millis)),
     }
 }

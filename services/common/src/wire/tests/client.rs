@@ -44,7 +44,8 @@ pub(super) fn encode(message: ToScheduler) -> proto::OpenSessionRequest {
                 })
             }
             ToScheduler::Cancel { indexes, mode } => {
-                Message::Cancel(proto::CancelIndexes { indexes, mode: encode_cancel_mode(mode).into() })
+                let (mode, kill_after_millis) = encode_cancel_mode(mode);
+                Message::Cancel(proto::CancelIndexes { indexes, mode: mode.into(), kill_after_millis })
             }
             ToScheduler::Ack { sequence } => Message::Ack(proto::EventAck { sequence }),
             ToScheduler::Credit { total_bytes } => Message::Credit(proto::EventCredit { total_bytes }),

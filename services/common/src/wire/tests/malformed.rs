@@ -105,7 +105,7 @@ fn unknown_values() {
         argument_error(common::Payload { encoding: 99, ..pickle() }),
         "submit.calls[1].arguments[0].encoding: 99 is not a value of Encoding"
     );
-    let cancel = proto::CancelIndexes { indexes: vec![1], mode: 0 };
+    let cancel = proto::CancelIndexes { indexes: vec![1], ..proto::CancelIndexes::default() };
     assert_eq!(
         session_error(open_session_request::Message::Cancel(cancel)),
         "cancel.mode: 0 is not a value of CancelMode"

@@ -34,7 +34,7 @@ pub(super) fn session() -> impl Strategy<Value = SessionId> {
 }
 
 pub(super) fn engine() -> impl Strategy<Value = EngineId> {
-    any::<u32>().prop_map(EngineId)
+    (0..=EngineId::MOST.0).prop_map(EngineId)
 }
 
 pub(super) fn incarnation() -> impl Strategy<Value = Incarnation> {
@@ -51,7 +51,10 @@ pub(super) fn attempt() -> impl Strategy<Value = AttemptId> {
 }
 
 pub(super) fn cancel_mode() -> impl Strategy<Value = CancelMode> {
-    select(vec![CancelMode::Abort, CancelMode::Interrupt])
+    prop_oneof![
+        Just(CancelMode::Abort),
+        option::of(millis()).prop_map(|kill_after| CancelMode::Interrupt { kill_after }),
+    ]
 }
 
 fn encoding() -> impl Strategy<Value = Encoding> {

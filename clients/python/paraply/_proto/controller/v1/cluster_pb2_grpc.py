@@ -126,9 +126,10 @@ class ClusterServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SignalEngines(self, request, context):
-        """Delivers a signal to engine processes. Not idempotent.
-        Errors: UNAUTHENTICATED; NOT_FOUND (names the first unknown id; nothing is sent); UNIMPLEMENTED (until signals are
-        built).
+        """Delivers a signal to engine processes. SIGINT interrupts the task that runs, if one does. Returns when the signal is
+        on its way. Not idempotent.
+        Errors: UNAUTHENTICATED; NOT_FOUND (names the first unknown id; nothing is sent); INVALID_ARGUMENT (not the name of
+        a signal); RESOURCE_EXHAUSTED (64 signals wait for an engine; nothing is sent).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -198,12 +198,14 @@ class AssignedTask(_message.Message):
     def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ..., claimed: bool = ..., arguments: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., expected_nanos: _Optional[int] = ...) -> None: ...
 
 class CancelAttempt(_message.Message):
-    __slots__ = ("attempt_id", "mode")
+    __slots__ = ("attempt_id", "mode", "kill_after_millis")
     ATTEMPT_ID_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
+    KILL_AFTER_MILLIS_FIELD_NUMBER: _ClassVar[int]
     attempt_id: _task_pb2.AttemptId
     mode: _session_pb2.CancelMode
-    def __init__(self, attempt_id: _Optional[_Union[_task_pb2.AttemptId, _Mapping]] = ..., mode: _Optional[_Union[_session_pb2.CancelMode, str]] = ...) -> None: ...
+    kill_after_millis: int
+    def __init__(self, attempt_id: _Optional[_Union[_task_pb2.AttemptId, _Mapping]] = ..., mode: _Optional[_Union[_session_pb2.CancelMode, str]] = ..., kill_after_millis: _Optional[int] = ...) -> None: ...
 
 class EngineHeartbeat(_message.Message):
     __slots__ = ()

@@ -205,12 +205,14 @@ class KnownClaim(_message.Message):
     def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ..., engine_id: _Optional[int] = ..., incarnation: _Optional[bytes] = ...) -> None: ...
 
 class CancelIndexes(_message.Message):
-    __slots__ = ("indexes", "mode")
+    __slots__ = ("indexes", "mode", "kill_after_millis")
     INDEXES_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
+    KILL_AFTER_MILLIS_FIELD_NUMBER: _ClassVar[int]
     indexes: _containers.RepeatedScalarFieldContainer[int]
     mode: CancelMode
-    def __init__(self, indexes: _Optional[_Iterable[int]] = ..., mode: _Optional[_Union[CancelMode, str]] = ...) -> None: ...
+    kill_after_millis: int
+    def __init__(self, indexes: _Optional[_Iterable[int]] = ..., mode: _Optional[_Union[CancelMode, str]] = ..., kill_after_millis: _Optional[int] = ...) -> None: ...
 
 class EventAck(_message.Message):
     __slots__ = ("sequence",)
