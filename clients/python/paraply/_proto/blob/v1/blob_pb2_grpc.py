@@ -27,6 +27,8 @@ if _version_not_supported:
 
 class BlobServiceStub(object):
     """Called by clients and engines, on a connection of its own so that bulk never delays control. Needs either token.
+    Every call can also end with UNAVAILABLE: the scheduler is shutting down, or the controller has passed the call on in
+    vain.
     """
 
     def __init__(self, channel):
@@ -54,13 +56,16 @@ class BlobServiceStub(object):
 
 class BlobServiceServicer(object):
     """Called by clients and engines, on a connection of its own so that bulk never delays control. Needs either token.
+    Every call can also end with UNAVAILABLE: the scheduler is shutting down, or the controller has passed the call on in
+    vain.
     """
 
     def WriteBlob(self, request_iterator, context):
         """Writes one blob, in order, from the committed offset. The writer learns how much is committed when the stream
         ends, or by QueryWriteStatus after a break, and goes on from there. Idempotent: repeated bytes are dropped.
         Errors: UNAUTHENTICATED; INVALID_ARGUMENT (no header first, wrong id or size); OUT_OF_RANGE (a gap; names the
-        committed offset); RESOURCE_EXHAUSTED (the store is full; names the setting).
+        committed offset. Or bytes beyond the size; names it); NOT_FOUND (dropped while it was written: its session ended,
+        or its writer was silent for a minute); RESOURCE_EXHAUSTED (the store is full; names the setting).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -68,7 +73,8 @@ class BlobServiceServicer(object):
 
     def ReadBlob(self, request, context):
         """Reads one blob from an offset, in chunks, waiting for bytes that its writer has not sent yet. Idempotent.
-        Errors: UNAUTHENTICATED; NOT_FOUND; OUT_OF_RANGE (offset past the end); ABORTED (its writer gave up).
+        Errors: UNAUTHENTICATED; INVALID_ARGUMENT (wrong id); NOT_FOUND; OUT_OF_RANGE (offset past the end); ABORTED (it was
+        dropped while it was read: its writer gave up, or its session ended).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -76,7 +82,7 @@ class BlobServiceServicer(object):
 
     def QueryWriteStatus(self, request, context):
         """How much of a blob is committed. Idempotent.
-        Errors: UNAUTHENTICATED; NOT_FOUND.
+        Errors: UNAUTHENTICATED; INVALID_ARGUMENT (wrong id); NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,6 +116,8 @@ def add_BlobServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class BlobService(object):
     """Called by clients and engines, on a connection of its own so that bulk never delays control. Needs either token.
+    Every call can also end with UNAVAILABLE: the scheduler is shutting down, or the controller has passed the call on in
+    vain.
     """
 
     @staticmethod

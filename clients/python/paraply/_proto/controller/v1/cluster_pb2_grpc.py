@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class ClusterServiceStub(object):
-    """Called by clients and operators. Needs the client token.
+    """Called by clients and operators. Needs the client token. Every call can also end with UNAVAILABLE: the controller is
+    shutting down, or the scheduler has passed the call on in vain.
     """
 
     def __init__(self, channel):
@@ -73,12 +74,14 @@ class ClusterServiceStub(object):
 
 
 class ClusterServiceServicer(object):
-    """Called by clients and operators. Needs the client token.
+    """Called by clients and operators. Needs the client token. Every call can also end with UNAVAILABLE: the controller is
+    shutting down, or the scheduler has passed the call on in vain.
     """
 
     def GetClusterInfo(self, request, context):
         """The first call of every client: versions, limits, and where the scheduler can be reached. Idempotent.
-        Errors: UNAUTHENTICATED (no or wrong token).
+        Errors: UNAUTHENTICATED (no or wrong token); FAILED_PRECONDITION (no common protocol revision; the message names
+        both ranges).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,9 +104,9 @@ class ClusterServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchEngines(self, request, context):
-        """A snapshot of the engines, then every change, until the caller ends it. A caller that reads too slowly to keep the
-        changes in a bounded queue is ended with RESOURCE_EXHAUSTED and calls again.
-        Errors: UNAUTHENTICATED; RESOURCE_EXHAUSTED; UNAVAILABLE (shutting down).
+        """A snapshot of the engines, then every change, until the caller ends it. Changes of one engine that a slow caller has
+        not read yet are merged: it sees how the engine is, and not each step on the way there.
+        Errors: UNAUTHENTICATED; UNAVAILABLE (shutting down).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,7 +185,8 @@ def add_ClusterServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ClusterService(object):
-    """Called by clients and operators. Needs the client token.
+    """Called by clients and operators. Needs the client token. Every call can also end with UNAVAILABLE: the controller is
+    shutting down, or the scheduler has passed the call on in vain.
     """
 
     @staticmethod

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class MembershipServiceStub(object):
-    """Called by engines and schedulers. Needs the engine token.
+    """Called by engines and schedulers. Needs the engine token. Every call can also end with UNAVAILABLE: the controller is
+    shutting down, or the scheduler has passed the call on in vain.
     """
 
     def __init__(self, channel):
@@ -58,15 +59,18 @@ class MembershipServiceStub(object):
 
 
 class MembershipServiceServicer(object):
-    """Called by engines and schedulers. Needs the engine token.
+    """Called by engines and schedulers. Needs the engine token. Every call can also end with UNAVAILABLE: the controller is
+    shutting down, or the scheduler has passed the call on in vain.
     """
 
     def RegisterMember(self, request, context):
         """Enters the cluster, or enters it again with the identity held before (`member_id`, `incarnation`, `ticket`), as
         after a restart of the controller. Idempotent for one incarnation: a repeat gets the same answer.
-        Errors: UNAUTHENTICATED; UNAVAILABLE (an engine came before any scheduler had registered: ids already in use are
-        not known yet; try again); ALREADY_EXISTS (another incarnation holds the id);
-        FAILED_PRECONDITION (no common protocol revision; the message names both ranges); INVALID_ARGUMENT.
+        Errors: UNAUTHENTICATED; UNAVAILABLE (an engine came before any scheduler had registered, so ids already in use are
+        not known yet; or too many engines wait for that: try again); ABORTED (a later call of the same engine waits in its
+        place); ALREADY_EXISTS (of an engine: another incarnation holds the id. Of a scheduler: a later one has taken over,
+        and this one is to exit); FAILED_PRECONDITION (no common protocol revision; the message names both ranges);
+        INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -75,7 +79,8 @@ class MembershipServiceServicer(object):
     def KeepAlive(self, request_iterator, context):
         """Keeps a lease alive: the member sends at least every third of the lease, the controller answers each. When the
         stream ends the lease runs on until its time; a member opens another stream, or registers again if refused.
-        Errors: UNAUTHENTICATED; NOT_FOUND (the lease has run out: register again); INVALID_ARGUMENT.
+        Errors: UNAUTHENTICATED; NOT_FOUND (the lease has run out: register again); ABORTED (the member has opened another
+        of these streams); UNAVAILABLE (shutting down); INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -83,15 +88,15 @@ class MembershipServiceServicer(object):
 
     def DeregisterMember(self, request, context):
         """Leaves at once. Idempotent.
-        Errors: UNAUTHENTICATED.
+        Errors: UNAUTHENTICATED; INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchMembers(self, request, context):
-        """Called by schedulers: the engines that hold a lease, then every change. Ends as WatchEngines does.
-        Errors: UNAUTHENTICATED; RESOURCE_EXHAUSTED; UNAVAILABLE.
+        """Called by schedulers: the engines that hold a lease, then who comes and goes, merged as those of WatchEngines are.
+        Errors: UNAUTHENTICATED; UNAVAILABLE (shutting down).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,7 +134,8 @@ def add_MembershipServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MembershipService(object):
-    """Called by engines and schedulers. Needs the engine token.
+    """Called by engines and schedulers. Needs the engine token. Every call can also end with UNAVAILABLE: the controller is
+    shutting down, or the scheduler has passed the call on in vain.
     """
 
     @staticmethod

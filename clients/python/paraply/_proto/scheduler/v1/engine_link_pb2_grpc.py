@@ -50,8 +50,9 @@ class EngineLinkServiceServicer(object):
         """One stream an engine process, for as long as it lives. The engine's first message is `hello`, the scheduler's
         first is `welcome`. Both sides send something at least every third of the lease.
         Errors: UNAUTHENTICATED (token or ticket); FAILED_PRECONDITION (no common protocol revision); INVALID_ARGUMENT
-        (first message is not `hello`, or a field is malformed); ALREADY_EXISTS (another incarnation holds the id);
-        UNAVAILABLE (shutting down).
+        (first message is not `hello`, or a field is malformed or too large; names it); ALREADY_EXISTS (another incarnation
+        holds the id); UNAVAILABLE (shutting down; a later stream of the same engine has come; nothing was heard from it for
+        its lease).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class TaskServiceStub(object):
-    """Called by clients. Needs the client token.
+    """Called by clients. Needs the client token. Every call can also end with UNAVAILABLE: the scheduler is shutting down,
+    or the controller has passed the call on in vain.
     """
 
     def __init__(self, channel):
@@ -79,7 +80,8 @@ class TaskServiceStub(object):
 
 
 class TaskServiceServicer(object):
-    """Called by clients. Needs the client token.
+    """Called by clients. Needs the client token. Every call can also end with UNAVAILABLE: the scheduler is shutting down,
+    or the controller has passed the call on in vain.
     """
 
     def OpenSession(self, request_iterator, context):
@@ -103,7 +105,8 @@ class TaskServiceServicer(object):
 
     def GetTasks(self, request, context):
         """State and outcome of tasks by id, whoever submitted them. Idempotent.
-        Errors: UNAUTHENTICATED; INVALID_ARGUMENT (over 1,000 ids). Unknown ids are absent from the answer.
+        Errors: UNAUTHENTICATED; INVALID_ARGUMENT (over 1,000 ids); UNIMPLEMENTED (until it is built). Unknown ids are
+        absent from the answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,7 +205,8 @@ def add_TaskServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TaskService(object):
-    """Called by clients. Needs the client token.
+    """Called by clients. Needs the client token. Every call can also end with UNAVAILABLE: the scheduler is shutting down,
+    or the controller has passed the call on in vain.
     """
 
     @staticmethod
