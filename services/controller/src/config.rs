@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use paraply_common::{
-    config::{ConfigError, token},
+    config::{ConfigError, lease_millis, token},
     secret::Secret,
     tower::auth::Tokens,
 };
@@ -32,7 +32,7 @@ pub struct Config {
     #[serde(default)]
     pub state_dir: Option<PathBuf>,
     /// How long a member may be silent, in milliseconds.
-    #[serde(default = "default_lease_millis")]
+    #[serde(default = "default_lease_millis", deserialize_with = "lease_millis")]
     pub lease_millis: u32,
     /// How long a new engine waits for a scheduler to register, in milliseconds.
     #[serde(default = "default_scheduler_wait_millis")]
@@ -65,5 +65,19 @@ impl Config {
             scheduler_wait: Duration::from_millis(self.scheduler_wait_millis.into()),
             ..paraply_core::membership::Config::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paraply_common::config::Layers;
+
+    use super::*;
+
+    #[test]
+    fn a_lease_that_nobody_can_keep_is_refused_by_name() {
+        let settings = [("cluster_id", "c".to_owned()), ("lease_millis", "299".to_owned())];
+        let error = Layers::new("controller").flags(settings).load::<Config>().unwrap_err().to_string();
+        assert!(error.contains("--lease-millis") && error.contains("at least 300"), "{error}");
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use paraply_common::secret::Secret;
+use paraply_common::{private_file, secret::Secret};
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "controller.json";
@@ -77,9 +77,8 @@ impl State {
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder)?;
             }
-            let partial = path.with_extension("partial");
-            fs::write(&partial, serde_json::to_vec(&Content { cluster: self.cluster.clone(), next_engine_id })?)?;
-            fs::rename(&partial, path)
+            let content = Content { cluster: self.cluster.clone(), next_engine_id };
+            private_file::write(path, &serde_json::to_vec(&content)?)
         };
         write().map_err(|error: io::Error| format!("cannot write the state file {}: {error}", path.display()))?;
         self.kept = self.wanted;
