@@ -112,10 +112,14 @@ class Link:
         for blob_id, data in call.blobs:
             self._upload(call, blob_id, data)
 
-    def cancel(self, indexes: Iterable[int], mode: session_pb2.CancelMode) -> None:
-        """Cancels tasks that are not finished."""
+    def cancel(self, indexes: Iterable[int], mode: session_pb2.CancelMode, kill_after: float | None = None) -> None:
+        """Cancels tasks that are not finished.
+
+        Args:
+            kill_after: Seconds after which the engine process of one that still runs is ended.
+        """
         with self._lock:
-            self._session.cancel(indexes, mode)
+            self._session.cancel(indexes, mode, kill_after)
         self._wake()
 
     def outstanding(self) -> list[int]:

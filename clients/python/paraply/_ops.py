@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -55,9 +53,3 @@ def clear(namespace: _Namespace) -> None:
         return
     for name in [name for name in namespace if not (name.startswith("__") and name.endswith("__"))]:
         del namespace[name]
-
-
-def send_signal(number: int | str) -> None:
-    """Sends a signal, by number or name, to the engine's own process."""
-    wanted = signal.Signals[number] if isinstance(number, str) else number
-    os.kill(os.getpid(), wanted)

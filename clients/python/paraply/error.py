@@ -84,8 +84,7 @@ class RemoteError(KernelError):
     evalue: str
     traceback: str | None
     engine_info: EngineInfo
-    #: The exception object itself, where it could be pickled and this end has its class.
-    original: BaseException | None
+    _original: BaseException | Callable[[], BaseException | None] | None
 
     def __init__(
         self,
@@ -94,14 +93,24 @@ class RemoteError(KernelError):
         traceback: str | None = None,
         engine_info: EngineInfo | None = None,
         *,
-        original: BaseException | None = None,
+        original: BaseException | Callable[[], BaseException | None] | None = None,
     ) -> None:
         super().__init__(ename, evalue)
         self.ename = ename
         self.evalue = evalue
         self.traceback = traceback
         self.engine_info = engine_info or {}
-        self.original = original
+        self._original = original
+
+    @property
+    def original(self) -> BaseException | None:
+        """The exception object itself, where it could be pickled and this end has its class.
+
+        It is read when it is first asked for, which imports the module of its class.
+        """
+        if self._original is not None and not isinstance(self._original, BaseException):
+            self._original = self._original()
+        return self._original
 
     def __repr__(self) -> str:
         engine = self.engine_info.get("engine_id", " ")
@@ -111,7 +120,7 @@ class RemoteError(KernelError):
         return f"{_where(self.engine_info)} {self.ename}: {self.evalue}"
 
     def __reduce__(self) -> Any:
-        return RemoteError, (self.ename, self.evalue, self.traceback, self.engine_info)
+        return type(self), (self.ename, self.evalue, self.traceback, self.engine_info)
 
     def render_traceback(self) -> list[str]:
         """The engine's traceback, as lines."""

@@ -87,7 +87,14 @@ class ClusterCalls:
         )
 
     def send_signal(self, sig: int | str, targets: Any = None, block: bool | None = None) -> None:
-        """Sends a signal, by number or name, to engine processes."""
+        """Sends a signal, by number or name, to engine processes; 0 is none, and nothing is sent.
+
+        Raises:
+            ValueError: There is no such signal.
+            IndexError: There is no such engine.
+        """
+        if sig in (0, "0"):
+            return
         import signal
 
         name = sig if isinstance(sig, str) else signal.Signals(sig).name

@@ -7,6 +7,7 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, cast
 
 from paraply._proto.scheduler.v1 import session_pb2, task_pb2
+from paraply.client._cancel import cancel
 from paraply.client._client_cluster import ClusterCalls
 from paraply.client._hubresult import AsyncHubResult, task_id_of
 from paraply.client._jobs import AllMetadata, Jobs, Results
@@ -16,6 +17,8 @@ from paraply.client._targets import engine_ids
 from paraply.client._wait import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from paraply.client._call import CallSpec
     from paraply.client._task import Task
     from paraply.client.client import Client
@@ -114,11 +117,20 @@ class JobCalls(ClusterCalls):
             status.update((task.msg_id, task.result()) for task in tasks if task.done())
         return status
 
+    def _cancel(self, tasks: Sequence[Task], kill_after: float | None) -> bool:
+        """Interrupts tasks. Returns whether any was not done."""
+        return cancel(self._link, tasks, kill_after)
+
     def abort(self, jobs: Any = None, targets: Any = None, block: bool | None = None) -> None:
         """Has tasks that have not started fail with `TaskAborted`. Those that run, run on. Does not wait.
 
         Args:
             jobs: Message ids, AsyncResults or a list of them; None: all that are outstanding.
+            targets: Only those of them that are addressed to these engines, or have been given to one of these.
+
+        Raises:
+            TypeError: `jobs` are none.
+            IndexError: There is no such engine.
         """
         if isinstance(jobs, int):
             raise TypeError(f"jobs are message ids, AsyncResults, or lists of them, not {jobs!r}")
@@ -127,6 +139,10 @@ class JobCalls(ClusterCalls):
         else:
             mine = f"{self._link.session_hex}_"
             indexes = [int(name.removeprefix(mine)) for name in self._jobs.names(jobs) if name.startswith(mine)]
+        if targets is not None and targets != "all":
+            engines = set(engine_ids(self, targets))
+            tasks = [self._link.pending_task(index) for index in indexes]
+            indexes = [task.index for task in tasks if task is not None and task.engine_id in engines]
         self._link.cancel(indexes, session_pb2.CANCEL_MODE_ABORT)
 
     def purge_local_results(self, jobs: Any = (), targets: Any = ()) -> None:

@@ -19,8 +19,10 @@ def labelled(stream: str, engine_id: int | None, text: str) -> str:
     return f"{prefix}\n{text}" if "\n" in text[:-1] else f"{prefix}{text}"
 
 
-def display_outputs(tasks: Sequence[Metadata], groupby: str, result_only: bool, *, single: bool) -> None:
-    """See `AsyncResult.display_outputs`."""
+def display_outputs(
+    tasks: Sequence[Metadata], groupby: str, result_only: bool, *, single: bool, streams: bool = True
+) -> None:
+    """See `AsyncResult.display_outputs`. Without `streams` only displays and results."""
     if groupby not in ("type", "engine", "order"):
         raise ValueError(f"groupby is 'type', 'engine' or 'order', not {groupby!r}")
     if result_only:
@@ -28,12 +30,14 @@ def display_outputs(tasks: Sequence[Metadata], groupby: str, result_only: bool, 
             _show_result(task)
     elif groupby == "engine":
         for task in tasks:
-            _show_streams([task], single)
+            if streams:
+                _show_streams([task], single)
             for output in task.outputs:
                 _show_display(task, output, single)
             _show_result(task)
     else:
-        _show_streams(tasks, single)
+        if streams:
+            _show_streams(tasks, single)
         _show_displays(tasks, groupby, single)
         for task in tasks:
             _show_result(task)

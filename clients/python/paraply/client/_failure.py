@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from paraply import error
@@ -17,7 +19,11 @@ class RemoteEngineError(error.RemoteError, error.EngineError):
 
 
 class RemoteTimeout(error.RemoteError, error.TaskTimeout):
-    """The task ran out of time. Caught as `RemoteError` and as `TaskTimeout`."""
+    """The task ran for longer than its `run_timeout`. Caught as `RemoteError` and as `TaskTimeout`."""
+
+
+class RemoteQueueTimeout(RemoteTimeout, error.DependencyTimeout):
+    """The task waited for longer than its `timeout`. Caught as `RemoteError`, `TaskTimeout` and `DependencyTimeout`."""
 
 
 def exception_of(failure: task_pb2.Failure, task: Task) -> Exception:
@@ -30,21 +36,26 @@ def exception_of(failure: task_pb2.Failure, task: Task) -> Exception:
         info["engine_id"] = failure.engine_id
     if info["engine_id"] is None:
         info = {}
-    if kind == task_pb2.FAILURE_KIND_ENGINE_LOST:
+    killed = kind == task_pb2.FAILURE_KIND_CANCELLED and failure.type_name == "EngineError"
+    if kind == task_pb2.FAILURE_KIND_ENGINE_LOST or killed:
         text = failure.message or f"Engine {info.get('engine_id', '?')} died while running task {task.msg_id!r}"
         return RemoteEngineError("EngineError", text, failure.traceback or None, info)
-    if kind in (task_pb2.FAILURE_KIND_QUEUE_TIMEOUT, task_pb2.FAILURE_KIND_RUN_TIMEOUT):
+    if kind == task_pb2.FAILURE_KIND_QUEUE_TIMEOUT:
+        return RemoteQueueTimeout("TaskTimeout", failure.message, failure.traceback or None, info)
+    if kind == task_pb2.FAILURE_KIND_RUN_TIMEOUT:
         return RemoteTimeout("TaskTimeout", failure.message, failure.traceback or None, info)
     name = failure.type_name or task_pb2.FailureKind.Name(kind).removeprefix("FAILURE_KIND_").title()
     return error.RemoteError(name, failure.message, failure.traceback or None, info, original=_original(failure))
 
 
-def _original(failure: task_pb2.Failure) -> BaseException | None:
-    """The exception object, where it came along and this end has its class."""
+def _original(failure: task_pb2.Failure) -> Callable[[], BaseException | None] | None:
+    """How to make the exception object, where it came along. Making it imports users' modules, which may wait for the
+    cluster, so that it is left to who asks for it.
+    """
     payload = failure.exception
     if payload.encoding != payload_pb2.ENCODING_PICKLE5 or payload.HasField("data_blob"):
         return None
     if any(buffer.HasField("blob") for buffer in payload.buffers):
         return None
     buffers = [buffer.inline for buffer in payload.buffers]
-    return load_exception(Payload(Encoding.PICKLE5, payload.data, list(buffers), payload.python_version))
+    return partial(load_exception, Payload(Encoding.PICKLE5, payload.data, list(buffers), payload.python_version))

@@ -281,11 +281,24 @@ class AsyncResult(TasksFuture, Timing):
             raise RuntimeError("Can't abort, I am already done!")
         self._client.abort(self)
 
-    def cancel(self) -> bool:
-        """Aborts tasks that have not started. False always: whether one had started is known by its result."""
-        if not self.done():
-            self._client.abort(self)
-        return False
+    def cancel(self, kill_after: float | None = None) -> bool:
+        """Stops the tasks: queued ones never start (`TaskAborted`), running ones are interrupted. Does not wait.
+
+        An interrupted task fails with the `KeyboardInterrupt` that it got, as a `RemoteError`. One that does not stop,
+        because it is deep in compiled code or catches the interrupt, runs on, and a line on standard error names it.
+
+        Args:
+            kill_after: Seconds after which the engine process of a task that has not stopped is ended, and with it
+                what else the engine holds. Such a task fails with an `EngineError`.
+
+        Returns:
+            Whether there was anything left to cancel.
+
+        Raises:
+            ValueError: `kill_after` is negative.
+            NotImplementedError: The tasks are another client's.
+        """
+        return self._client._cancel(self._tasks, kill_after)
 
     def split(self) -> tuple[AsyncResult, ...]:
         """One AsyncResult for each task."""
@@ -318,11 +331,16 @@ class AsyncResult(TasksFuture, Timing):
         Raises:
             TimeoutError: They are not done.
         """
-        from paraply.client._display import display_outputs
-
         if not self.done():
             raise TimeoutError("result not ready")
-        display_outputs([task.metadata for task in self._tasks], groupby, result_only, single=self._single)
+        self._show(groupby, result_only=result_only)
+
+    def _show(self, groupby: str, *, streams: bool = True, result_only: bool = False) -> None:
+        """`display_outputs`; without `streams`, what has not been shown by `stream_output`."""
+        from paraply.client._display import display_outputs
+
+        shown = [task.metadata for task in self._tasks]
+        display_outputs(shown, groupby, result_only, single=self._single, streams=streams)
 
     def stream_output(self) -> AbstractContextManager[AsyncResult]:
         """A context in which what the tasks write is shown as it comes."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from paraply._serialize import Function, Payload, dump_arguments, dump_function
 from paraply.client._call import CallSpec
-from paraply.client._view_base import View
+from paraply.client._view_base import View, check_seconds
 from paraply.client.asyncresult import AsyncMapResult, AsyncResult
 from paraply.client.map import Chunks, Items, Mapper, Parts, bounds
 
@@ -57,12 +57,7 @@ class LoadBalancedView(View):
             raise TypeError(f"retries is an int, not {type(retries).__name__}: {retries!r}")
         if retries < 0:
             raise ValueError(f"retries is 0 or more, not {retries}")
-        timeout = flags.get("timeout")
-        if timeout is not None:
-            if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-                raise TypeError(f"timeout is a number of seconds, not {type(timeout).__name__}: {timeout!r}")
-            if timeout < 0:
-                raise ValueError(f"timeout is 0 or more seconds, not {timeout}")
+        check_seconds("timeout", flags.get("timeout"))
         return super().set_flags(**flags)
 
     # how calls are made
@@ -78,6 +73,7 @@ class LoadBalancedView(View):
             label=(self.label if label is None else label) or "",
             retries=self.retries,
             queue_timeout=self.timeout or None,
+            run_timeout=self.run_timeout or None,
         )
 
     def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool | None) -> Any:

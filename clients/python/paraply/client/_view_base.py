@@ -30,11 +30,13 @@ class View:
         block: Whether calls wait for their results.
         track: Accepted; whether sent buffers may be edited is in `AsyncResult.sent` always.
         label: Kept with every task, for queries.
+        run_timeout: Seconds that a task may run: then it is interrupted, and fails with `TaskTimeout`. 0 or None for no
+            limit.
     """
 
     __module__ = "paraply.client.view"
 
-    _flag_names: ClassVar[tuple[str, ...]] = ("targets", "block", "track", "label")
+    _flag_names: ClassVar[tuple[str, ...]] = ("targets", "block", "track", "label", "run_timeout")
 
     def __init__(
         self,
@@ -44,12 +46,15 @@ class View:
         block: bool | None = None,
         track: bool = False,
         label: str | None = None,
+        run_timeout: float | None = None,
     ) -> None:
+        check_seconds("run_timeout", run_timeout)
         self.client = client
         self.targets: Any = targets
         self.block: bool = client.block if block is None else block
         self.track = track
         self.label = label
+        self.run_timeout = run_timeout
         self._history = History()
 
     def __repr__(self) -> str:
@@ -69,7 +74,13 @@ class View:
     # flags
 
     def set_flags(self, **flags: Any) -> Self:
-        """Sets several flags at once. Returns the view. Raises KeyError for a flag that it does not have."""
+        """Sets several flags at once. Returns the view.
+
+        Raises:
+            KeyError: There is no such flag.
+            TypeError, ValueError: It does not take such a value.
+        """
+        check_seconds("run_timeout", flags.get("run_timeout"))
         for name in flags:
             if name not in self._flag_names:
                 raise KeyError(f"{type(self).__name__} has no flag {name!r}: it has {', '.join(self._flag_names)}")
@@ -245,6 +256,16 @@ class View:
     def spin(self) -> None:
         """Nothing: results arrive by themselves."""
         warnings.warn("spin() does nothing: results arrive by themselves", DeprecationWarning, stacklevel=2)
+
+
+def check_seconds(flag: str, value: Any) -> None:
+    """Raises TypeError or ValueError if a flag is no time in seconds."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{flag} is a number of seconds, not {type(value).__name__}: {value!r}")
+    if value < 0:
+        raise ValueError(f"{flag} is 0 or more seconds, not {value}")
 
 
 def is_interactive() -> bool:

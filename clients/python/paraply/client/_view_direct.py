@@ -53,6 +53,7 @@ class DirectView(View):
             engine_ids=self._engines(targets) if engines is None else engines,
             name=name,
             label=(self.label if label is None else label) or "",
+            run_timeout=self.run_timeout or None,
         )
         tasks = self._submit(spec)
         return AsyncResult(self.client, tasks, fname=name, targets=targets, single=isinstance(targets, int))
@@ -69,6 +70,7 @@ class DirectView(View):
             engine_ids=engines,
             name=options["fname"],
             label=(self.label if label is None else label) or "",
+            run_timeout=self.run_timeout or None,
         )
         return AsyncMapResult(self.client, self._submit(spec), mapper, **options)
 

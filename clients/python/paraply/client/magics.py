@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: More targets than this are not listed one by one.
 _LISTED = 10
+#: What `--signal-on-interrupt` calls the signal that interrupts Python.
+_SIGINT = ("SIGINT", "2")
 
 
 def _parser(name: str, *, cell: bool) -> argparse.ArgumentParser:
@@ -173,22 +175,28 @@ class ParallelMagics(Magics):
                     self._wait_with_progress(result, progress_after)
                     break
                 except KeyboardInterrupt:
-                    print(f"Received Keyboard Interrupt. Sending signal {signal_on_interrupt} to engines...")
-                    self.view.client.send_signal(_signal(signal_on_interrupt), targets=result.engine_id, block=True)
+                    self._interrupt(result, signal_on_interrupt)
             result.wait_for_output()
+        # What was streamed is text only: figures and the like come now, and before what went wrong.
+        result._show(group, streams=not stream)
         try:
             result.get()
         except error.CompositeError as failure:
             if not stream:
-                result.display_outputs(group)
                 raise
             failure.print_traceback()
             raise error.AlreadyDisplayedError(failure) from None
-        except error.RemoteError:
-            if not stream:
-                result.display_outputs(group)
-            raise
-        result.display_outputs(group, result_only=stream)
+
+    def _interrupt(self, result: AsyncResult, signal: str) -> None:
+        """Ctrl-C. SIGINT is for what this cell runs, and not for what else the engines do; others are for the engines."""
+        if signal == "0":
+            print("Received Keyboard Interrupt. Sending no signal to engines: the code runs on...")
+            return
+        print(f"Received Keyboard Interrupt. Sending signal {signal} to engines...")
+        if signal in _SIGINT:
+            result.cancel()
+        else:
+            self.view.client.send_signal(_signal(signal), targets=result.engine_id, block=True)
 
     @staticmethod
     def _wait_with_progress(result: AsyncResult, progress_after: float) -> None:
@@ -253,7 +261,7 @@ class ParallelMagics(Magics):
         outcome = ExecutionResult(None)  # type: ignore[no-untyped-call]
         try:
             self._execute(raw_cell)
-        except error.RemoteError as failure:
+        except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001  # IPython ends by what is raised here
             outcome.error_in_exec = failure
             self.shell.showtraceback()
         return outcome
