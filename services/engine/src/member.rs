@@ -19,7 +19,10 @@ use paraply_proto::controller::v1::{
 };
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Request, Status, Streaming};
+use tonic::{
+    Code, Request, Status, Streaming,
+    metadata::{Ascii, MetadataValue},
+};
 
 use crate::{
     config::{self, Config},
@@ -35,6 +38,8 @@ pub(crate) struct Registration {
     pub(crate) info: Arc<EngineInfo>,
     pub(crate) cluster_id: String,
     pub(crate) ticket: Bytes,
+    /// The header that carries the token which the controller has just accepted.
+    pub(crate) bearer: Option<MetadataValue<Ascii>>,
     /// Best first; empty while there is none.
     pub(crate) scheduler: Vec<Endpoint>,
     /// The controller says that the engine is to leave.
@@ -166,6 +171,7 @@ impl Member {
             info: Arc::new(info),
             cluster_id: registered.cluster_id,
             ticket: registered.ticket,
+            bearer: config::bearer(&self.config.connection),
             scheduler: self.endpoints(registered.scheduler_endpoints),
             exit: false,
         }));

@@ -1,9 +1,8 @@
 //! The shell of the engine-session machine: streams, the runtime, signals and time become stimuli; instructions become
 //! writes, batches and exits.
 
-use std::{collections::HashMap, pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc};
 
-use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use paraply_common::{
     clock,
@@ -13,7 +12,7 @@ use paraply_common::{
 use paraply_core::{
     engine_link::ToEngine,
     engine_session::{EngineSession, ExitReason, Instruction, RunTask, Stimulus},
-    id::{AttemptId, BlobId, Epoch},
+    id::{AttemptId, EngineId, Epoch},
     outcome::{FailureKind, Outcome},
     time::Time,
 };
@@ -21,8 +20,8 @@ use paraply_proto::scheduler::v1::{AttachEngineResponse, EngineWelcome, attach_e
 use tokio::sync::watch;
 
 use crate::{
-    blobs::{self, Bulk, Fetched, Fetches, Stored},
-    config::{self, Config},
+    blobs::{self, Bulk, Fetched, Fetches, Kept, Stored},
+    config::Config,
     error::Error,
     link::{Event, Link},
     member::{self, Registration},
@@ -74,13 +73,14 @@ pub async fn run(
             refused = &mut membership => {
                 return Err(refused.unwrap_or_else(|error| Error::System(std::io::Error::other(error))));
             }
-            event = session.link.event() => session.on_link(event).await,
+            event = session.link.event() => session.on_link(event),
             () = session.reports.arrived() => {}
             Some(batch) = session.starting.next() => session.fetched(batch),
             Some(stored) = session.storing.next() => session.stored(stored),
+            () = session.kept.stored_again() => session.let_in(),
             () = timer.as_mut(), if due.is_some() => {}
         }
-        session.take_what_waits().await;
+        session.take_what_waits();
         if let Some(reason) = session.flush() {
             return Ok(reason);
         }
@@ -107,8 +107,10 @@ struct Session {
     /// Interrupted while it waited there.
     interrupted: Vec<AttemptId>,
     storing: FuturesUnordered<Task<Stored>>,
-    /// Large parts of results that the scheduler has not acknowledged.
-    stored: HashMap<AttemptId, Vec<(BlobId, Bytes)>>,
+    kept: Kept,
+    /// The welcome of a scheduler whose store does not have yet what outcomes name, and what came after it. Bounded by the
+    /// credit that the hello granted.
+    held_back: Vec<ToEngine>,
     epoch: Option<Epoch>,
     inline_bytes: u64,
 }
@@ -131,7 +133,8 @@ impl Session {
             starting: FuturesUnordered::new(),
             interrupted: Vec::new(),
             storing: FuturesUnordered::new(),
-            stored: HashMap::new(),
+            kept: Kept::default(),
+            held_back: Vec::new(),
             epoch: None,
             inline_bytes: INLINE_BYTES,
         }
@@ -147,7 +150,7 @@ impl Session {
         if registration.exit {
             return true;
         }
-        self.bulk = Bulk::to(&registration.scheduler, config::bearer(&self.config.connection));
+        self.bulk.lead_to(&registration.scheduler, registration.bearer.clone());
         self.runtime.registered(registration.info.id);
         self.stimulus(Stimulus::Registered { info: Arc::clone(&registration.info) });
         self.registration = Some(registration);
@@ -155,10 +158,10 @@ impl Session {
     }
 
     /// Everything that is there already goes into one flush.
-    async fn take_what_waits(&mut self) {
+    fn take_what_waits(&mut self) {
         for _ in 0..BATCH {
             let Some(event) = self.link.event().now_or_never() else { break };
-            self.on_link(event).await;
+            self.on_link(event);
         }
         let mut taken = std::mem::take(&mut self.taken);
         self.reports.take(&mut taken);
@@ -168,19 +171,20 @@ impl Session {
         self.taken = taken;
     }
 
-    async fn on_link(&mut self, event: Event) {
+    fn on_link(&mut self, event: Event) {
         match event {
             Event::Connected => self.stimulus(Stimulus::Connected),
             Event::LineFree => self.stimulus(Stimulus::LineFree),
-            Event::Received(message) => self.received(*message).await,
+            Event::Received(message) => self.received(*message),
             Event::Broken(why) => {
                 tracing::warn!(why, "no stream to the scheduler");
+                self.held_back.clear();
                 self.stimulus(Stimulus::Broken);
             }
         }
     }
 
-    async fn received(&mut self, message: AttachEngineResponse) {
+    fn received(&mut self, message: AttachEngineResponse) {
         if let Some(Message::Welcome(welcome)) = &message.message
             && !self.welcomed(welcome)
         {
@@ -190,22 +194,19 @@ impl Session {
         match engine_link::decode_response(message) {
             Ok(ToEngine::Welcome(welcome)) => {
                 self.fetches.drop_all(&welcome.dropped);
-                for attempt in &welcome.dropped {
-                    self.stored.remove(attempt);
-                }
+                self.kept.forget(&welcome.dropped);
                 if self.epoch.replace(welcome.epoch).is_some_and(|known| known != welcome.epoch) {
-                    self.store_again().await;
+                    self.kept.store_again(&self.bulk);
                 }
-                self.stimulus(Stimulus::Received(ToEngine::Welcome(welcome)));
+                self.pass_on(ToEngine::Welcome(welcome));
             }
             Ok(ToEngine::Orders(orders)) => {
                 self.fetches.ordered(&orders, &self.bulk);
-                for attempt in &orders.acked {
-                    self.stored.remove(attempt);
-                }
-                self.stimulus(Stimulus::Received(ToEngine::Orders(orders)));
+                self.kept.forget(&orders.acked);
+                self.pass_on(ToEngine::Orders(orders));
             }
-            Ok(heartbeat @ ToEngine::Heartbeat) => self.stimulus(Stimulus::Received(heartbeat)),
+            Ok(ToEngine::Heartbeat) if self.kept.is_storing() => {}
+            Ok(heartbeat @ ToEngine::Heartbeat) => self.pass_on(heartbeat),
             Err(error) => self.break_off(&error.to_string()),
         }
     }
@@ -228,17 +229,30 @@ impl Session {
 
     fn break_off(&mut self, why: &str) {
         tracing::error!(why, "dropping the stream to the scheduler");
+        self.held_back.clear();
         self.link.hang_up();
         self.stimulus(Stimulus::Broken);
     }
 
-    /// A scheduler that took over has an empty store: what unacknowledged outcomes name goes there before they do.
-    async fn store_again(&mut self) {
-        for (attempt, blobs) in &self.stored {
-            if let Err(error) = blobs::write_all(blobs, *attempt, &self.bulk).await {
-                tracing::warn!(%attempt, %error, "a result could not be stored again");
-            }
+    /// Gives the machine a message, or keeps it until the store has what outcomes name: from its welcome on the scheduler
+    /// hears of them. Where that takes longer than a welcome may, the machine dials again, and the storing goes on.
+    fn pass_on(&mut self, message: ToEngine) {
+        if self.kept.is_storing() {
+            self.held_back.push(message);
+        } else {
+            self.stimulus(Stimulus::Received(message));
         }
+    }
+
+    /// The store has everything.
+    fn let_in(&mut self) {
+        for message in std::mem::take(&mut self.held_back) {
+            self.stimulus(Stimulus::Received(message));
+        }
+    }
+
+    fn engine(&self) -> Option<EngineId> {
+        self.registration.as_ref().map(|registration| registration.info.id)
     }
 
     fn on_report(&mut self, report: Report) {
@@ -246,7 +260,7 @@ impl Session {
             Report::Output(attempt, output) => self.stimulus(Stimulus::Output { attempt, output }),
             Report::Idle => self.stimulus(Stimulus::RuntimeIdle),
             Report::Finished(attempt, mut outcome) => {
-                let engine = self.registration.as_ref().map(|registration| registration.info.id);
+                let engine = self.engine();
                 if let Err(failure) = &mut outcome.value {
                     failure.engine = engine;
                 }
@@ -259,35 +273,28 @@ impl Session {
     }
 
     fn stored(&mut self, stored: Result<Stored, tokio::task::JoinError>) {
-        let Ok(Stored { attempt, outcome, blobs, epoch }) = stored else { return };
-        if epoch != self.epoch {
+        // A task that nobody hears of again would keep its client waiting for ever.
+        let stored = stored.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        if stored.epoch != self.epoch {
             // Stored in a scheduler that is gone by now.
-            let bulk = self.bulk.clone();
-            let epoch = self.epoch;
-            self.storing.push(spawn(async move {
-                if let Err(error) = blobs::write_all(&blobs, attempt, &bulk).await {
-                    tracing::warn!(%attempt, %error, "a result could not be stored again");
-                }
-                Stored { attempt, outcome, blobs, epoch }
-            }));
+            self.storing.push(spawn(stored.again(self.epoch, self.engine(), self.bulk.clone())));
             return;
         }
-        if !blobs.is_empty() {
-            self.stored.insert(attempt, blobs);
-        }
+        let Stored { attempt, outcome, blobs, .. } = stored;
+        self.kept.keep(attempt, blobs);
         self.stimulus(Stimulus::Finished { attempt, outcome: *outcome });
     }
 
     /// A batch that waited for its bytes has them, or will never.
     fn fetched(&mut self, batch: Vec<Fetched>) {
         let interrupted = std::mem::take(&mut self.interrupted);
-        let engine = self.registration.as_ref().map(|registration| registration.info.id);
+        let engine = self.engine();
         let mut whole = Vec::with_capacity(batch.len());
         for fetched in batch {
             let (attempt, kind, name, message) = match fetched {
-                Ok(task) if interrupted.contains(&task.attempt) => {
+                Ok(RunTask { attempt, .. }) | Err((attempt, _)) if interrupted.contains(&attempt) => {
                     let message = "interrupted before it started".to_owned();
-                    (task.attempt, FailureKind::Cancelled, "KeyboardInterrupt", message)
+                    (attempt, FailureKind::Cancelled, "KeyboardInterrupt", message)
                 }
                 Ok(task) => {
                     whole.push(task);
@@ -323,11 +330,20 @@ impl Session {
         for instruction in instructions.drain(..) {
             match instruction {
                 Instruction::Dial => self.dial(),
-                Instruction::Send(message) => self.link.send(message),
-                Instruction::HangUp => self.link.hang_up(),
+                Instruction::Send(mut message) => {
+                    self.kept.correct(&mut message, self.engine());
+                    self.link.send(message);
+                }
+                Instruction::HangUp => {
+                    self.held_back.clear();
+                    self.link.hang_up();
+                }
                 Instruction::Run(batch) => self.start(batch),
                 Instruction::Interrupt { attempt } if self.starting.is_empty() => self.runtime.interrupt(attempt),
-                Instruction::Interrupt { attempt } => self.interrupted.push(attempt),
+                Instruction::Interrupt { attempt } => {
+                    self.interrupted.push(attempt);
+                    self.fetches.give_up(attempt);
+                }
                 Instruction::Exit { reason } => exit = Some(reason),
             }
         }
@@ -336,9 +352,8 @@ impl Session {
     }
 
     fn dial(&mut self) {
-        if let Some(Registration { scheduler, ticket, .. }) = &self.registration {
-            let token = config::bearer(&self.config.connection);
-            self.link.dial(scheduler.clone(), token, ticket.clone());
+        if let Some(Registration { scheduler, ticket, bearer, .. }) = &self.registration {
+            self.link.dial(scheduler.clone(), bearer.clone(), ticket.clone());
         }
     }
 }

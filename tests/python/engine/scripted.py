@@ -11,6 +11,7 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -123,6 +124,15 @@ class Scripted(
         self.output_limit = 1 << 20
         self.epoch = 7
         self.hold_acks = False
+        self.token = TOKEN
+        #: Tokens that streams to the scheduler came with.
+        self.tokens: list[str] = []
+        #: Ends the streams on which leases are kept, when set.
+        self.lose_controller = threading.Event()
+        #: What reads and writes of blobs fail with, while it is set.
+        self.store_fails: grpc.StatusCode | None = None
+        #: Where the controller says that the scheduler is; None: where the controller is.
+        self.scheduler_port: int | None = None
         self.server = grpc.server(ThreadPoolExecutor(16))
         membership_pb2_grpc.add_MembershipServiceServicer_to_server(self, self.server)
         engine_link_pb2_grpc.add_EngineLinkServiceServicer_to_server(self, self.server)
@@ -140,7 +150,7 @@ class Scripted(
             "role": "engine",
             "profile": "default",
             "endpoints": [{"tcp": f"127.0.0.1:{self.port}"}],
-            "token": TOKEN,
+            "token": self.token,
         }
         self.connection.write_text(json.dumps(content | changes))
         self.connection.chmod(0o600)
@@ -148,19 +158,24 @@ class Scripted(
     # What the engine calls.
 
     def RegisterMember(self, request: Any, context: Any) -> Any:
-        assert dict(context.invocation_metadata())["authorization"] == f"Bearer {TOKEN}"
+        assert dict(context.invocation_metadata())["authorization"] == f"Bearer {self.token}"
         self.registrations.append(request)
         here = cluster_pb2.Endpoint(same=cluster_pb2.Same())
+        if self.scheduler_port is not None:
+            here = cluster_pb2.Endpoint(tcp=f"127.0.0.1:{self.scheduler_port}")
         return membership_pb2.RegisterMemberResponse(
             cluster_id=CLUSTER, member_id=5, ticket=b"ticket", lease_millis=3000, scheduler_endpoints=[here]
         )
 
     def KeepAlive(self, requests: Any, context: Any) -> Any:
-        for _ in requests:
+        next(requests)
+        while not self.lose_controller.wait(0.05) and context.is_active():
             yield membership_pb2.KeepAliveResponse()
+        self.lose_controller.clear()
 
     def AttachEngine(self, requests: Any, context: Any) -> Any:
         hello = next(requests).hello
+        self.tokens.append(dict(context.invocation_metadata())["authorization"].removeprefix("Bearer "))
         self.hellos.put(hello)
         self._to_engine = outgoing = queue.Queue()
         self._known = set()
@@ -200,6 +215,8 @@ class Scripted(
             self.order(link.EngineOrders(acked=acked))
 
     def WriteBlob(self, requests: Any, context: Any) -> Any:
+        if self.store_fails is not None:
+            context.abort(self.store_fails, "the store says no")
         header, data = next(requests).header, bytearray()
         for request in requests:
             data += request.chunk.data
@@ -208,6 +225,8 @@ class Scripted(
         return blob_pb2.WriteBlobResponse(committed_bytes=len(data))
 
     def ReadBlob(self, request: Any, context: Any) -> Iterator[Any]:
+        if self.store_fails is not None:
+            context.abort(self.store_fails, "the store says no")
         if request.blob_id not in self.blobs:
             context.abort(grpc.StatusCode.NOT_FOUND, "no such blob")
         data = self.blobs[request.blob_id]
@@ -261,10 +280,10 @@ class Scripted(
         self.order(link.EngineOrders(assigned=[call]))
         return index
 
-    def cancel(self, index: int) -> None:
-        """Interrupts a task."""
+    def cancel(self, index: int, **changes: Any) -> None:
+        """Interrupts a task. `changes` are further fields."""
         attempt = task_pb2.AttemptId(task_id=task_pb2.TaskId(session_id=SESSION, index=index), attempt=1)
-        cancel = link.CancelAttempt(attempt_id=attempt, mode=session_pb2.CANCEL_MODE_INTERRUPT)
+        cancel = link.CancelAttempt(attempt_id=attempt, mode=session_pb2.CANCEL_MODE_INTERRUPT, **changes)
         self.order(link.EngineOrders(cancel=[cancel]))
 
     def wait(self, index: int) -> Finished:

@@ -91,6 +91,23 @@ def test_an_error_has_the_shells_traceback_without_colour(cluster: Any) -> None:
     assert cluster.run_code("import sys; sys.exit(3)").failure.type_name == "SystemExit"
 
 
+def test_a_failed_cell_lets_go_of_its_variables(cluster: Any) -> None:
+    failing = "class Big: pass\ndef f():\n    big = Big()\n    seen.append(weakref.ref(big))\n    1 / 0\nf()"
+    cluster.run_code("import gc, sys, weakref; seen = []", silent=True)
+    for source in (failing, f"class Last(Exception): pass\n{failing.replace('1 / 0', 'raise Last(big)')}"):
+        assert cluster.run_code(source).failure.type_name in ("ZeroDivisionError", "Last")
+    assert cluster.run_code("gc.collect(); print([ref() for ref in seen])").stdout == "[None, None]\n"
+    assert cluster.run_code("print(hasattr(sys, 'last_value'))").stdout == "False\n"
+
+
+def test_code_of_a_file_is_named_after_it(cluster: Any) -> None:
+    failure = cluster.run_code("\ndef f():\n    1 / 0\nf()", filename="/somewhere/script.py").failure
+    assert "/somewhere/script.py:3" in failure.traceback and "1 / 0" in failure.traceback
+    assert "Cell In" not in failure.traceback
+    assert "Cell In" in cluster.run_code("1 / 0").failure.traceback
+    assert "/somewhere/script.py" in cluster.run_code("f()").failure.traceback
+
+
 def test_exit_does_not_end_the_engine(cluster: Any) -> None:
     assert "exit() does not end an engine" in cluster.run_code("exit()").stderr
     assert cluster.run(int).value == 0
@@ -112,3 +129,22 @@ def test_without_ipython_tracebacks_show_the_code(plain: Any) -> None:
     assert "return 1/0" in failure.traceback and "paraply_engine" not in failure.traceback
     assert plain.run_code("1 +").failure.type_name == "SyntaxError"
     assert 'File "script.py", line 2' in plain.run_code("\nboom", filename="script.py").failure.traceback
+
+
+@pytest.mark.parametrize("which", ["cluster", "plain"])
+def test_a_value_that_no_message_holds_is_left_out_with_a_note(request: Any, which: str) -> None:
+    engine = request.getfixturevalue(which)
+    done = engine.run_code("'x' * 3_000_000")
+    assert isinstance(done.value["execution_count"], int) and done.records(RESULT) == []
+    assert "output left out" in done.stderr and "3000" in done.stderr and "524288" in done.stderr
+    assert engine.run(int).value == 0
+
+
+@pytest.mark.parametrize("which", ["cluster", "plain"])
+def test_long_code_runs_and_its_beginning_is_shown(request: Any, which: str) -> None:
+    engine = request.getfixturevalue(which)
+    long = "s = '\U0001f600" + "y" * 800_000 + "'; len(s)"
+    done = engine.run_code(long)
+    assert done.records(RESULT)[0]["data"] == {"text/plain": "800001"}
+    (shown,) = done.records(INPUT)
+    assert shown["code"].startswith("s = '\U0001f600yyy") and "characters left out" in shown["code"]

@@ -118,6 +118,74 @@ def test_there_is_no_input(cluster: Any) -> None:
     assert cluster.run(input).failure.type_name == "EOFError"
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "os.close(1); os.close(2)",
+        "null = os.open(os.devnull, os.O_WRONLY); os.dup2(null, 1); os.dup2(null, 2)",
+        "sys.stdout.close(); sys.stderr.close()",
+        "sys.stdout = sys.stderr = None",
+        "del sys.stdout, sys.stderr",
+        "del sys.__stdout__; sys.__stderr__ = None; sys.stdout.close(); sys.stderr.close()",
+    ],
+)
+def test_a_task_has_its_streams_whatever_the_one_before_did_to_its_own(cluster: Any, harm: str) -> None:
+    def do(harm: str) -> None:
+        exec(harm, {"os": os, "sys": sys})
+
+    def write() -> None:
+        print("out")
+        os.write(1, b"descriptor\n")
+        print("err", file=sys.stderr)
+
+    cluster.run(do, harm)
+    done = cluster.run(write)
+    assert (done.stdout, done.stderr) == ("out\ndescriptor\n", "err\n")
+
+
+def test_what_a_task_puts_in_place_of_a_stream_stays(cluster: Any) -> None:
+    def replace() -> None:
+        import io
+
+        sys.kept = sys.stdout  # type: ignore[attr-defined]
+        sys.stdout = io.StringIO()
+
+    def put_back() -> Any:
+        print("into the buffer")
+        text = sys.stdout.getvalue()  # type: ignore[attr-defined]
+        sys.stdout = sys.kept  # type: ignore[attr-defined]
+        return text
+
+    cluster.run(replace)
+    assert cluster.run(put_back).value == "into the buffer\n"
+
+
+def test_the_original_stream_is_flushed_too(cluster: Any) -> None:
+    def write() -> None:
+        import contextlib
+        import io
+
+        with contextlib.redirect_stdout(io.StringIO()):
+            sys.__stdout__.write("no line end")  # type: ignore[union-attr]
+            sys.kept = sys.stdout  # type: ignore[attr-defined]
+        sys.stdout = sys.kept  # type: ignore[attr-defined]
+
+    done = cluster.run(write)
+    cluster.run(lambda: setattr(sys, "stdout", sys.__stdout__))
+    assert done.stdout == "no line end"
+
+
+def test_a_published_value_that_no_message_holds_is_refused_with_its_size(cluster: Any) -> None:
+    def publish(size: int) -> None:
+        import paraply_engine
+
+        paraply_engine.publish(bytes(size))
+
+    assert cluster.run(publish, 512 << 10).outcome.records == 1
+    failure = cluster.run(publish, (512 << 10) + 1).failure
+    assert failure.type_name == "RuntimeError" and "524289 bytes" in failure.message and "524288" in failure.message
+
+
 def test_closed_descriptors_cost_nothing(cluster: Any) -> None:
     def close() -> float:
         kept = os.dup(1), os.dup(2)

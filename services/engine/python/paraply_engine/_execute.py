@@ -11,9 +11,8 @@ import types
 from collections import deque
 from typing import Any, Protocol
 
-from paraply_engine import _native
 from paraply_engine._failure import Failure
-from paraply_engine._records import EXECUTE_INPUT, EXECUTE_RESULT, as_json
+from paraply_engine._records import EXECUTE_RESULT, emit, emit_input
 
 _REMEMBERED_SOURCES = 256
 
@@ -48,7 +47,7 @@ class PlainExecutor:
             self._run(source, filename or self._remember(source), shown=None)
             return None
         self._count += 1
-        _native.emit(EXECUTE_INPUT, as_json({"code": source, "execution_count": self._count}))
+        emit_input(source, self._count)
         self._run(source, filename or self._remember(source), shown=self._count)
         return self._count
 
@@ -61,8 +60,7 @@ class PlainExecutor:
         value = self._evaluate(ast.Expression(last.value), filename, "eval")
         if value is not None:
             self._namespace["_"] = value
-            content = {"data": {"text/plain": repr(value)}, "metadata": {}, "execution_count": shown}
-            _native.emit(EXECUTE_RESULT, as_json(content))
+            emit(EXECUTE_RESULT, {"data": {"text/plain": repr(value)}, "metadata": {}, "execution_count": shown})
 
     def _evaluate(self, tree: ast.Module | ast.Expression, filename: str, mode: str) -> Any:
         code: types.CodeType = compile(tree, filename, mode, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import atexit
-import io
 import os
 import platform
 import signal
@@ -13,7 +12,7 @@ import types
 from importlib.metadata import version
 from typing import Any, NoReturn, cast
 
-from paraply_engine import _native
+from paraply_engine import _native, _streams
 
 #: What the numeric libraries read when they are first imported.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -100,19 +99,10 @@ def _become_interactive() -> dict[str, Any]:
     module = types.ModuleType("__main__")
     module.__dict__["__builtins__"] = __import__("builtins")
     sys.modules["__main__"] = module
-    # New ones: those that Python made remember what the descriptors were before the engine took them over.
-    for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        stream = _text_stream(descriptor, f"<{name}>")
-        vars(sys).update({name: stream, f"__{name}__": stream})
+    _streams.install()
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
     return module.__dict__
-
-
-def _text_stream(descriptor: int, name: str) -> io.TextIOWrapper:
-    raw = io.FileIO(descriptor, "w", closefd=False)
-    cast(Any, raw).name = name
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def _clean_up() -> None:

@@ -5,23 +5,16 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
-from paraply_engine import _native
-from paraply_engine._failure import Failure, describe
-from paraply_engine._records import DISPLAY_DATA, EXECUTE_INPUT, EXECUTE_RESULT, as_json
-
-
-def _emit(kind: int, content: dict[str, Any]) -> None:
-    """Sends a record; one that is over the task's limit is left out with a note, and the code goes on."""
-    try:
-        _native.emit(kind, as_json(content))
-    except RuntimeError as error:
-        print(f"[output left out: {error}]", file=sys.stderr)
+from paraply_engine._child import fail
+from paraply_engine._failure import EXCEPTION, Failure
+from paraply_engine._records import DISPLAY_DATA, EXECUTE_RESULT, emit, emit_input
 
 
 class EngineDisplayHook(DisplayHook):
@@ -43,7 +36,7 @@ class EngineDisplayHook(DisplayHook):
     def finish_displayhook(self) -> None:
         """Sends it."""
         if self._content["data"]:
-            _emit(EXECUTE_RESULT, self._content)
+            emit(EXECUTE_RESULT, self._content)
 
 
 class EngineDisplayPublisher(DisplayPublisher):
@@ -53,10 +46,28 @@ class EngineDisplayPublisher(DisplayPublisher):
         self, data, metadata=None, source=None, *, transient=None, update=False, **kwargs
     ) -> None:
         """Sends one display."""
-        _emit(DISPLAY_DATA, {"data": data, "metadata": metadata or {}, "transient": transient or {}})
+        emit(DISPLAY_DATA, {"data": data, "metadata": metadata or {}, "transient": transient or {}})
 
     def clear_output(self, wait: bool = False) -> None:
         """What was sent is sent."""
+
+
+class EngineCompiler(CachingCompiler):
+    """Compiles what came from a file under the file's name."""
+
+    #: The file that the code about to run came from, if it did.
+    filename = ""
+
+    def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
+        """The name that tracebacks have."""
+        return self.filename or super().get_code_name(raw_code, transformed_code, number)
+
+    def cache(self, transformed_code: str, number: int = 0, raw_code: str | None = None) -> str:
+        """Keeps the source for tracebacks. A file is not called a cell there."""
+        name = super().cache(transformed_code, number, raw_code)
+        if self.filename:
+            self._filename_map.pop(name, None)
+        return name
 
 
 class EngineShell(InteractiveShell):
@@ -64,6 +75,7 @@ class EngineShell(InteractiveShell):
 
     displayhook_class = Type(EngineDisplayHook)
     display_pub_class = Type(EngineDisplayPublisher)
+    compiler_class = Type(EngineCompiler)
 
     #: `!cmd` writes where everything else does, without a terminal in between.
     system = InteractiveShell.system_raw
@@ -97,12 +109,29 @@ class ShellExecutor:
         """See `paraply_engine._execute.Executor.execute`."""
         shell = self._shell
         count = None if silent else shell.execution_count
-        if not silent:
-            _emit(EXECUTE_INPUT, {"code": source, "execution_count": count})
-        shell.rendered = None
-        result = shell.run_cell(source, store_history=not silent, silent=silent, cell_id=filename or None)
+        if count is not None:
+            emit_input(source, count)
+        shell.rendered, shell.compile.filename = None, filename
+        try:
+            result = shell.run_cell(source, store_history=not silent, silent=silent)
+        finally:
+            shell.compile.filename = ""
         error = result.error_before_exec or result.error_in_exec
-        return count if error is None else describe(error, rendered=shell.rendered)
+        if error is None:
+            return count
+        try:
+            return fail(error, EXCEPTION, rendered=shell.rendered)
+        finally:
+            self._forget_error()
+
+    def _forget_error(self) -> None:
+        """Lets go of the frames of a cell that failed, and of what is in them: there is no debugger to look at them."""
+        for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+            vars(sys).pop(name, None)
+        result = self._shell.last_execution_result
+        if result is not None:
+            result.error_before_exec = result.error_in_exec = None
+        self._shell.InteractiveTB.tb = None
 
 
 def _page(shell: InteractiveShell, data: Any, start: int = 0, screen_lines: int = 0, pager_cmd: Any = None) -> None:

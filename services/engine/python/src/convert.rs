@@ -34,22 +34,23 @@ const KINDS: [(FailureKind, u8); 8] = [
     (FailureKind::Cancelled, 8),
 ];
 
-/// The fields of a Python payload: encoding, data, buffers, Python version.
-pub(crate) type Fields<'py> = (u8, Bound<'py, PyAny>, Bound<'py, PyList>, Bound<'py, PyString>);
+/// The fields of a Python payload: encoding, buffers and after them the data, Python version.
+pub(crate) type Fields<'py> = (u8, Bound<'py, PyList>, Bound<'py, PyString>);
 
-/// What Python makes a payload of. Buffers are writable.
+/// What Python makes a payload of. Buffers are writable. All bytes are in a list, so that whoever has read them can let
+/// them go while the caller still holds the list.
 pub(crate) fn fields(py: Python<'_>, payload: Payload) -> PyResult<Fields<'_>> {
     let encoding =
         ENCODINGS.iter().find(|(encoding, _)| *encoding == payload.encoding).map_or(0, |(_, number)| *number);
-    let data = memory::readable(py, payload.data)?;
-    let buffers = PyList::empty(py);
+    let received = PyList::empty(py);
     for buffer in payload.buffers {
         match buffer {
-            Buffer::Inline(bytes) => buffers.append(memory::writable(py, bytes)?)?,
+            Buffer::Inline(bytes) => received.append(memory::writable(py, bytes)?)?,
             Buffer::Blob(blob) => return Err(PyValueError::new_err(format!("blob {} was not fetched", blob.id))),
         }
     }
-    Ok((encoding, data, buffers, PyString::new(py, &String::from_utf8_lossy(&payload.python_version))))
+    received.append(memory::readable(py, payload.data)?)?;
+    Ok((encoding, received, PyString::new(py, &String::from_utf8_lossy(&payload.python_version))))
 }
 
 /// A `paraply._serialize.Payload`.

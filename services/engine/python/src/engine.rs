@@ -1,13 +1,18 @@
 //! Starts the engine's threads, and gives the main thread its loop.
 
-use std::{io, path::PathBuf, sync::Arc, sync::OnceLock, time::Duration};
+use std::{fs::File, io, os::fd::AsFd as _, path::PathBuf, sync::Arc, sync::OnceLock, time::Duration};
 
 use paraply_common::{fork, telemetry};
 use paraply_core::id::AttemptId;
-use paraply_engine::{Config, Identity, Reports, reports};
+use paraply_engine::{Config, ExitReason, Identity, Reporter, Reports, reports};
 use pyo3::{exceptions::PyValueError, prelude::*};
 
-use crate::{output::Capture, process, runtime::PythonRuntime, serve::Server};
+use crate::{
+    output::{self, Capture},
+    process,
+    runtime::PythonRuntime,
+    serve::Server,
+};
 
 /// How long the main thread has to clean up once the session is over.
 const CLEAN_UP: Duration = Duration::from_secs(2);
@@ -48,14 +53,21 @@ impl Engine {
         if let Some(fd) = parent_fd {
             process::die_with_parent(fd).map_err(|error| invalid(format!("--parent-fd {fd}: {error}")))?;
         }
+        let log = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+        telemetry::init_engine(log).map_err(|error| invalid(error.to_string()))?;
+        process::log_panics();
         let (reporter, reports) = reports();
         let capture = Capture::install(reporter.clone(), config.output_bytes)?;
-        telemetry::init_engine(capture.log()?).map_err(|error| invalid(error.to_string()))?;
-        let runtime = Arc::new(PythonRuntime::new(Arc::clone(&capture), reporter)?);
-        process::spawn("paraply-output", move || capture.read_on())?;
-        py.detach(|| start_session(config, &runtime, reports))?;
-        let _first = RUNTIME.set(Arc::clone(&runtime));
-        Ok(Self { runtime })
+        match py.detach(|| start(config, &capture, reporter, reports)) {
+            Ok(runtime) => {
+                let _first = RUNTIME.set(Arc::clone(&runtime));
+                Ok(Self { runtime })
+            }
+            Err(error) => {
+                capture.give_back();
+                Err(error.into())
+            }
+        }
     }
 
     /// Runs tasks on the calling thread, which must be the main one, until the engine is to exit; returns its exit status.
@@ -72,6 +84,19 @@ pub(crate) fn current_task() -> Option<AttemptId> {
 /// The runtime, unless this is a child that a task forked.
 pub(crate) fn runtime() -> Option<&'static PythonRuntime> {
     RUNTIME.get().filter(|_| !fork::is_child()).map(|runtime| &**runtime)
+}
+
+fn start(
+    config: Config,
+    capture: &Arc<Capture>,
+    reporter: Reporter,
+    reports: Reports,
+) -> io::Result<Arc<PythonRuntime>> {
+    let runtime = Arc::new(PythonRuntime::new(Arc::clone(capture), reporter)?);
+    let reader = Arc::clone(capture);
+    process::spawn("paraply-output", move || reader.read_on())?;
+    start_session(config, &runtime, reports)?;
+    Ok(runtime)
 }
 
 /// Starts the thread that speaks to the cluster, and returns when all that it opens for good is open.
@@ -100,6 +125,11 @@ fn start_session(config: Config, runtime: &Arc<PythonRuntime>, reports: Reports)
         };
         let end = tokio.block_on(paraply_engine::run(config, Arc::clone(&runtime) as _, reports, terminated));
         let code = match end {
+            Ok(ExitReason::Killed) => {
+                tracing::error!("a cancelled task did not stop in its time: the engine ends, with all that it started");
+                output::drain(process::LAST_OUTPUT);
+                process::end_group()
+            }
             Ok(reason) => {
                 tracing::info!(?reason, "the engine leaves");
                 0

@@ -4,6 +4,7 @@
 mod bell;
 mod convert;
 mod engine;
+mod interrupts;
 mod memory;
 mod output;
 mod process;
@@ -11,6 +12,7 @@ mod runtime;
 mod serve;
 mod stream;
 
+use paraply_common::fork;
 use paraply_core::outcome::OutputKind;
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
@@ -23,7 +25,7 @@ use pyo3::{
 #[pyo3(name = "_native")]
 mod native {
     #[pymodule_export]
-    use super::{current_task, emit, engine::Engine, engine_id, leave};
+    use super::{current_task, emit, engine::Engine, engine_id, is_child, leave};
 }
 
 /// The id of this process's engine, and of the engine that forked it. It has one by the time that it runs tasks.
@@ -52,6 +54,12 @@ fn emit(kind: u8, data: &Bound<'_, PyAny>) -> PyResult<()> {
     };
     let runtime = engine::runtime().ok_or_else(|| PyRuntimeError::new_err("this process is not an engine"))?;
     runtime.capture.record(kind, memory::take(data)?).map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}
+
+/// Whether this process is a child that a task forked.
+#[pyfunction]
+fn is_child() -> bool {
+    fork::is_child()
 }
 
 /// Ends the process at once, without finalising the interpreter under the feet of the engine's threads.

@@ -5,15 +5,18 @@ use std::{ffi::c_int, ptr};
 use bytes::{Bytes, BytesMut};
 use pyo3::{
     buffer::PyUntypedBuffer,
-    exceptions::PyBufferError,
-    ffi,
+    exceptions::{PyBufferError, PyMemoryError},
+    ffi, intern,
     prelude::*,
     pybacked::PyBackedBytes,
-    types::{PyByteArray, PyBytes},
+    types::{PyByteArray, PyBytes, PyMemoryView},
 };
 
 /// Below this a copy costs less than keeping a message alive.
 const COPY_BELOW: usize = 64 << 10;
+
+/// From here on other threads of Python run while bytes are copied.
+const DETACH_FROM: usize = 1 << 20;
 
 /// Large bytes that arrived, as a writable buffer: arrays made over it own their memory like any other.
 #[pyclass(module = "paraply_engine._native")]
@@ -48,32 +51,100 @@ pub(crate) fn writable(py: Python<'_>, bytes: Bytes) -> PyResult<Bound<'_, PyAny
 
 fn memory(py: Python<'_>, bytes: Bytes) -> PyResult<Bound<'_, PyAny>> {
     // Taken over where nobody else holds it, as with bytes that came through the blob store; else copied.
-    let owned = bytes.try_into_mut().unwrap_or_else(|shared| py.detach(|| BytesMut::from(&shared[..])));
+    let owned = match bytes.try_into_mut() {
+        Ok(owned) => owned,
+        Err(shared) => {
+            let mut copy = room_for(shared.len())?;
+            py.detach(|| copy.extend_from_slice(&shared));
+            BytesMut::from(Bytes::from(copy))
+        }
+    };
     Ok(Bound::new(py, Memory(owned))?.into_any())
 }
 
-/// The bytes of `object`. Those of immutable `bytes` are held, if they are many; all others are copied now, because user
-/// code may change them as soon as it runs again.
+fn room_for(length: usize) -> PyResult<Vec<u8>> {
+    let mut room = Vec::new();
+    let too_many = |_| PyMemoryError::new_err(format!("{length} bytes are more than this engine's memory can take"));
+    room.try_reserve_exact(length).map_err(too_many)?;
+    Ok(room)
+}
+
+/// The bytes of `object`. Those of immutable `bytes` are held, if they are many, also where a view of all of them is
+/// given; all others are copied now, because user code may change them as soon as it runs again.
 pub(crate) fn take(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     let py = object.py();
     if let Ok(bytes) = object.cast::<PyBytes>() {
-        let length = bytes.as_bytes().len();
-        return Ok(if length < COPY_BELOW {
-            Bytes::copy_from_slice(bytes.as_bytes())
-        } else {
-            Bytes::from_owner(PyBackedBytes::from(bytes.clone()))
-        });
+        return Ok(hold(bytes));
     }
     let buffer = PyUntypedBuffer::get(object)?;
     if !buffer.is_c_contiguous() && !buffer.is_fortran_contiguous() {
         return Err(PyBufferError::new_err("a buffer of a result must be contiguous"));
     }
-    let mut copy = Vec::<u8>::with_capacity(buffer.len_bytes());
-    // SAFETY: the buffer is contiguous, len_bytes long, and held for the copy; the vector has that much room.
-    unsafe {
-        ptr::copy_nonoverlapping(buffer.buf_ptr().cast::<u8>(), copy.as_mut_ptr(), buffer.len_bytes());
-        copy.set_len(buffer.len_bytes());
+    let length = buffer.len_bytes();
+    if let Some(bytes) = viewed_whole(object, length) {
+        return Ok(hold(&bytes));
     }
+    let mut copy = room_for(length)?;
+    // As numbers: other threads may have them while the interpreter does not wait.
+    let (from, to) = (buffer.buf_ptr() as usize, copy.as_mut_ptr() as usize);
+    // SAFETY: the buffer is contiguous, that long, and held for the copy; the vector has that much room.
+    let copy_all = || unsafe { ptr::copy_nonoverlapping(from as *const u8, to as *mut u8, length) };
+    if length < DETACH_FROM {
+        copy_all()
+    } else {
+        py.detach(copy_all)
+    }
+    // SAFETY: they were written just now.
+    unsafe { copy.set_len(length) };
     buffer.release(py);
     Ok(copy.into())
+}
+
+fn hold(bytes: &Bound<'_, PyBytes>) -> Bytes {
+    if bytes.as_bytes().len() < COPY_BELOW {
+        Bytes::copy_from_slice(bytes.as_bytes())
+    } else {
+        Bytes::from_owner(PyBackedBytes::from(bytes.clone()))
+    }
+}
+
+/// The `bytes` that `object` is a view of, if it is one of all of them: contiguous, and `length` bytes long.
+fn viewed_whole<'py>(object: &Bound<'py, PyAny>, length: usize) -> Option<Bound<'py, PyBytes>> {
+    let view = object.cast::<PyMemoryView>().ok()?;
+    let viewed = view.getattr(intern!(object.py(), "obj")).ok()?.cast_into::<PyBytes>().ok()?;
+    (viewed.as_bytes().len() == length).then_some(viewed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_held_and_what_can_change_is_copied() {
+        Python::initialize();
+        Python::attach(|py| {
+            for size in [100_000, 5 << 20] {
+                let bytes = PyBytes::new(py, &vec![7; size]);
+                let view = PyMemoryView::from(bytes.as_any()).unwrap();
+                assert_eq!(take(&view).unwrap().as_ptr(), bytes.as_bytes().as_ptr(), "a view of all of it");
+                let part = view.get_item(pyo3::types::PySlice::new(py, 1, isize::MAX, 1)).unwrap();
+                let copied = take(&part).unwrap();
+                assert_ne!(copied.as_ptr(), bytes.as_bytes()[1..].as_ptr());
+                assert_eq!(copied, bytes.as_bytes()[1..]);
+                let changing = PyByteArray::new(py, bytes.as_bytes());
+                let copied = take(&changing).unwrap();
+                changing.set_item(0, 8).unwrap();
+                assert_eq!(copied, bytes.as_bytes());
+            }
+        });
+    }
+
+    #[test]
+    fn more_than_memory_takes_is_an_error() {
+        Python::initialize();
+        Python::attach(|py| {
+            let error = room_for(usize::MAX >> 2).unwrap_err();
+            assert!(error.is_instance_of::<PyMemoryError>(py), "{error}");
+        });
+    }
 }

@@ -7,12 +7,16 @@
 use std::{
     fs::File,
     io::{self, Write as _},
-    os::fd::{AsFd as _, OwnedFd},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use paraply_common::fork::{self, Listed};
+use paraply_common::{
+    clock,
+    fork::{self, Listed},
+};
 use paraply_core::{
     id::AttemptId,
     outcome::{Output, OutputKind},
@@ -20,9 +24,9 @@ use paraply_core::{
 use paraply_engine::{Report, Reporter};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fs::OFlags,
+    fs::{OFlags, fstat},
     pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
-    stdio::{dup2_stderr, dup2_stdout},
+    stdio::{dup2_stderr, dup2_stdout, stderr, stdout},
 };
 
 use crate::stream::{Piece, Stream};
@@ -30,13 +34,21 @@ use crate::stream::{Piece, Stream};
 const PIPE_BYTES: usize = 1 << 20;
 const READ_BYTES: usize = 64 << 10;
 
+/// The largest record, in bytes. It goes into one message whole, with what else that message carries.
+const RECORD_BYTES: usize = 512 << 10;
+
+/// This process's, for whoever ends the process.
+static CAPTURE: OnceLock<Arc<Capture>> = OnceLock::new();
+
 /// The captured descriptors 1 and 2 of this process.
 #[derive(Debug)]
 pub(crate) struct Capture {
     _listed: [Listed; 2],
     pipes: [OwnedFd; 2],
-    /// Keeps the pipes open whatever user code does to its descriptors.
-    _writers: [OwnedFd; 2],
+    /// Keep the pipes open whatever user code does to its descriptors.
+    writers: [OwnedFd; 2],
+    /// Device and inode of each: what descriptors 1 and 2 are while nobody has put them elsewhere.
+    identities: [(u64, u64); 2],
     /// Where the descriptors pointed before: the engine's own log, and what is written while no task runs.
     before: [File; 2],
     state: Mutex<State>,
@@ -62,12 +74,16 @@ pub(crate) struct Written {
 }
 
 /// A record did not fit into what a task may send.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RecordError {
     #[error("no task is running, so nobody would receive it")]
     NoTask,
     #[error("the task has sent {limit} bytes of displays and data, which is the limit (task_output_bytes)")]
     Limit { limit: u64 },
+    #[error(
+        "it has {size} bytes, and a display or published value has at most {RECORD_BYTES}: return it, or write a file"
+    )]
+    Size { size: usize },
 }
 
 impl Capture {
@@ -79,8 +95,6 @@ impl Capture {
         ];
         let (out, out_listed, out_write) = pipe()?;
         let (err, err_listed, err_write) = pipe()?;
-        dup2_stdout(&out_write)?;
-        dup2_stderr(&err_write)?;
         let state = State {
             attempt: None,
             streams: [Stream::default(), Stream::default()],
@@ -89,13 +103,18 @@ impl Capture {
             limit,
             buffer: vec![0; READ_BYTES].into(),
         };
+        let identities = [identity(&out_write)?, identity(&err_write)?];
+        dup2_stdout(&out_write)?;
+        dup2_stderr(&err_write)?;
         let (listed, pipes, writers) = ([out_listed, err_listed], [out, err], [out_write, err_write]);
-        Ok(Arc::new(Self { _listed: listed, pipes, _writers: writers, before, state: Mutex::new(state), reporter }))
+        let state = Mutex::new(state);
+        let capture = Arc::new(Self { _listed: listed, pipes, writers, identities, before, state, reporter });
+        Ok(Arc::clone(CAPTURE.get_or_init(|| capture)))
     }
 
-    /// The engine's own standard error, for its log.
-    pub(crate) fn log(&self) -> io::Result<File> {
-        self.before[1].try_clone()
+    /// Descriptors 1 and 2 are again what they were: there will be no engine, and somebody has to hear why.
+    pub(crate) fn give_back(&self) {
+        let _restored = dup2_stdout(&self.before[0]).and(dup2_stderr(&self.before[1]));
     }
 
     /// Reads for as long as the process lives, or until user code closes the pipes under it. Needs a thread of its own.
@@ -119,9 +138,21 @@ impl Capture {
         }
     }
 
-    /// What is written from now on is this task's.
+    /// What is written from now on is this task's. Descriptors 1 and 2 are put back if an earlier task has closed them or
+    /// put them elsewhere.
     pub(crate) fn begin(&self, attempt: AttemptId) {
+        // What cannot be put back (user code has closed the writer too) only costs output.
+        if !self.is_writer(0, stdout()) {
+            let _put_back = dup2_stdout(&self.writers[0]);
+        }
+        if !self.is_writer(1, stderr()) {
+            let _put_back = dup2_stderr(&self.writers[1]);
+        }
         self.lock().attempt = Some(attempt);
+    }
+
+    fn is_writer(&self, which: usize, descriptor: BorrowedFd<'_>) -> bool {
+        identity(descriptor).is_ok_and(|found| found == self.identities[which])
     }
 
     /// The task has ended and its output is flushed: what is in the pipes is its last.
@@ -153,6 +184,9 @@ impl Capture {
 
     /// Sends a display, a result or published data of the running task.
     pub(crate) fn record(&self, kind: OutputKind, data: Bytes) -> Result<(), RecordError> {
+        if data.len() > RECORD_BYTES {
+            return Err(RecordError::Size { size: data.len() });
+        }
         let mut state = self.lock();
         let attempt = state.attempt.ok_or(RecordError::NoTask)?;
         if state.record_bytes + data.len() as u64 > state.limit {
@@ -163,6 +197,24 @@ impl Capture {
         state.records += 1;
         self.reporter.send(Report::Output(attempt, Output { kind, offset, data, dropped: 0 }));
         Ok(())
+    }
+
+    /// The process is about to end: what is in the pipes goes to the engine's log, as far as it gets in this time.
+    fn drain(&self, time: Duration) {
+        let until = clock::now() + time;
+        let mut state = loop {
+            match self.state.try_lock() {
+                Ok(state) => break state,
+                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) if clock::now() < until => std::thread::yield_now(),
+                Err(TryLockError::WouldBlock) => return,
+            }
+        };
+        // Nobody will send what the running task wrote last.
+        state.attempt = None;
+        for which in 0..2 {
+            while clock::now() < until && self.read(&mut state, which, READ_BYTES) > 0 {}
+        }
     }
 
     /// Keeps at most this much of each stream of a task from now on.
@@ -207,6 +259,17 @@ impl Capture {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is still in the pipes goes to the engine's log, as far as it gets in this time. For processes that end.
+pub(crate) fn drain(time: Duration) {
+    if let Some(capture) = CAPTURE.get() {
+        capture.drain(time);
+    }
+}
+
+fn identity(descriptor: impl AsFd) -> rustix::io::Result<(u64, u64)> {
+    fstat(descriptor).map(|found| (found.st_dev, found.st_ino))
 }
 
 /// Read end, listed and non-blocking, and write end of a pipe with room.

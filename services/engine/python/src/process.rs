@@ -1,6 +1,6 @@
 //! The engine as a process: the head of a process group, gone when its parent is.
 
-use std::{io, os::fd::FromRawFd as _, os::fd::OwnedFd, os::fd::RawFd, thread};
+use std::{io, os::fd::FromRawFd as _, os::fd::OwnedFd, os::fd::RawFd, thread, time::Duration};
 
 use paraply_common::fork;
 use rustix::{
@@ -9,7 +9,10 @@ use rustix::{
     process::{Signal, getpgrp, getpid, kill_current_process_group, setpgid},
 };
 
-use crate::bell::SignalsHeld;
+use crate::{bell::SignalsHeld, output};
+
+/// How long the end of the process may wait for the last output to be passed on.
+pub(crate) const LAST_OUTPUT: Duration = Duration::from_millis(200);
 
 /// Makes this process lead a group of its own, so that whatever tasks start can be ended together with it.
 pub(crate) fn lead_group() {
@@ -65,14 +68,65 @@ pub(crate) fn end_group() -> ! {
     leave(1)
 }
 
-/// Ends this process without finalising the interpreter under the feet of other threads.
+/// Ends this process without finalising the interpreter under the feet of other threads. What was written last is passed
+/// on before: it may say why.
 pub(crate) fn leave(code: i32) -> ! {
+    if !fork::is_child() {
+        output::drain(LAST_OUTPUT);
+    }
     // SAFETY: ends the process.
     unsafe { libc::_exit(code) }
 }
 
-/// A thread that no signal is delivered to: they are the main thread's.
+/// A thread that no signal is delivered to: they are the main thread's. The process ends if it panics: an engine that
+/// lacks one of its threads would look alive and do nothing.
 pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let _held = SignalsHeld::new();
-    thread::Builder::new().name(name.into()).spawn(body).map(drop)
+    let guarded = move || {
+        let _guard = EndsOnPanic;
+        body();
+    };
+    thread::Builder::new().name(name.into()).spawn(guarded).map(drop)
+}
+
+struct EndsOnPanic;
+
+impl Drop for EndsOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            tracing::error!(thread = thread::current().name(), "a thread of the engine panicked: the engine ends");
+            leave(1);
+        }
+    }
+}
+
+/// Panics are told to the engine's log: on standard error they would be a task's output.
+pub(crate) fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// This process, made by the test below.
+    const PANICS: &str = "PARAPLY_TEST_THREAD_PANICS";
+
+    #[test]
+    #[allow(clippy::panic, reason = "what is tested")]
+    fn a_panic_in_a_thread_ends_the_process() {
+        if std::env::var_os(PANICS).is_some() {
+            spawn("test", || panic!("on purpose")).unwrap();
+            loop {
+                thread::park();
+            }
+        }
+        let this_test = "process::tests::a_panic_in_a_thread_ends_the_process";
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        let ended = child.args(["--exact", this_test, "--nocapture"]).env(PANICS, "1").output().unwrap();
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&ended.stderr).contains("on purpose"));
+    }
 }

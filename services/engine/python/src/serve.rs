@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    io,
     time::Duration,
 };
 
@@ -26,6 +27,8 @@ use pyo3::{
 use crate::{
     bell::SignalsHeld,
     convert,
+    interrupts::Interrupts,
+    process,
     runtime::{Next, PythonRuntime},
 };
 
@@ -45,6 +48,8 @@ pub(crate) struct Server<'a, 'py> {
     order: VecDeque<Digest>,
     /// The class of failures that the runner returns.
     failure: Bound<'py, PyType>,
+    sys: Bound<'py, PyModule>,
+    interrupts: Interrupts<'py>,
     /// When the session was last woken for an outcome.
     told: Time,
 }
@@ -54,7 +59,8 @@ impl<'a, 'py> Server<'a, 'py> {
         let py = runner.py();
         let failure = runner.getattr("failure_class")?.cast_into()?;
         let (prepared, order) = (HashMap::new(), VecDeque::new());
-        Ok(Self { py, runtime, runner, prepared, order, failure, told: clock::now() })
+        let (sys, interrupts) = (py.import("sys")?, Interrupts::new(py)?);
+        Ok(Self { py, runtime, runner, prepared, order, failure, sys, interrupts, told: clock::now() })
     }
 
     /// Runs until the session says to exit; returns the exit status.
@@ -64,7 +70,10 @@ impl<'a, 'py> Server<'a, 'py> {
             match next {
                 Next::Exit(code) => return code,
                 Next::Wait => {
-                    self.wait();
+                    if let Err(error) = self.wait() {
+                        tracing::error!(%error, "user code has closed the engine's descriptors: the engine ends");
+                        return 1;
+                    }
                     self.told = clock::now();
                 }
                 Next::Run(task) => {
@@ -97,12 +106,13 @@ impl<'a, 'py> Server<'a, 'py> {
     }
 
     /// Until the bell rings or a signal came. Handlers of signals run; a SIGINT to an idle engine does nothing.
-    fn wait(&self) {
+    fn wait(&self) -> io::Result<()> {
         let held = SignalsHeld::new();
         self.handle_signals();
-        self.py.detach(|| self.runtime.bell.wait(&held));
+        let waited = self.py.detach(|| self.runtime.bell.wait(&held));
         drop(held);
         self.handle_signals();
+        waited
     }
 
     fn handle_signals(&self) {
@@ -122,9 +132,9 @@ impl<'a, 'py> Server<'a, 'py> {
         };
         self.flush();
         if fork::is_child() {
-            // The task forked and its child came back here: it has nothing to do in an engine.
-            // SAFETY: ends the process.
-            unsafe { libc::_exit(0) };
+            // The task forked and its child came back here: it has nothing to do in an engine. One that failed has
+            // said so and ended before, unless the saying failed.
+            process::leave(value.is_err().into());
         }
         if self.runtime.leave() {
             self.handle_signals();
@@ -134,6 +144,8 @@ impl<'a, 'py> Server<'a, 'py> {
                 failure.kind = FailureKind::Cancelled;
             }
         }
+        // Before the next task begins, and with it the time in which it may be interrupted.
+        self.interrupts.restore();
         let written = self.runtime.capture.finish();
         Outcome {
             value,
@@ -160,8 +172,8 @@ impl<'a, 'py> Server<'a, 'py> {
                         Err(failure) => return Ok(Err(failure)),
                     },
                 };
-                let (encoding, data, buffers, version) = convert::fields(py, task.arguments)?;
-                self.runner.call_method1(intern!(py, "call"), (prepared, encoding, data, buffers, version))?
+                let (encoding, received, version) = convert::fields(py, task.arguments)?;
+                self.runner.call_method1(intern!(py, "call"), (prepared, encoding, received, version))?
             }
         };
         if answer.get_type().is(&self.failure) {
@@ -191,16 +203,26 @@ impl<'a, 'py> Server<'a, 'py> {
         Ok(Ok(prepared))
     }
 
-    /// What the task wrote leaves the buffers of Python and C.
+    /// What the task wrote leaves the buffers of Python and C. Streams that it took away are made anew.
     fn flush(&self) {
-        for stream in [intern!(self.py, "stdout"), intern!(self.py, "stderr")] {
-            let flush =
-                || self.py.import(intern!(self.py, "sys"))?.getattr(stream)?.call_method0(intern!(self.py, "flush"));
-            // A task may have put anything there; what it did to its output is its own affair.
-            let _flushed = flush();
+        let out = self.flush_stream(intern!(self.py, "stdout"), intern!(self.py, "__stdout__"));
+        let err = self.flush_stream(intern!(self.py, "stderr"), intern!(self.py, "__stderr__"));
+        if out.and(err).is_err() {
+            // A task may have put anything there, and what it did to its output is its own affair: but for nothing.
+            let _mended = self.runner.call_method0(intern!(self.py, "mend_streams"));
         }
         // SAFETY: C's stdout is valid. Only that stream: others may be locked by a thread that waits for input.
         unsafe { libc::fflush(c_stdout) };
+    }
+
+    fn flush_stream(&self, name: &Bound<'py, PyString>, original_name: &Bound<'py, PyString>) -> PyResult<()> {
+        let flush = intern!(self.py, "flush");
+        let stream = self.sys.getattr(name);
+        let original = self.sys.getattr(original_name)?;
+        if !stream.as_ref().is_ok_and(|stream| stream.is(&original)) {
+            original.call_method0(flush)?;
+        }
+        stream?.call_method0(flush).map(drop)
     }
 }
 

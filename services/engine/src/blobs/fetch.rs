@@ -25,6 +25,8 @@ pub(crate) type Fetched = Result<RunTask, (AttemptId, TransferError)>;
 #[derive(Debug)]
 pub(crate) struct Fetches {
     under_way: HashMap<AttemptId, Fetch>,
+    /// Claimed tasks whose batch waits; rung where one is not to be waited for any more.
+    awaited: HashMap<AttemptId, Arc<Notify>>,
     ahead: Arc<Semaphore>,
 }
 
@@ -37,7 +39,7 @@ struct Fetch {
 
 impl Fetches {
     pub(crate) fn new() -> Self {
-        Self { under_way: HashMap::new(), ahead: Arc::new(Semaphore::new(AHEAD_KIB as usize)) }
+        Self { under_way: HashMap::new(), awaited: HashMap::new(), ahead: Arc::new(Semaphore::new(AHEAD_KIB as usize)) }
     }
 
     /// Starts to fetch what newly assigned tasks need, and stops for those that are not wanted here any more.
@@ -71,20 +73,33 @@ impl Fetches {
             return Ok(batch);
         }
         let mut waiting = Vec::with_capacity(batch.len());
+        self.awaited.clear();
         for task in batch {
             let fetch = task.arguments.blobs().next().is_some().then(|| {
                 self.start(task.attempt, task.arguments.clone(), bulk);
                 self.under_way.remove(&task.attempt)
             });
-            waiting.push((task, fetch.flatten()));
+            let given_up = Arc::clone(self.awaited.entry(task.attempt).or_default());
+            waiting.push((task, fetch.flatten(), given_up));
         }
         Err(Box::pin(async move {
             let mut done = Vec::with_capacity(waiting.len());
-            for (task, fetch) in waiting {
-                done.push(arrive(task, fetch).await);
+            for (task, fetch, given_up) in waiting {
+                let attempt = task.attempt;
+                done.push(tokio::select! {
+                    () = given_up.notified() => Err((attempt, TransferError::GivenUp)),
+                    arrived = arrive(task, fetch) => arrived,
+                });
             }
             done
         }))
+    }
+
+    /// The batch does not wait for this task any more.
+    pub(crate) fn give_up(&self, attempt: AttemptId) {
+        if let Some(awaited) = self.awaited.get(&attempt) {
+            awaited.notify_one();
+        }
     }
 
     fn start(&mut self, attempt: AttemptId, arguments: Payload, bulk: &Bulk) {

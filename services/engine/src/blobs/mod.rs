@@ -3,10 +3,12 @@
 //! Bulk travels on a connection of its own, so that it delays no control message.
 
 mod fetch;
+mod kept;
 mod store;
 mod transfer;
 
 pub(crate) use fetch::{Fetched, Fetches};
-pub(crate) use store::{Stored, store, write_all};
+pub(crate) use kept::Kept;
+pub(crate) use store::{Stored, store};
 pub(crate) use transfer::Bulk;
 use transfer::TransferError;

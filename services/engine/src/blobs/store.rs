@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use paraply_core::{
     id::{AttemptId, BlobId, EngineId, Epoch},
     outcome::{FailureKind, Outcome},
-    payload::{BlobRef, Buffer},
+    payload::{BlobRef, Buffer, Payload},
 };
 
 use super::{Bulk, TransferError};
@@ -13,6 +13,12 @@ use crate::config::random;
 
 /// What an outcome may keep inline in total, so that it fits into a message with what is around it.
 const OUTCOME_BYTES: u64 = 512 << 10;
+
+/// What a buffer costs in its message beside its bytes: the name, length and framing of a blob.
+const BUFFER_BYTES: u64 = 32;
+
+/// The most buffers of one result: each is stored by a call of its own.
+const MOST_BUFFERS: usize = 8192;
 
 /// An outcome whose large parts are in the store of one scheduler.
 #[derive(Debug)]
@@ -37,7 +43,7 @@ fn take_out(outcome: &mut Outcome, inline_bytes: u64) -> std::io::Result<Vec<(Bl
         payload.data_blob = Some(name(&payload.data)?);
         payload.data = Bytes::new();
     }
-    let mut room = OUTCOME_BYTES.saturating_sub(payload.data.len() as u64);
+    let mut room = OUTCOME_BYTES.saturating_sub(payload.data.len() as u64 + framing(payload));
     let mut by_size: Vec<&mut Buffer> = payload.buffers.iter_mut().collect();
     by_size.sort_by_key(|buffer| inline_size(buffer));
     for buffer in by_size {
@@ -51,6 +57,10 @@ fn take_out(outcome: &mut Outcome, inline_bytes: u64) -> std::io::Result<Vec<(Bl
     Ok(taken)
 }
 
+fn framing(payload: &Payload) -> u64 {
+    payload.buffers.len() as u64 * BUFFER_BYTES
+}
+
 fn inline_size(buffer: &Buffer) -> u64 {
     if let Buffer::Inline(data) = buffer { data.len() as u64 } else { 0 }
 }
@@ -59,7 +69,7 @@ fn inline_size(buffer: &Buffer) -> u64 {
 fn fits(outcome: &Outcome, inline_bytes: u64) -> bool {
     let Ok(payload) = &outcome.value else { return true };
     payload.data.len() as u64 <= inline_bytes
-        && payload.inline_size() <= OUTCOME_BYTES
+        && payload.inline_size() + framing(payload) <= OUTCOME_BYTES
         && payload.buffers.iter().all(|buffer| inline_size(buffer) <= inline_bytes)
 }
 
@@ -73,6 +83,9 @@ pub(crate) fn store(
     epoch: Option<Epoch>,
     bulk: &Bulk,
 ) -> Result<Box<Outcome>, BoxFuture<'static, Stored>> {
+    if let Some(error) = too_many_buffers(&outcome) {
+        not_stored(&mut outcome, &error, engine);
+    }
     if fits(&outcome, inline_bytes) {
         return Ok(outcome);
     }
@@ -83,17 +96,43 @@ pub(crate) fn store(
             Err(error) => Err(error.to_string()),
         };
         let blobs = stored.unwrap_or_else(|error| {
-            let message = format!("the result could not be stored for its client: {error}");
-            let failure = Outcome::failed(FailureKind::Refused, "ResultNotStored", message, engine);
-            outcome.value = failure.value;
+            not_stored(&mut outcome, &error, engine);
             Vec::new()
         });
         Stored { attempt, outcome, blobs, epoch }
     }))
 }
 
+impl Stored {
+    /// The same in the store of another scheduler, which has taken over meanwhile.
+    pub(crate) async fn again(mut self, epoch: Option<Epoch>, engine: Option<EngineId>, bulk: Bulk) -> Self {
+        self.epoch = epoch;
+        if let Err(error) = write_all(&self.blobs, self.attempt, &bulk).await {
+            not_stored(&mut self.outcome, &error.to_string(), engine);
+            self.blobs.clear();
+        }
+        self
+    }
+}
+
+/// Makes a failure of an outcome whose bytes its client could not have.
+pub(super) fn not_stored(outcome: &mut Outcome, error: &str, engine: Option<EngineId>) {
+    let message = format!("the result could not be stored for its client: {error}");
+    outcome.value = Outcome::failed(FailureKind::Refused, "ResultNotStored", message, engine).value;
+}
+
+fn too_many_buffers(outcome: &Outcome) -> Option<String> {
+    let count = outcome.value.as_ref().ok()?.buffers.len();
+    (count > MOST_BUFFERS).then(|| {
+        format!(
+            "it has {count} separate buffers, and a result has at most {MOST_BUFFERS}: concatenate the arrays that it \
+             holds, or return fewer at a time"
+        )
+    })
+}
+
 /// Stores blobs under the names they have.
-pub(crate) async fn write_all(blobs: &[(BlobId, Bytes)], attempt: AttemptId, bulk: &Bulk) -> Result<(), TransferError> {
+pub(super) async fn write_all(blobs: &[(BlobId, Bytes)], attempt: AttemptId, bulk: &Bulk) -> Result<(), TransferError> {
     for (id, data) in blobs {
         bulk.write(*id, attempt.task.session, data.clone()).await?;
     }
@@ -102,7 +141,7 @@ pub(crate) async fn write_all(blobs: &[(BlobId, Bytes)], attempt: AttemptId, bul
 
 #[cfg(test)]
 mod tests {
-    use paraply_core::payload::Payload;
+    use paraply_core::id::{SessionId, TaskId};
 
     use super::*;
 
@@ -136,15 +175,34 @@ mod tests {
 
     #[test]
     fn many_small_buffers_never_make_a_message_too_large() {
-        for (count, step) in [(10, 6000), (100, 600), (1000, 60), (100, 0)] {
+        for (count, step) in [(10, 6000), (100, 600), (1000, 60), (100, 0), (MOST_BUFFERS, 0)] {
             let sizes: Vec<usize> = (0..count).map(|nth| 5000 + nth * step).collect();
             let mut many = outcome(2000, &sizes);
             let total: usize = sizes.iter().sum();
             let taken = take_out(&mut many, 64 << 10).unwrap();
             let payload = many.value.unwrap();
-            assert!(payload.inline_size() <= OUTCOME_BYTES, "{count}: {}", payload.inline_size());
+            let size = payload.inline_size() + framing(&payload);
+            assert!(size <= OUTCOME_BYTES, "{count}: {size}");
             let stored: usize = taken.iter().map(|(_, data)| data.len()).sum();
             assert_eq!(payload.inline_size() as usize + stored, 2000 + total);
         }
+    }
+
+    #[test]
+    fn names_count_too() {
+        let many = outcome(0, &[100; 6000]);
+        assert!(!fits(&many, 64 << 10), "6000 buffers of 100 bytes and what they cost around them");
+        assert!(fits(&outcome(0, &[50; 6000]), 64 << 10));
+    }
+
+    #[test]
+    fn more_buffers_than_anyone_can_store_are_refused_with_advice() {
+        let refused = outcome(0, &[1; MOST_BUFFERS + 1]);
+        let attempt = AttemptId { task: TaskId { session: SessionId(1), index: 0 }, attempt: 1 };
+        let stored = store(attempt, Box::new(refused), 100, Some(EngineId(3)), None, &Bulk::default());
+        let failure = stored.unwrap_or_else(|_| unreachable!("nothing is stored")).value.unwrap_err();
+        let message = String::from_utf8_lossy(&failure.message).into_owned();
+        assert!(message.contains("8193 separate buffers") && message.contains("concatenate"), "{message}");
+        assert_eq!((failure.kind, failure.engine), (FailureKind::Refused, Some(EngineId(3))));
     }
 }

@@ -1,6 +1,9 @@
 //! One blob, one way. A transfer that breaks goes on where it was, for as long as the task that needs it is wanted.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use paraply_common::{
@@ -26,6 +29,9 @@ use tonic::{
 const CHUNK: usize = 1 << 20;
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
+/// After so many failures without a known reason the transfer has failed.
+const STRANGE_TRIES: u32 = 5;
+
 /// Why bytes could not be moved, trying again not helping.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum TransferError {
@@ -35,18 +41,50 @@ pub(crate) enum TransferError {
     Size { id: BlobId, found: u64, expected: u64 },
     #[error("{size} bytes are more than this engine's memory can take")]
     Memory { size: u64 },
+    #[error("its task was interrupted")]
+    GivenUp,
 }
 
-/// The connection for bulk, made when it is first needed, and again when the scheduler has moved.
+/// The way to the store that everybody who moves bytes shares: transfers that are under way take the new one for their
+/// next try when the scheduler has moved.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bulk {
-    way: Option<(Channel, Option<MetadataValue<Ascii>>)>,
+    way: Arc<Mutex<Option<Way>>>,
+}
+
+/// A connection, made when it is first needed.
+#[derive(Clone, Debug)]
+struct Way {
+    channel: Channel,
+    token: Option<MetadataValue<Ascii>>,
+}
+
+impl Way {
+    fn client(&self) -> BlobServiceClient<Channel> {
+        BlobServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        request
+    }
 }
 
 impl Bulk {
-    /// To a scheduler at one of these, best first.
-    pub(crate) fn to(endpoints: &[Endpoint], token: Option<MetadataValue<Ascii>>) -> Self {
-        Self { way: dial_lazily(endpoints).ok().map(|channel| (channel, token)) }
+    /// From now on, to a scheduler at one of these, best first.
+    pub(crate) fn lead_to(&self, endpoints: &[Endpoint], token: Option<MetadataValue<Ascii>>) {
+        let way = dial_lazily(endpoints).ok().map(|channel| Way { channel, token });
+        *self.way.lock().unwrap_or_else(PoisonError::into_inner) = way;
+    }
+
+    fn way(&self) -> Result<Way, Status> {
+        let way = self.way.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        way.ok_or_else(|| Status::unavailable("no scheduler is known"))
     }
 
     /// Reads a whole blob.
@@ -55,22 +93,30 @@ impl Bulk {
         let mut data = Vec::new();
         data.try_reserve_exact(usize::try_from(blob.size).map_err(|_| too_large())?).map_err(|_| too_large())?;
         let mut data = BytesMut::from(Bytes::from(data));
+        let mut tries = Tries::default();
         loop {
+            let before = data.len();
             match self.read_on(blob, &mut data).await {
                 Ok(()) if data.len() as u64 == blob.size => return Ok(data.freeze()),
                 Ok(()) => {
                     let found = data.len() as u64;
                     return Err(TransferError::Size { id: blob.id, found, expected: blob.size });
                 }
-                Err(status) => retry_later(status).await?,
+                Err(status) => {
+                    if data.len() > before {
+                        tries = Tries::default();
+                    }
+                    tries.again(status).await?;
+                }
             }
         }
     }
 
     async fn read_on(&self, blob: BlobRef, data: &mut BytesMut) -> Result<(), Status> {
         let offset = data.len() as u64;
-        let request = self.request(ReadBlobRequest { blob_id: encode_id(blob.id.to_bytes()), offset });
-        let mut chunks = self.client()?.read_blob(request).await?.into_inner();
+        let way = self.way()?;
+        let request = way.request(ReadBlobRequest { blob_id: encode_id(blob.id.to_bytes()), offset });
+        let mut chunks = way.client().read_blob(request).await?.into_inner();
         while let Some(answer) = chunks.message().await? {
             let chunk = answer.chunk.unwrap_or_default();
             let room = blob.size - data.len() as u64;
@@ -84,20 +130,25 @@ impl Bulk {
 
     /// Writes a whole blob, which `session` pays for.
     pub(crate) async fn write(&self, id: BlobId, session: SessionId, data: Bytes) -> Result<(), TransferError> {
-        let mut committed = 0;
+        let (mut committed, mut tries) = (0, Tries::default());
         loop {
             match self.write_on(id, session, &data, committed).await {
                 Ok(()) => return Ok(()),
-                Err(status) => retry_later(status).await?,
+                Err(status) => tries.again(status).await?,
             }
-            let request = self.request(QueryWriteStatusRequest { blob_id: encode_id(id.to_bytes()) });
-            let asked = match self.client() {
-                Ok(mut client) => client.query_write_status(request).await,
-                Err(status) => Err(status),
-            };
+            let before = committed;
             // A store that does not know the blob begins anew.
-            committed = asked.map_or(0, |answer| answer.into_inner().committed_bytes.min(data.len() as u64));
+            committed = self.committed(id).await.unwrap_or(0).min(data.len() as u64);
+            if committed > before {
+                tries = Tries::default();
+            }
         }
+    }
+
+    async fn committed(&self, id: BlobId) -> Result<u64, Status> {
+        let way = self.way()?;
+        let request = way.request(QueryWriteStatusRequest { blob_id: encode_id(id.to_bytes()) });
+        Ok(way.client().query_write_status(request).await?.into_inner().committed_bytes)
     }
 
     async fn write_on(&self, id: BlobId, session: SessionId, data: &Bytes, from: u64) -> Result<(), Status> {
@@ -113,34 +164,53 @@ impl Bulk {
         });
         let messages = std::iter::once(Message::Header(header)).chain(chunks);
         let requests = messages.map(|message| WriteBlobRequest { message: Some(message) });
-        let request = self.request(tokio_stream::iter(requests));
-        self.client()?.write_blob(request).await.map(drop)
-    }
-
-    fn client(&self) -> Result<BlobServiceClient<Channel>, Status> {
-        let (channel, _) = self.way.as_ref().ok_or_else(|| Status::unavailable("no scheduler is known"))?;
-        Ok(BlobServiceClient::new(channel.clone())
-            .max_decoding_message_size(MAX_MESSAGE_BYTES)
-            .max_encoding_message_size(MAX_MESSAGE_BYTES))
-    }
-
-    fn request<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        if let Some((_, Some(token))) = &self.way {
-            request.metadata_mut().insert("authorization", token.clone());
-        }
-        request
+        let way = self.way()?;
+        let request = way.request(tokio_stream::iter(requests));
+        way.client().write_blob(request).await.map(drop)
     }
 }
 
-/// Waits a moment if `status` is the connection's trouble, not the blob's.
-async fn retry_later(status: Status) -> Result<(), TransferError> {
-    match status.code() {
-        Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Internal => {
-            tracing::debug!(%status, "a transfer was broken off; trying again");
-            clock::sleep_until(clock::now() + RETRY_DELAY).await;
-            Ok(())
+/// The tries of one transfer.
+#[derive(Debug, Default)]
+struct Tries {
+    /// How many of the last failed for no reason that anyone knows, and came no further.
+    strange: u32,
+}
+
+impl Tries {
+    /// Waits a moment before the next try if `status` is the connection's trouble, or may be, and not the blob's.
+    async fn again(&mut self, status: Status) -> Result<(), TransferError> {
+        if self.is_final(status.code()) {
+            return Err(TransferError::Status(Arc::new(status)));
         }
-        _ => Err(TransferError::Status(Arc::new(status))),
+        tracing::debug!(%status, "a transfer was broken off; trying again");
+        clock::sleep_until(clock::now() + RETRY_DELAY).await;
+        Ok(())
+    }
+
+    fn is_final(&mut self, code: Code) -> bool {
+        match code {
+            // What breaks while it is in use can be reported as these, but not again and again.
+            Code::Unknown | Code::Internal => self.strange += 1,
+            Code::Unavailable | Code::Cancelled => self.strange = 0,
+            _ => return true,
+        }
+        self.strange >= STRANGE_TRIES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_connection_can_cause_is_tried_again_and_what_nothing_explains_only_a_few_times() {
+        let mut tries = Tries::default();
+        assert!((0..100).all(|_| !tries.is_final(Code::Unavailable)));
+        assert!((1..STRANGE_TRIES).all(|_| !tries.is_final(Code::Internal)));
+        assert!(!tries.is_final(Code::Unavailable));
+        assert!((1..STRANGE_TRIES).all(|_| !tries.is_final(Code::Unknown)));
+        assert!(tries.is_final(Code::Internal));
+        assert!(Tries::default().is_final(Code::NotFound));
     }
 }
