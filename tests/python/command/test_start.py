@@ -1,23 +1,12 @@
 """`paraply start` in the foreground: what it shows, and how it ends."""
 
 import signal
-import subprocess
 import time
 
 import psutil
 import pytest
 from home import Home
-
-
-def read_until(process: subprocess.Popen[str], text: str) -> list[str]:
-    """What a process prints, up to the first line with the text."""
-    lines = []
-    assert process.stdout is not None
-    for line in process.stdout:
-        lines.append(line)
-        if text in line:
-            return lines
-    raise AssertionError(f"it never said {text!r}: {lines}")
+from supervised import read_until
 
 
 def test_shows_what_it_started(home: Home) -> None:
@@ -32,7 +21,12 @@ def test_shows_what_it_started(home: Home) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_everything(home: Home, number: signal.Signals) -> None:
-    cluster = home.start_in_foreground("-n", "2")
+    # Whoever runs the tests may have had it ignored.
+    before = signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    try:
+        cluster = home.start_in_foreground("-n", "2")
+    finally:
+        signal.signal(number, before)
     read_until(cluster, "Ready")
     begun = time.monotonic()
     cluster.send_signal(number)

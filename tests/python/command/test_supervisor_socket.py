@@ -2,21 +2,10 @@
 
 import json
 import socket
-from typing import Any
 
 import pytest
 from home import Home, eventually
-
-
-def ask(home: Home, line: bytes) -> dict[str, Any]:
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(home.record()["control"])
-        connection.sendall(line + b"\n")
-        return json.loads(connection.makefile().readline())
-
-
-def engines(home: Home) -> dict[str, list[dict[str, int]]]:
-    return ask(home, b'{"op": "status"}')["report"]["engine_sets"]
+from supervised import ask, engines
 
 
 def test_what_cannot_be_done_is_an_error(home: Home) -> None:
