@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from collections import namedtuple
 from dataclasses import dataclass, field
 from typing import Any
@@ -162,6 +163,68 @@ def test_the_error_names_what_cannot_be_sent(args: Any, kwargs: dict[str, Any], 
         args, message = (args,), r"^args\[0\]: cannot pickle 'generator' object$"
     with pytest.raises(error.UnpicklableError, match=message):
         _serialize.dump_arguments(args, kwargs)
+
+
+class Unspeakable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def test_an_error_is_given_whatever_the_parts_do() -> None:
+    lock = threading.Lock()
+    with pytest.raises(error.UnpicklableError, match=r"^args\[0\]\[<Unspeakable>\]: cannot pickle '_thread.lock'"):
+        _serialize.dump_arguments(({Unspeakable(): lock},), {})
+    long = "k" * 1000
+    with pytest.raises(error.UnpicklableError, match=r"k\.\.\.k+'\]: cannot pickle") as caught:
+        _serialize.dump_arguments(({long: lock},), {})
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("depth", [100_000, 900])
+def test_deep_nesting_is_named_as_such(depth: int) -> None:
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+    if depth == 900:
+        nested = [nested, threading.Lock()]
+    with pytest.raises(error.UnpicklableError, match=r"\]: it is nested too deeply") as caught:
+        _serialize.dump_result(nested)
+    assert len(str(caught.value)) < 1000
+    while nested:  # freed level by level
+        nested = nested.pop(0)
+
+
+def test_an_error_does_not_copy_the_arrays_on_the_way_to_it() -> None:
+    arrays = [np.zeros(1_000_000) for _ in range(4)]
+    tracemalloc.start()
+    try:
+        with pytest.raises(error.UnpicklableError, match=r"args\[0\]\[4\]"):
+            _serialize.dump_arguments(([*arrays, threading.Lock()],), {})
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < arrays[0].nbytes
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_of_very_many_arrays_only_so_many_travel_by_themselves(read_only: bool) -> None:
+    arrays = [np.full(300, n) for n in range(1000)] + [np.full(20_000, n) for n in range(3)]
+    for array in arrays:
+        array.flags.writeable = not read_only
+    loaded, payload = roundtrip(arrays)
+    assert len(payload.buffers) == 256 + 3
+    for array, arrived in zip(arrays, loaded, strict=True):
+        np.testing.assert_array_equal(array, arrived)
+        assert arrived.flags.writeable
+
+
+def test_read_only_arrays_beside_something_prepickled() -> None:
+    one, other = np.arange(1000.0), np.arange(1000.0) * 2
+    one.flags.writeable = other.flags.writeable = False
+    (first, inner, second), _ = roundtrip((one, _serialize.PrePickled([other]), other))
+    np.testing.assert_array_equal(first, one)
+    np.testing.assert_array_equal(inner[0], other)
+    np.testing.assert_array_equal(second, other)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,14 @@ from typing import Any
 from paraply import error
 from paraply._serialize import names
 from paraply._serialize.call import Call
-from paraply._serialize.pickler import Pickler, travels
+from paraply._serialize.pickler import Buffers, Pickler
 from paraply._serialize.rebuild import Scope
 
 #: Objects looked at before the search gives up and names the deepest culprit found.
 _BUDGET = 2000
+
+_PATH_CHARACTERS = 400
+_KEY_CHARACTERS = 80
 
 
 def unpicklable(value: Any, what: str, failure: BaseException) -> error.UnpicklableError:
@@ -31,24 +34,62 @@ class _Search:
 
     def descend(self, value: Any, path: str, failure: BaseException) -> tuple[str, str]:
         """The deepest part of `value` that cannot be pickled by itself, and why."""
+        found: tuple[str, Any, BaseException] | None = path, value, failure
+        while found is not None:
+            path, value, failure = found
+            found = self._culprit(value, path)
+        return _shortened(path, _PATH_CHARACTERS), _reason(failure)
+
+    def _culprit(self, value: Any, path: str) -> tuple[str, Any, BaseException] | None:
+        """The first part of `value` that cannot be pickled by itself."""
         self._seen.add(id(value))
-        for name, part in _parts(value, path):
+        for name, part in _readable_parts(value, path):
             if id(part) in self._seen or self._left <= 0:
                 continue
             self._left -= 1
             reason = _failure(part)
             if reason is not None:
-                return self.descend(part, name, reason)
-        text = str(failure) or type(failure).__name__
-        return path, text
+                return name, part, reason
+        return None
 
 
 def _failure(value: Any) -> BaseException | None:
     try:
-        Pickler(io.BytesIO()).dump(value)
+        # With a place for buffers, so that large arrays on the way to the culprit are not copied.
+        Pickler(io.BytesIO(), Buffers()).dump(value)
     except Exception as failure:  # noqa: BLE001  # pickling runs users' code
         return failure
     return None
+
+
+def _reason(failure: BaseException) -> str:
+    if isinstance(failure, RecursionError) or isinstance(failure.__cause__, RecursionError):
+        return "it is nested too deeply to be pickled"
+    try:
+        text = str(failure)
+    except Exception:  # noqa: BLE001  # a user's __str__ may raise anything
+        text = ""
+    return text or type(failure).__name__
+
+
+def _shown(value: object) -> str:
+    """`repr(value)`, whatever its class does there."""
+    try:
+        return _shortened(repr(value), _KEY_CHARACTERS)
+    except Exception:  # noqa: BLE001  # a user's __repr__ may raise anything
+        return f"<{type(value).__name__}>"
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]}...{text[-most // 2 :]}"
+
+
+def _readable_parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The parts of `value`, as far as it lets itself be looked into: attributes run users' code too."""
+    try:
+        yield from _parts(value, path)
+    except Exception:  # noqa: BLE001
+        return
 
 
 def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -62,10 +103,10 @@ def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield f"{path}[{index}]", part
     elif isinstance(value, dict):
         for key, part in value.items():
-            yield f"{path}[{key!r}]", part
+            yield f"{path}[{_shown(key)}]", part
     elif isinstance(value, (set, frozenset)):
         for part in value:
-            yield f"{path}{{{part!r}}}", part
+            yield f"{path}{{{_shown(part)}}}", part
     elif isinstance(value, types.FunctionType):
         yield from _parts_of_function(value, path)
     elif isinstance(value, types.MethodType):
@@ -102,7 +143,7 @@ def _parts_of_function(function: types.FunctionType, path: str) -> Iterator[tupl
         yield f"{path}.{name}", part
     for name in names.global_names(function.__code__):
         part = names.global_value(function, name)
-        if part is not names.ABSENT and travels(part):
+        if part is not names.ABSENT and names.travels(part):
             yield f"{path}: global {name}", part
 
 

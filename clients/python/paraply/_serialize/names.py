@@ -50,6 +50,17 @@ def global_names(code: types.CodeType) -> tuple[str, ...]:
 
 ABSENT: Any = object()
 
+_BY_NAME_OR_VALUE = (types.FunctionType, types.ModuleType, type, functools.partial, functools._lru_cache_wrapper)
+
+
+def travels(value: Any) -> bool:
+    """Whether a global that a function names goes with it: functions, classes and modules do, data does not."""
+    if isinstance(value, _BY_NAME_OR_VALUE):
+        return True
+    if not callable(value):
+        return False
+    return hasattr(value, "__wrapped__") or spell(value) is not None
+
 
 def global_value(function: types.FunctionType, name: str) -> Any:
     """What `name` means to `function` as a global, the helpers that came with it included; else `ABSENT`."""
@@ -103,6 +114,17 @@ def home_of(function: types.FunctionType) -> str | None:
         return None
     module = sys.modules.get(name)
     return name if module is not None and vars(module) is function.__globals__ else None
+
+
+def is_foreign(function: types.FunctionType) -> bool:
+    """Whether a function was made in a namespace of its own (`exec` into a dict, `runpy`): it is neither a module's nor
+    was it typed at the prompt, and what it names is there and nowhere else.
+    """
+    return (
+        function.__globals__.get("__name__") != "__main__"
+        and function not in _interactive
+        and home_of(function) is None
+    )
 
 
 def spell(obj: Any) -> str | None:

@@ -20,16 +20,11 @@ from paraply._serialize import names, rebuild
 from paraply._serialize.payload import OUT_OF_BAND_BYTES, PYTHON_VERSION, BytesLike
 from paraply._serialize.snapshot import Snapshot
 
-_BY_NAME_OR_VALUE = (types.FunctionType, type, functools.partial, functools._lru_cache_wrapper)
-
-
-def travels(value: Any) -> bool:
-    """Whether a global that a function names goes with it: functions, classes and modules do, data does not."""
-    if isinstance(value, (types.ModuleType, *_BY_NAME_OR_VALUE)):
-        return True
-    if not callable(value):
-        return False
-    return hasattr(value, "__wrapped__") or names.spell(value) is not None
+#: Each buffer outside the pickle has a price: an entry, and beyond 64 KiB a call of its own. So after this many only those
+#: that have it anyway stay outside, and after many more none do.
+_SMALL_BUFFERS = 256
+_BUFFERS = 4096
+_LARGE_BYTES = 64 << 10
 
 
 class Buffers:
@@ -47,10 +42,16 @@ class Buffers:
         raw = buffer.raw()
         if raw.readonly and type(raw.obj) is not bytes:
             self.read_only = True
-        if raw.nbytes < OUT_OF_BAND_BYTES:
+        if not self.takes(raw.nbytes):
             return True
         self.raw.append(raw)
         return False
+
+    def takes(self, size: int) -> bool:
+        """Whether the next buffer, of `size` bytes, would travel outside."""
+        if len(self.raw) < _SMALL_BUFFERS:
+            return size >= OUT_OF_BAND_BYTES
+        return size >= _LARGE_BYTES and len(self.raw) < _BUFFERS
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
@@ -107,6 +108,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             return NotImplemented  # pickle's own way is by name
         if self._snapshot is not None:
             self._snapshot.add_function(function)
+        if names.is_foreign(function):
+            # Its data travels with it, and can change in place.
+            self._note_volatile()
+            return super().reducer_override(function)
         home = names.home_of(function)
         if home is not None:
             if self._by_value_on_request(f"{home}:"):
@@ -143,7 +148,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         submodules: list[str] = []
         for name in names.global_names(function.__code__):
             value = names.global_value(function, name)
-            if value is names.ABSENT or not travels(value):
+            if value is names.ABSENT or not names.travels(value):
                 continue
             spelled = names.spell(value)
             if spelled is None or Pickler._by_value_on_request(spelled):
@@ -192,7 +197,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             return NotImplemented
         buffers = self._buffers
         order = "C" if array.flags.c_contiguous else "F"
-        if buffers is None or array.nbytes < OUT_OF_BAND_BYTES or not array.flags.forc:
+        if buffers is None or not buffers.takes(array.nbytes) or not array.flags.forc:
             return array.copy().__reduce_ex__(5)
         arguments = (len(buffers.raw), pickle.PickleBuffer(array), array.dtype, array.shape, order)
         return rebuild.make_array, arguments

@@ -32,17 +32,18 @@ class Prepared:
     So no state passes from one task to the next but through the namespace.
     """
 
-    __slots__ = ("_body", "_codes", "_known", "_mapped", "_plain")
+    __slots__ = ("_body", "_codes", "_mapped", "_plain", "_spelled")
 
     def __init__(self, payload: Payload) -> None:
         values.check_readable(payload)
-        self._known: Any = None
+        self._spelled: str | None = None
         self._plain: types.FunctionType | None = None
         self._body = b""
         self._mapped = False
         self._codes: tuple[types.CodeType, ...] = ()
         if payload.encoding == Encoding.TEXT:
-            self._known = names.resolve(bytes(payload.data).decode())
+            self._spelled = bytes(payload.data).decode()
+            names.resolve(self._spelled)  # what is not there is said now
         else:
             self._codes, self._body, self._mapped = pickle.loads(payload.data)
 
@@ -53,7 +54,8 @@ class Prepared:
         if self._plain is not None and self._plain.__globals__ is scope.namespace:
             found: Any = _again(self._plain)
         else:
-            found = self._read(scope) if self._known is None else self._known
+            # By name it is looked up each time: its module may have been reloaded.
+            found = self._read(scope) if self._spelled is None else names.resolve(self._spelled)
         if getattr(found, "_paraply_wants_namespace_", False):
             found = types.MethodType(found, scope.namespace)
         return Mapped(found) if self._mapped else found
@@ -76,8 +78,19 @@ def _is_plain(function: types.FunctionType, namespace: dict[str, Any]) -> bool:
         and not function.__dict__
         and not function.__annotations__
         and function.__kwdefaults__ is None
-        and is_constant(function.__defaults__)
+        and _may_be_shared(function.__defaults__)
     )
+
+
+def _may_be_shared(value: Any) -> bool:
+    """Whether tasks may have the same object without hearing of each other. A function or class that was sent by value
+    belongs to its task; one that was imported is everybody's.
+    """
+    if type(value) is tuple or type(value) is frozenset:
+        return all(map(_may_be_shared, value))
+    if isinstance(value, (types.FunctionType, type)):
+        return names.spell(value) is not None
+    return not isinstance(value, (property, staticmethod, classmethod)) and is_constant(value)
 
 
 def _again(plain: types.FunctionType) -> types.FunctionType:
@@ -100,11 +113,15 @@ def load_function(payload: Payload, namespace: dict[str, Any]) -> Callable[..., 
 def run(prepared: Prepared, arguments: Payload, namespace: dict[str, Any], engine_id: int) -> Payload:
     """Calls a function as one task, and pickles its result: what an engine does.
 
-    The helpers that function and arguments brought along are bound until the result is pickled, and no longer.
+    The helpers that function and arguments brought along are bound until the result is pickled, and no longer. `arguments`
+    is empty when the function is called.
     """
     scope = Scope(namespace)
     function = prepared.bind(scope)
     args, kwargs = values.load_arguments(arguments, scope)
+    # They have what they need of these.
+    arguments.data = b""
+    arguments.buffers.clear()
     try:
         if not scope.has_helpers:
             return values.dump_result(function(*args, **kwargs))

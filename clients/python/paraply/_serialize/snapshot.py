@@ -44,6 +44,14 @@ def is_constant(value: Any) -> bool:
     return False
 
 
+#: In place of a global that does not travel: it may change, and may be freed.
+_STAYS = object()
+
+
+def _traveller(value: Any) -> Any:
+    return value if value is not names.ABSENT and names.travels(value) else _STAYS
+
+
 class Snapshot:
     """What one pickled function depends on, by identity."""
 
@@ -98,7 +106,8 @@ class _Function:
         self.kwdefaults = _items(function.__kwdefaults__)
         self.attributes = _items(function.__dict__)
         self.closure = _contents(function)
-        self.named = [(name, names.global_value(function, name)) for name in names.global_names(self.code)]
+        named = names.global_names(self.code)
+        self.named = [(name, _traveller(names.global_value(function, name))) for name in named]
         self.packages = [value for _, value in self.named if type(value) is types.ModuleType]
         self.submodules = self._submodules()
 
@@ -119,7 +128,8 @@ class _Function:
         if self.closure and not _same(self.closure, _contents(function)):
             return False
         for name, value in self.named:
-            if names.global_value(function, name) is not value:
+            now = names.global_value(function, name)
+            if now is not value and (value is not _STAYS or _traveller(now) is not _STAYS):
                 return False
         return not self.packages or self._submodules() == self.submodules
 

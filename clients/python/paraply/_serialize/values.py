@@ -90,9 +90,13 @@ def load(payload: Payload, scope: Scope) -> Any:
     check_readable(payload)
     if payload.encoding == Encoding.TEXT:
         return bytes(payload.data).decode()
+    outer = scope.arrays
     scope.arrays = [_writable(buffer) for buffer in payload.buffers]
-    with rebuild.ReadingInto(scope):
-        return pickle.loads(payload.data, buffers=scope.arrays)
+    try:
+        with rebuild.ReadingInto(scope):
+            return pickle.loads(payload.data, buffers=scope.arrays)
+    finally:
+        scope.arrays = outer  # of the payload that this one came in; else nobody keeps the bytes
 
 
 def _writable(buffer: BytesLike) -> BytesLike:
