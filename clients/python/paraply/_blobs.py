@@ -63,10 +63,18 @@ class Blobs:
         self._roads = roads
         self._release = release
         self._workers = Workers("paraply-blobs", TRANSFERS)
+        #: Why there are no more transfers.
+        self._closed: ConnectionError | None = None
 
-    def close(self) -> None:
-        """Ends the threads."""
+    def close(self, why: ConnectionError) -> None:
+        """Ends the threads. `why` is what those are told who want something transferred."""
+        self._closed = why
         self._workers.close()
+
+    def after_fork(self, why: ConnectionError) -> None:
+        """In a forked child, which has none of the threads: nothing is transferred any more."""
+        self._workers.after_fork()
+        self.close(why)
 
     def result(self, ref: payload_pb2.BlobRef) -> ResultBlob:
         """A part of a result, to be fetched later if at all."""
@@ -84,7 +92,8 @@ class Blobs:
             else:
                 done(None)
 
-        self._workers.run(job)
+        if not self._workers.run(job):
+            done(self._closed)
 
     def _upload(self, blob_id: bytes, data: memoryview) -> None:
         header = blob_pb2.BlobHeader(blob_id=blob_id, size_bytes=data.nbytes, session_id=self._session_id)
@@ -135,15 +144,15 @@ class Blobs:
             try:
                 fetched[position] = self._download(part)
             except Exception as failure:  # noqa: BLE001  # raised below, where somebody waits for it
-                fetched[position] = failure
+                fetched[position] = self._closed or failure
             finally:
                 finished.release()
 
-        jobs = len(missing)
-        for _ in range(jobs):
-            self._workers.run(job)
-        for _ in range(jobs):
+        jobs = [self._workers.run(job) for _ in missing.copy()]
+        for _ in filter(None, jobs):
             finished.acquire()
+        if not all(jobs) and self._closed is not None:
+            raise type(self._closed)(*self._closed.args)
         return [_or_raise(part) for part in fetched]
 
     def _download(self, blob: ResultBlob) -> BytesLike:
@@ -192,6 +201,8 @@ def _lost(failure: TransportError) -> str:
 
 
 def _or_raise(part: BytesLike | Exception) -> BytesLike:
+    if isinstance(part, ConnectionError):
+        raise type(part)(*part.args)  # it may be that of several readers, and each adds to its traceback
     if isinstance(part, Exception):
         raise part
     return part

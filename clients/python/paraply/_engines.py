@@ -63,6 +63,10 @@ class Engines:
         with self._changed:
             return self._changed.wait_for(condition, timeout)
 
+    def after_fork(self) -> None:
+        """In a forked child: the lock may be held by a thread that is not here."""
+        self._changed = threading.Condition()
+
     def wake(self) -> None:
         """Asks the conditions of those who wait again."""
         with self._changed:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 import weakref
 from typing import TYPE_CHECKING, Any
+
+from paraply._parting import LINGER
 
 if TYPE_CHECKING:
     from paraply._link import Link
@@ -17,8 +20,11 @@ _inherited: list[Any] = []
 
 
 def _close_all() -> None:
+    end = time.monotonic() + LINGER
     for link in list(links):
-        link.close()
+        link.end_soon()
+    for link in list(links):
+        link.close(max(end - time.monotonic(), 0.0))
 
 
 def _after_fork() -> None:

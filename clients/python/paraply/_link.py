@@ -10,7 +10,8 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from paraply import _results
@@ -19,6 +20,7 @@ from paraply._dial import Dialler, Refused, check_protocol, peer_info
 from paraply._engines import Engines
 from paraply._fork import links
 from paraply._line import Line
+from paraply._parting import LINGER, await_end
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply._session.machine import Delivery, Session
 from paraply._transport.base import Address, Connection, SessionStream, Transport, TransportError
@@ -38,9 +40,11 @@ WELCOME_TIMEOUT = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 #: Seconds that a transfer waits for the link to come up again.
 RECONNECT_TIMEOUT = 3600.0
-#: Seconds that `close` waits for the scheduler to take note.
-CLOSE_TIMEOUT = 1.0
+#: Finished tasks that can be asked for though nobody holds them.
+RECENT = 128
 _CLOSED = "this client is closed"
+_UNREAD = "a large result stays at the cluster until it is read: read it, with get(), before rc.close()"
+_NOT_OURS = "this client belongs to the parent process: make a Client() after the fork"
 
 
 class Link:
@@ -62,6 +66,8 @@ class Link:
         self.dialler = Dialler(info, transport)
         self._session: Session[Task] = Session(session_id, peer_info(), label, cancel_on_disconnect)
         self.blobs = Blobs(session_id, self, self._release)
+        #: The last tasks that have finished with little to keep.
+        self._recent: deque[Task] = deque(maxlen=RECENT)
         self._lock = threading.Lock()
         self._line: Line | None = None
         self._stream: SessionStream | None = None
@@ -72,6 +78,13 @@ class Link:
         self._failure: Exception | None = None
         self._address = Address()
         self._ending = False
+        # How it ends: tasks are left to run on, and until when what was submitted may take to reach the scheduler.
+        self._leaves = not cancel_on_disconnect
+        self._leave_by: float | None = None
+        #: Blobs of calls that are not uploaded. `_lock` guards it.
+        self._uploads = 0
+        #: Gives tasks that wait and that the session may not know of. For a forked child, where nobody will bring them.
+        self.unfinished: Callable[[], Iterable[Task]] = tuple
         self._thread = threading.Thread(target=self._run, name="paraply-session", daemon=True)
 
     # For users' threads.
@@ -106,6 +119,7 @@ class Link:
         with self._lock:
             self.check_open()
             self._session.submit(call)
+            self._uploads += len(call.blobs)
             line = self._line
         if line is not None:
             line.wake()
@@ -131,6 +145,16 @@ class Link:
         """The task of an index, if it is not finished."""
         with self._lock:
             return self._session.slot(index)
+
+    def recent_task(self, msg_id: str) -> Task | None:
+        """A task that has finished not long ago, though nobody may hold it."""
+        with self._lock:
+            return next((task for task in self._recent if task.msg_id == msg_id), None)
+
+    def forget_recent(self, tasks: Container[Task]) -> None:
+        """Makes `recent_task` not find these any more."""
+        with self._lock:
+            self._recent = deque((task for task in self._recent if task not in tasks), RECENT)
 
     @property
     def submitted(self) -> int:
@@ -195,6 +219,10 @@ class Link:
         tasks = call.tasks()
 
         def done(refused: Exception | None) -> None:
+            with self._lock:
+                self._uploads -= 1
+            if self._leave_by is not None:
+                self._wake()
             call.uploaded()
             if refused is not None and not self.closed:
                 for task in tasks:
@@ -205,25 +233,61 @@ class Link:
 
     # The end.
 
-    def close(self) -> None:
-        """Ends the session: queued tasks are aborted. Idempotent."""
-        self.end_soon()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(CLOSE_TIMEOUT)
-        self._give_up(ConnectionError(_CLOSED))
+    def close(self, linger: float = LINGER) -> None:
+        """Ends the session. Idempotent.
 
-    def end_soon(self) -> None:
+        Tasks that are not finished are left to run, once the scheduler has all calls that were made; with
+        `cancel_on_disconnect` those that wait are aborted.
+
+        Args:
+            linger: Seconds that the calls may take to reach the scheduler.
+        """
+        self.end_soon(linger)
+        try:
+            if self._thread.is_alive() and threading.current_thread() is not self._thread:
+                with self._changed:
+                    self._changed.notify_all()
+                await_end(self._thread, time.monotonic() + linger, self._missing)
+        finally:
+            self._give_up(ConnectionError(_CLOSED))
+
+    def end_soon(self, linger: float = LINGER) -> None:
         """The same without waiting. Never blocks: finalizers call it."""
-        self._ending = True
-        self._session.close()
+        end = time.monotonic() + linger
+        self._leave_by = end if self._leave_by is None else min(self._leave_by, end)
         self._wake()
 
+    def _has_arrived(self) -> bool:
+        """Whether the scheduler has all that was submitted. `_lock` is held."""
+        return self._session.all_accepted and not self._uploads
+
+    def _is_over(self) -> bool:
+        """Whether there is nothing to connect for any more."""
+        if self._ending or self._leave_by is None:
+            return self._ending
+        with self._lock:
+            return not self._leaves or self._has_arrived() or time.monotonic() >= self._leave_by
+
+    def _missing(self) -> str:
+        """What the scheduler does not have yet, for people."""
+        with self._lock:
+            if not self._leaves or self._has_arrived():
+                return ""
+            tasks = len(self._session.outstanding())
+        return f"all calls that were made ({tasks} task{'' if tasks == 1 else 's'} not finished)"
+
     def disown(self) -> Any:
-        """In a forked child: the connections are the parent's. Returns them."""
+        """In a forked child: the connections and all that is under way are the parent's. Returns what must be kept."""
         self._lock = threading.Lock()
         self._changed = threading.Condition()
-        self._failure = ConnectionError("this client belongs to the parent process: make a Client() after the fork")
-        return self._line, self._stream, self._connection, self._bulk
+        self._failure = failure = ConnectionError(_NOT_OURS)
+        self._ending = True
+        inherited = self._line, self._stream, self._connection, self._bulk
+        self._line = self._stream = self._connection = self._bulk = None
+        self.engines.after_fork()
+        self.blobs.after_fork(failure)
+        _wait.orphan([*self._session.abandon(), *self.unfinished()], failure)
+        return inherited
 
     def _give_up(self, failure: Exception) -> None:
         with self._changed:
@@ -238,7 +302,7 @@ class Link:
         self.break_stream()
         if bulk is not None:
             bulk.close()
-        self.blobs.close()
+        self.blobs.close(ConnectionError(f"{failure}: {_UNREAD}"))
         self.engines.wake()
         links.discard(self)
         _wait.fail(tasks, failure, time.time())
@@ -253,7 +317,7 @@ class Link:
 
     def _run(self) -> None:
         pause = FIRST_PAUSE
-        while not self._ending:
+        while not self._is_over():
             try:
                 if self._attempt():
                     pause = FIRST_PAUSE
@@ -262,14 +326,14 @@ class Link:
             except Exception as failure:  # noqa: BLE001  # Refused, or what nobody thought of: nobody waits for ever
                 self._give_up(failure)
             with self._changed:
-                self._changed.wait_for(lambda: self._ending, pause * random.uniform(0.5, 1.0))
+                self._changed.wait_for(self._is_over, pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
         self._give_up(ConnectionError(_CLOSED))
 
     def _attempt(self) -> bool:
         """Serves one stream until it breaks. Returns whether there was one."""
         for address in self.dialler.candidates():
-            if self._ending:
+            if self._is_over():
                 return False
             connection = self.dialler.connect(address)
             try:
@@ -330,18 +394,32 @@ class Link:
         with self._lock:
             if self._line is not line:
                 return None, None
-            return self._session.next_message(now), self._session.next_timeout()
+            if self._leave_by is None:
+                return self._session.next_message(now), self._session.next_timeout()
+            return self._next_of_last_messages(line, now, self._leave_by), self._leave_by
+
+    def _next_of_last_messages(self, line: Line, now: float, end: float) -> bytes | None:
+        """What is still to be said by a client that is being closed. `_lock` is held."""
+        left_behind = self._leaves and self._session.outstanding()
+        if not left_behind:
+            self._ending = True
+            self._session.close()
+        message = self._session.next_message(now)
+        if message is None and left_behind and (self._has_arrived() or now >= end):
+            self._ending = True
+            line.end()
+        return message
 
     def received(self, response: session_pb2.OpenSessionResponse, line: Line) -> bool:
         """Takes a message. Returns whether there may be more on this stream."""
         with self._lock:
             delivery = self._session.received(response, time.monotonic())
             due = self._session.next_timeout()
-        if delivery.reply or (due is not None and due < line.until):
+        if delivery.reply or (due is not None and due < line.until) or self._leave_by is not None:
             line.wake()
         self._deliver(delivery)
         if delivery.ended is not None:
-            self._give_up(Refused(delivery.ended))
+            self._give_up(Refused(delivery.ended) if self._leave_by is None else ConnectionError(_CLOSED))
         elif delivery.hang_up is not None:
             self.dialler.problems.append(delivery.hang_up)
         return delivery.ended is None and delivery.hang_up is None
@@ -359,7 +437,12 @@ class Link:
                 listener()
         if delivery.finished:
             _wait.complete(delivery.finished, time.time())
+            last = [task for task, _ in delivery.finished[-RECENT:] if task.is_small()]
+            with self._lock:
+                self._recent += last
         for call in delivery.replayed:
+            with self._lock:
+                self._uploads += len(call.blobs)
             for blob_id, data in call.blobs:
                 self._upload(cast("SubmittedCall", call), blob_id, data)
 

@@ -29,16 +29,21 @@ class Workers:
         self._load = 0
         self._closed = False
 
-    def run(self, job: Callable[[], object]) -> None:
-        """Has `job` run soon. What it raises is printed as of any thread. Does nothing once closed."""
+    def run(self, job: Callable[[], object]) -> bool:
+        """Has `job` run soon. What it raises is printed as of any thread.
+
+        Returns:
+            Whether it will run: not once this is closed.
+        """
         with self._lock:
             if self._closed:
-                return
+                return False
             self._load += 1
             if self._load > self._threads and self._threads < self._limit:
                 self._threads += 1
                 threading.Thread(target=self._work, name=self._name, daemon=True).start()
             self._jobs.put(job)
+            return True
 
     def close(self) -> None:
         """Lets the threads end after the jobs they have."""
@@ -72,6 +77,9 @@ class Workers:
 
 #: Runs users' callbacks: never on the thread that reads results, where waiting for a result would wait for ever.
 callbacks = Workers("paraply-callbacks", 1)
+#: Shows output, also while a callback takes its time.
+output = Workers("paraply-output", 1)
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=callbacks.after_fork)
+    os.register_at_fork(after_in_child=output.after_fork)

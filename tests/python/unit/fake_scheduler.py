@@ -57,6 +57,13 @@ class FakeScheduler:
         self.accepted = 0
         self.hold: Callable[[int], bool] = lambda index: False
         self.held: list[tuple[int, Call, int]] = []
+        self.running: set[int] = set()
+        self.stubborn: set[int] = set()
+        self.cancels: list[session_pb2.CancelIndexes] = []
+        #: Whether the client has ended its session.
+        self.closed = False
+        #: Whether it is told that its calls are accepted.
+        self.accepts = True
         self.ran: list[int] = []
         self.acknowledged = 0
         self.released: list[bytes] = []
@@ -91,10 +98,32 @@ class FakeScheduler:
         if kind == "release":
             self.released += request.release.blob_ids
         if kind == "cancel":
-            aborted = [each for each in self.held if each[0] in request.cancel.indexes]
-            self.held = [each for each in self.held if each not in aborted]
-            return [self._update([self._failed(each[0], task_pb2.FAILURE_KIND_ABORTED) for each in aborted])]
+            return [self._update(self._cancelled(request.cancel))]
+        if kind == "close":
+            self.closed = True
         return []
+
+    def _cancelled(self, request: session_pb2.CancelIndexes) -> list[session_pb2.Event]:
+        """What is held counts as queued, or as running if it is in `running`; `stubborn` tasks go on till they are killed."""
+        self.cancels.append(request)
+        events = []
+        for held in list(self.held):
+            index, call, offset = held
+            place = call.direct.engine_ids[offset] if call.direct.engine_ids else None
+            killed = request.HasField("kill_after_millis")
+            if index not in request.indexes:
+                continue
+            if index not in self.running:
+                events.append(self._failed(index, task_pb2.FAILURE_KIND_ABORTED))
+            elif request.mode != session_pb2.CANCEL_MODE_INTERRUPT or (index in self.stubborn and not killed):
+                continue
+            else:
+                name = "EngineError" if index in self.stubborn else "KeyboardInterrupt"
+                events.append(
+                    self._failed(index, task_pb2.FAILURE_KIND_CANCELLED, type(name, (Exception,), {})(), place)
+                )
+            self.held.remove(held)
+        return events
 
     def _take(self, functions: object, calls: object, done: set[int]) -> list[session_pb2.OpenSessionResponse]:
         for function in functions:  # type: ignore[attr-defined]
@@ -111,7 +140,7 @@ class FakeScheduler:
                     self.held.append((index, call, offset))
                 else:
                     events.append(self._run(index, call, offset))
-        return [self._update(events, accepted_up_to=self.accepted)]
+        return [self._update(events, **({"accepted_up_to": self.accepted} if self.accepts else {}))]
 
     def release(self, send: Callable[[session_pb2.OpenSessionResponse], None]) -> None:
         """Runs what was held back."""

@@ -15,7 +15,7 @@ from traitlets.config import Config
 
 from paraply.client._activate import activate
 from paraply.client.magics import parse_targets
-from paraply.error import AlreadyDisplayedError, CompositeError
+from paraply.error import AlreadyDisplayedError, CompositeError, NoEnginesRegistered
 
 
 class Result:
@@ -28,6 +28,11 @@ class Result:
         self.shown: list[Any] = []
         self.streamed = False
         self.interrupts = 0
+        self.cancelled = 0
+
+    def cancel(self) -> bool:
+        self.cancelled += 1
+        return True
 
     def wait(self, timeout: float = -1) -> bool:
         if self.interrupts:
@@ -47,8 +52,11 @@ class Result:
         self.streamed = True
         return contextlib.nullcontext()
 
-    def display_outputs(self, group: str, result_only: bool = False) -> None:
-        self.shown.append((group, result_only))
+    def display_outputs(self, group: str) -> None:
+        self._show(group)
+
+    def _show(self, group: str, *, streams: bool = True) -> None:
+        self.shown.append((group, streams))
 
 
 class View:
@@ -107,7 +115,7 @@ def test_px_runs_a_line_as_it_is(shell: InteractiveShell, view: View) -> None:
     run(shell, "%px print('$a {a}')")
     assert view.calls == [("print('$a {a}')", {"silent": False, "targets": [0, 1], "block": False})]
     assert view.results[0].streamed
-    assert view.results[0].shown == [("type", True)]
+    assert view.results[0].shown == [("type", False)]
 
 
 def test_cell_px_and_its_options(shell: InteractiveShell, view: View) -> None:
@@ -116,7 +124,7 @@ def test_cell_px_and_its_options(shell: InteractiveShell, view: View) -> None:
     run(shell, "%%px --target ::2 --no-stream --group-outputs engine\nx = 1")
     assert view.calls[-1][1]["targets"] == slice(None, None, 2)
     assert not view.results[-1].streamed
-    assert view.results[-1].shown == [("engine", False)]
+    assert view.results[-1].shown == [("engine", True)]
     run(shell, "%%px --local -t 3\nlocal_x = 1")
     assert view.calls[-1][1]["targets"] == 3
     assert shell.user_ns["local_x"] == 1
@@ -144,19 +152,33 @@ def test_errors_follow_the_output(shell: InteractiveShell, view: View, capsys: p
     with pytest.raises(AlreadyDisplayedError, match="2 errors"):
         run(shell, "%px x")
     assert capsys.readouterr().out.count("the engine's traceback") == 2
+    assert view.results[-1].shown == [("type", False)]
     with pytest.raises(CompositeError, match="m"):
         run(shell, "%%px --no-stream\nx")
-    assert view.results[-1].shown == [("type", False)]
+    assert view.results[-1].shown == [("type", True)]
 
 
-def test_interrupt_signals_the_engines(shell: InteractiveShell, view: View, capsys: pytest.CaptureFixture[str]) -> None:
+def test_interrupt_cancels_what_the_cell_runs(
+    shell: InteractiveShell, view: View, capsys: pytest.CaptureFixture[str]
+) -> None:
     view.interrupts = 2
     run(shell, "%px x")
-    assert [signal for signal, _ in view.signals] == ["SIGINT", "SIGINT"]
+    assert view.results[-1].cancelled == 2
+    assert view.signals == []
     assert "Received Keyboard Interrupt. Sending signal SIGINT to engines..." in capsys.readouterr().out
+    view.interrupts = 1
+    run(shell, "%%px --signal-on-interrupt 2\nx")
+    assert view.results[-1].cancelled == 1
+
+
+def test_interrupt_with_another_signal(shell: InteractiveShell, view: View, capsys: pytest.CaptureFixture[str]) -> None:
     view.interrupts = 1
     run(shell, "%%px --signal-on-interrupt 9\nx")
     assert view.signals[-1][0] == 9
+    run(shell, "%%px --signal-on-interrupt 0\nx")
+    assert len(view.signals) == 1
+    assert not view.results[-1].cancelled
+    assert "Sending no signal" in capsys.readouterr().out
 
 
 def test_pxresult(shell: InteractiveShell, view: View) -> None:
@@ -164,7 +186,7 @@ def test_pxresult(shell: InteractiveShell, view: View) -> None:
         run(shell, "%pxresult")
     run(shell, "%%px -a\nx = 1")
     run(shell, "%pxresult -o again --group-outputs order")
-    assert view.results[-1].shown == [("order", False)]
+    assert view.results[-1].shown == [("order", True)]
     assert shell.user_ns["again"] is view.results[-1]
 
 
@@ -191,6 +213,24 @@ def test_autopx(shell: InteractiveShell, view: View, capsys: pytest.CaptureFixtu
     printed = capsys.readouterr().out
     assert "%autopx enabled" in printed
     assert "%autopx disabled" in printed
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), NoEnginesRegistered(), IndexError("No such engine: 9")])
+def test_autopx_survives_what_goes_wrong(
+    shell: InteractiveShell, view: View, failure: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(shell, "%autopx")
+    shown: list[BaseException | None] = []
+    monkeypatch.setattr(shell, "showtraceback", lambda: shown.append(sys.exc_info()[1]))
+
+    def fail(code: str, **options: Any) -> Any:
+        raise failure
+
+    monkeypatch.setattr(view, "execute", fail)
+    outcome = shell.run_cell("x")
+    shell.run_cell("%autopx")
+    assert outcome.error_in_exec is failure
+    assert shown == [failure]
 
 
 def test_a_suffix_names_a_view(shell: InteractiveShell, view: View) -> None:

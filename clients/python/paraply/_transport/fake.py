@@ -88,6 +88,7 @@ class FakeStream:
                 self.send(message)
             if request.HasField("close"):
                 self.cancel()
+        self.cancel()
 
     def send(self, message: session_pb2.OpenSessionResponse) -> None:
         """Has the client receive a message."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from paraply._parting import LINGER
 from paraply._proto.controller.v1 import cluster_pb2
 from paraply._proto.scheduler.v1 import task_pb2
 from paraply._transport.base import TransportError
@@ -31,8 +32,15 @@ class ClusterCalls:
         raise NotImplementedError
 
     def close(self, linger: float | None = None) -> None:
-        """Closes the connection. The cluster runs on. Idempotent."""
-        self._link.close()
+        """Closes the connection. The cluster runs on, and so do tasks, also those that have not started. Idempotent.
+
+        It waits until the cluster has all calls that were made. A client with `on_disconnect="cancel"` does not, and
+        what has not started never does.
+
+        Args:
+            linger: Seconds that this may take; 10 by default.
+        """
+        self._link.close(LINGER if linger is None else linger)
 
     def queue_status(self, targets: Any = "all", verbose: bool = False) -> dict[Any, Any]:
         """How much there is to do: `{engine: {"queue": n, "completed": n, "tasks": n}, "unassigned": n}`.

@@ -93,6 +93,9 @@ class JobCalls(ClusterCalls):
         Args:
             indices_or_msg_ids: Message ids, indexes into `history`, AsyncResults, or a list of them. None: the last task.
             block: Return the value instead; by default as `rc.block` says.
+
+        Raises:
+            NotImplementedError: It is finished, and nobody here has its result any more; or it is another client's.
         """
         jobs = -1 if indices_or_msg_ids is None else indices_or_msg_ids
         names = self._jobs.names(jobs)
@@ -107,14 +110,27 @@ class JobCalls(ClusterCalls):
         return result.get() if (self.block if block is None else block) else result
 
     def result_status(self, msg_ids: Any, status_only: bool = True) -> dict[str, Any]:
-        """Which of some tasks are `pending` and which `completed`; else also their results, by message id."""
-        tasks, _ = self._jobs.split(msg_ids)
+        """Which of some tasks are `pending` and which `completed`.
+
+        Args:
+            msg_ids: Message ids, indexes into `history`, AsyncResults, or a list of them.
+            status_only: Without it, also the results of completed tasks, by message id.
+
+        Raises:
+            NotImplementedError: A task is another client's, or its result is wanted and nobody has it any more.
+            RemoteError: A result is wanted, and the task has failed.
+        """
+        tasks = {name: self._jobs.find(name) for name in self._jobs.names(msg_ids)}
+        forgotten = [name for name, task in tasks.items() if task is None]
+        if forgotten and not (status_only and all(map(self._jobs.has_finished, forgotten))):
+            tasks.update(zip(forgotten, AsyncHubResult(self._client(), forgotten)._tasks, strict=True))
+        completed = [name for name, task in tasks.items() if task is None or task.done()]
         status: dict[str, Any] = {
-            "pending": [task.msg_id for task in tasks if not task.done()],
-            "completed": [task.msg_id for task in tasks if task.done()],
+            "pending": [name for name, task in tasks.items() if task is not None and not task.done()],
+            "completed": completed,
         }
         if not status_only:
-            status.update((task.msg_id, task.result()) for task in tasks if task.done())
+            status.update((name, self.get_result(name, block=True)) for name in completed)
         return status
 
     def _cancel(self, tasks: Sequence[Task], kill_after: float | None) -> bool:
@@ -183,6 +199,6 @@ class JobCalls(ClusterCalls):
         )
 
     def purge_results(self, jobs: Any = (), targets: Any = ()) -> None:
-        """`purge_local_results` and `purge_hub_results`."""
-        self.purge_local_results(jobs, targets)
+        """`purge_hub_results`, then `purge_local_results`, which loses nothing where the first cannot be done."""
         self.purge_hub_results(jobs, targets)
+        self.purge_local_results(jobs, targets)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 _FINISHED = "FINISHED"
 _making = threading.Lock()
+_log = logging.getLogger("concurrent.futures")
 
 
 class TasksFuture(Future[Any]):
@@ -64,19 +67,23 @@ class TasksFuture(Future[Any]):
     # Callbacks.
 
     def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
-        """Has `fn(self)` called when all tasks are done, on a thread of its own; at once if they are."""
+        """Has `fn(self)` called when all tasks are done, on a thread for callbacks; here and now if they are done."""
         machinery = self._made()
         with machinery.condition:
             if machinery.state != _FINISHED:
                 machinery.callbacks.append(fn)
                 return
-        callbacks.run(lambda: fn(self))
+        try:
+            fn(self)
+        except Exception:  # noqa: BLE001  # users' code; as futures of the standard library do
+            _log.exception("exception calling callback for %r", self)
 
     def _made(self) -> _Machinery:
         with _making:
             made = self._machinery
-            if made is not None:
+            if made is not None and made.process == os.getpid():
                 return made
+            # In a forked child the parent's would wait for a thread that is not here.
             made = self._machinery = _Machinery()
         latch = Latch(self._settle)
         if not latch.attach(self._tasks):
@@ -118,10 +125,15 @@ class TasksFuture(Future[Any]):
 
 
 class _Machinery:
-    __slots__ = ("callbacks", "condition", "state", "waiters")
+    __slots__ = ("callbacks", "condition", "process", "state", "waiters")
 
     def __init__(self) -> None:
         self.condition = threading.Condition()
+        self.process = os.getpid()
         self.state = "PENDING"
         self.waiters: list[Any] = []
         self.callbacks: list[Callable[[Future[Any]], object]] = []
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_making._at_fork_reinit)  # type: ignore[attr-defined]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from array import array
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,22 +13,43 @@ if TYPE_CHECKING:
 
 
 class History:
-    """Remembers calls, not tasks: a call of a million tasks takes the room of one."""
+    """Remembers stretches of indexes, not tasks: a million calls in a row take the room of one. Threads may share it."""
 
-    __slots__ = ("_spans",)
+    __slots__ = ("_ends", "_lock", "_session", "_starts")
 
     def __init__(self) -> None:
-        self._spans: list[tuple[str, int]] = []
+        self._lock = threading.Lock()
+        self._session = ""
+        #: Where each stretch begins, and where the next thing begins after it. In order.
+        self._starts = array("Q")
+        self._ends = array("Q")
 
     def add(self, tasks: Sequence[Task]) -> None:
-        """Adds the tasks of one call, whose indices follow one another."""
-        if tasks:
-            self._spans.append((tasks[0].msg_id, len(tasks)))
+        """Adds the tasks of one call, whose indexes follow one another."""
+        if not tasks:
+            return
+        start = tasks[0].index
+        end = start + len(tasks)
+        with self._lock:
+            self._session = tasks[0].call.link.session_hex
+            if self._ends and self._ends[-1] == start:
+                self._ends[-1] = end
+                return
+            # Threads may come here in another order than they have submitted.
+            position = bisect_right(self._starts, start)
+            self._starts.insert(position, start)
+            self._ends.insert(position, end)
 
     def msg_ids(self) -> list[str]:
         """All message ids, oldest first."""
-        found: list[str] = []
-        for first, count in self._spans:
-            session, _, index = first.rpartition("_")
-            found += [f"{session}_{each}" for each in range(int(index), int(index) + count)]
-        return found
+        with self._lock:
+            spans = list(zip(self._starts, self._ends, strict=True))
+        return [f"{self._session}_{index}" for start, end in spans for index in range(start, end)]
+
+    def __contains__(self, msg_id: str) -> bool:
+        session, _, index = msg_id.rpartition("_")
+        if session != self._session or not index.isdecimal():
+            return False
+        with self._lock:
+            position = bisect_right(self._starts, int(index)) - 1
+            return position >= 0 and int(index) < self._ends[position]

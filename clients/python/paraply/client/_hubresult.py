@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 #: Seconds between questions, and tasks in one.
 INTERVAL, TASKS = 0.1, 1000
+#: Why there is no result that nobody holds, and what to do.
+_NOT_KEPT = (
+    "results are not kept at the cluster yet, and this client has no AsyncResult of this task any more: keep the "
+    "AsyncResult of a call whose result is wanted later"
+)
 _GET_TASKS = "paraply.scheduler.v1.TaskService/GetTasks"
 
 
@@ -38,8 +43,8 @@ class AsyncHubResult(AsyncResult):
     def __init__(self, client: Client, msg_ids: Sequence[str], *, single: bool = False) -> None:
         tasks = [ForeignTask(client._link, msg_id) for msg_id in msg_ids]
         super().__init__(client, tasks, fname="get_result", single=single)
+        _ask_first(client._link, tasks)
         threading.Thread(target=_ask_until_done, args=(client._link, tasks), name="paraply-hub", daemon=True).start()
-
 
     def cancel(self, kill_after: float | None = None) -> bool:
         """Not built: a session's tasks are cancelled by its own client."""
@@ -72,6 +77,15 @@ def task_id_of(msg_id: str) -> common_pb2.TaskId:
         return common_pb2.TaskId(session_id=bytes.fromhex(session), index=int(index))
     except ValueError:
         raise ValueError(f"{msg_id!r} is not the message id of a task") from None
+
+
+def _ask_first(link: Link, tasks: list[ForeignTask]) -> None:
+    """Asks once while the user waits, so that a scheduler that does not answer such questions is known at once."""
+    try:
+        _ask(link, tasks[:TASKS])
+    except TransportError as failure:
+        if failure.code == "UNIMPLEMENTED":
+            raise NotImplementedError(f"{_NOT_KEPT}: {tasks[0].msg_id}") from None
 
 
 def _ask_until_done(link: Link, tasks: list[ForeignTask]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 from paraply.client._task import Task
 
@@ -21,21 +22,54 @@ class Jobs:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._results: WeakSet[AsyncResult] = WeakSet()
+        #: Guards the set of results: other threads submit.
+        self._lock = threading.Lock()
+        self._changes = 0
+        #: What is in it, by message id, until it changes.
+        self._found: WeakValueDictionary[str, Task] | None = None
 
     def remember(self, result: AsyncResult) -> None:
         """Keeps an AsyncResult findable for as long as somebody uses it."""
-        self._results.add(result)
+        with self._lock:
+            self._results.add(result)
+            self._changes += 1
+            self._found = None
 
     def forget(self, tasks: Iterable[Task]) -> None:
-        """Makes AsyncResults with any of these tasks unfindable."""
+        """Makes these tasks, and AsyncResults with any of them, unfindable."""
         gone = set(tasks)
-        for result in list(self._results):
-            if not gone.isdisjoint(result._tasks):
-                self._results.discard(result)
+        with self._lock:
+            for result in list(self._results):
+                if not gone.isdisjoint(result._tasks):
+                    self._results.discard(result)
+            self._changes += 1
+            self._found = None
+        self._link.forget_recent(gone)
+
+    def _in_use(self) -> list[AsyncResult]:
+        with self._lock:
+            return list(self._results)
 
     def known(self) -> dict[str, Task]:
         """Tasks of AsyncResults in use, by message id."""
-        return {task.msg_id: task for result in list(self._results) for task in result._tasks}
+        return {task.msg_id: task for result in self._in_use() for task in result._tasks}
+
+    def _known(self, msg_id: str) -> Task | None:
+        """A task of an AsyncResult in use. Many can be asked for one after the other."""
+        found = self._found
+        if found is None:
+            with self._lock:
+                changes, results = self._changes, list(self._results)
+            found = WeakValueDictionary((task.msg_id, task) for result in results for task in result._tasks)
+            with self._lock:
+                if self._changes == changes:
+                    self._found = found
+        return found.get(msg_id)
+
+    def unfinished_after_fork(self) -> list[Task]:
+        """In a forked child: tasks that wait, whoever was to bring them."""
+        self._lock = threading.Lock()
+        return [task for task in self.known().values() if not task.done()]
 
     def msg_ids(self) -> list[str]:
         """All that was submitted, in order."""
@@ -57,7 +91,13 @@ class Jobs:
             pending = self._link.pending_task(int(index))
             if pending is not None:
                 return pending
-        return self.known().get(msg_id)
+        return self._known(msg_id) or self._link.recent_task(msg_id)
+
+    def has_finished(self, msg_id: str) -> bool:
+        """Whether it is a task of ours that is finished, whether or not its result is still here."""
+        session, _, index = msg_id.rpartition("_")
+        ours = session == self._link.session_hex and index.isdecimal() and int(index) < self._link.submitted
+        return ours and self._link.pending_task(int(index)) is None
 
     def names(self, jobs: Any) -> list[str]:
         """The message ids that `jobs` names. Raises TypeError or IndexError."""
@@ -113,8 +153,13 @@ class Results(Mapping[str, Any]):
         return {msg_id: task for msg_id, task in self._jobs.known().items() if task.done()}
 
     def __getitem__(self, msg_id: str) -> Any:
-        task = self._tasks()[msg_id]
+        task = self._jobs._known(msg_id)
+        if task is None or not task.done():
+            raise KeyError(msg_id)
         return task.exception() or task.result()
+
+    def __repr__(self) -> str:
+        return f"<Results: {len(self)} of tasks that are finished and in use>"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tasks())
@@ -133,7 +178,13 @@ class AllMetadata(Mapping[str, "Metadata"]):
         return self._jobs.known() | {task.msg_id: task for task in self._jobs.outstanding()}
 
     def __getitem__(self, msg_id: str) -> Metadata:
-        return self._tasks()[msg_id].metadata
+        task = self._jobs.find(msg_id)
+        if task is None:
+            raise KeyError(msg_id)
+        return task.metadata
+
+    def __repr__(self) -> str:
+        return f"<Metadata of {len(self)} tasks>"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tasks())

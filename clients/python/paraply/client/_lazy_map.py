@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from paraply import error
-from paraply._serialize import dump_arguments, dump_function
+from paraply._proto.scheduler.v1 import session_pb2
+from paraply._serialize import Function, dump_arguments, dump_function
+from paraply.client._wait import Latch
 
 if TYPE_CHECKING:
     from paraply.client._view_balanced import LoadBalancedView
@@ -16,11 +20,17 @@ if TYPE_CHECKING:
 
 
 class LazyMapIterator(Iterator[Any]):
-    """Iterates over the results of a map, while a thread takes elements and submits them as results come in.
+    """Iterates over the results of a map, while a thread takes elements and submits them as results are read.
+
+    At most `max_outstanding` tasks are under way, and at most as many again have results that wait to be read. When the
+    iterator is gone, no more elements are taken; what was submitted runs on.
 
     Args:
-        max_outstanding: Tasks submitted and not finished at a time; 'auto': as many as the view has engines; 0: no limit.
+        max_outstanding: Tasks submitted and not finished at a time; 'auto': as many as the view has engines; 0: no
+            limit, and elements are taken whether results are read or not.
     """
+
+    __module__ = "paraply.client.view"
 
     def __init__(
         self,
@@ -37,78 +47,143 @@ class LazyMapIterator(Iterator[Any]):
         limit = max(len(view), 1) if max_outstanding == "auto" else max_outstanding
         if not isinstance(limit, int) or limit < 0:
             raise ValueError(f"max_outstanding is 'auto' or 0 or more, not {max_outstanding!r}")
-        self._view = view
-        self._function = dump_function(f)
-        self._items = zip(*sequences, strict=False)
-        self._limit = limit
-        self._ordered = ordered
         self._return_exceptions = return_exceptions
-        self._changed = threading.Condition()
-        self._running = 0
-        self._waiting: deque[AsyncResult] = deque()
-        self._failure: BaseException | None = None
-        self._finished = False
-        self._cancelled = False
-        threading.Thread(target=self._consume, name="paraply-imap", daemon=True).start()
+        self._process = os.getpid()
+        self._feed = _Feed(view, dump_function(f), zip(*sequences, strict=False), limit, ordered)
+        # The thread knows the feed and not this iterator, so that it can be seen when nobody reads any more.
+        weakref.finalize(self, self._feed.stop).atexit = False
+        threading.Thread(target=self._feed.run, name="paraply-imap", daemon=True).start()
 
-    def _consume(self) -> None:
-        try:
-            while True:
-                with self._changed:
-                    self._changed.wait_for(lambda: self._cancelled or not self._limit or self._running < self._limit)
-                    if self._cancelled:
-                        break
-                item = next(self._items, None)  # a tuple, so never None while there is one
-                if item is None:
-                    break
-                result = self._view._call(self._function, dump_arguments(item, {}))
-                with self._changed:
-                    self._running += 1
-                    if self._ordered:
-                        self._waiting.append(result)
-                        self._changed.notify_all()
-                result.add_done_callback(self._task_done)
-        except BaseException as failure:  # noqa: BLE001  # whatever the user's iterator raises is raised to who iterates
-            self._failure = failure
-        finally:
-            with self._changed:
-                self._finished = True
-                self._changed.notify_all()
-
-    def _task_done(self, result: Any) -> None:
-        with self._changed:
-            self._running -= 1
-            if not self._ordered:
-                self._waiting.append(result)
-            self._changed.notify_all()
+    def __repr__(self) -> str:
+        feed = self._feed
+        return f"<{type(self).__name__}({feed.function.name}): {feed.submitted} submitted, {feed.read} read>"
 
     def cancel(self) -> None:
         """Takes no more elements, and aborts the tasks that have not started."""
-        with self._changed:
-            self._cancelled = True
-            waiting = [result for result in self._waiting if not result.done()]
-            self._changed.notify_all()
-        for result in waiting:
-            result.abort()
+        self._feed.stop()
+        self._feed.abort()
 
     def __iter__(self) -> LazyMapIterator:
         return self
 
     def __next__(self) -> Any:
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._over())
-            if not self._waiting:
-                if self._failure is not None:
-                    failure, self._failure = self._failure, None
-                    raise failure
-                raise StopIteration
-            result = self._waiting.popleft()
-        try:
-            return result.get()
-        except error.RemoteError as failure:
-            if self._return_exceptions:
+        if os.getpid() != self._process:
+            raise ConnectionError("this iterator belongs to the parent process: what feeds it is there")
+        feed = self._feed
+        while (result := feed.first()) is not None:
+            # It is waited for where it is: Ctrl-C must not lose it.
+            result.wait()
+            value: Any = None
+            failure: Exception | None = None
+            try:
+                value = result.get()
+            except Exception as raised:  # noqa: BLE001  # raised below, once it counts as read
+                failure = raised
+            if not feed.take(result):
+                continue  # another thread that iterates had it first
+            if failure is None:
+                return value
+            if self._return_exceptions and isinstance(failure, error.RemoteError):
                 return failure
-            raise
+            raise failure
+        raise StopIteration
 
-    def _over(self) -> bool:
-        return self._finished and (self._ordered or self._running == 0)
+
+class _Feed:
+    """What the thread that submits and the iterator share."""
+
+    def __init__(
+        self, view: LoadBalancedView, function: Function, items: Iterator[tuple[Any, ...]], limit: int, ordered: bool
+    ) -> None:
+        self.function = function
+        #: How many elements were submitted, and how many results were read.
+        self.submitted = self.read = 0
+        self._view = view
+        self._items = items
+        self._limit = limit
+        self._ordered = ordered
+        self._changed = threading.Condition()
+        self._running: set[AsyncResult] = set()
+        #: To be read: in order of submission, or those that are done in the order in which they were.
+        self._waiting: deque[AsyncResult] = deque()
+        self._failure: BaseException | None = None
+        self._finished = False
+        self._stopped = False
+
+    # The thread that submits.
+
+    def run(self) -> None:
+        """Takes elements and submits them, until there are no more or nobody wants them."""
+        try:
+            while self._has_room() and (item := next(self._items, None)) is not None:
+                result = self._view._call(self.function, dump_arguments(item, {}))
+                with self._changed:
+                    self.submitted += 1
+                    self._running.add(result)
+                    if self._ordered:
+                        self._waiting.append(result)
+                        self._changed.notify_all()
+                # Not a callback of the result: those wait for each other, and one may iterate over this.
+                if not Latch(lambda result=result: self._task_done(result)).attach(result._tasks):  # type: ignore[misc]
+                    self._task_done(result)
+        except BaseException as failure:  # noqa: BLE001  # whatever the user's iterator raises is raised to who iterates
+            self._failure = failure
+        finally:
+            self._items = iter(())
+            with self._changed:
+                self._finished = True
+                self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        """Waits until one more task may be submitted. Returns whether it should."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or not self._limit or self._may_submit())
+            return not self._stopped
+
+    def _may_submit(self) -> bool:
+        return len(self._running) < self._limit and self.submitted - self.read < 2 * self._limit
+
+    def _task_done(self, result: AsyncResult) -> None:
+        with self._changed:
+            self._running.discard(result)
+            if not self._ordered:
+                self._waiting.append(result)
+            self._changed.notify_all()
+
+    # Who iterates.
+
+    def stop(self) -> None:
+        """Takes no more elements."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def abort(self) -> None:
+        """Aborts what has not started."""
+        with self._changed:
+            indexes = [task.index for result in self._running for task in result._tasks]
+        self._view.client._link.cancel(indexes, session_pb2.CANCEL_MODE_ABORT)
+
+    def first(self) -> AsyncResult | None:
+        """The next result to read, waited for where it is not known yet; None at the end. Raises what the input raised."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_over())
+            if self._waiting:
+                return self._waiting[0]
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
+            return None
+
+    def take(self, result: AsyncResult) -> bool:
+        """Takes what `first` gave. Returns whether it was still there."""
+        with self._changed:
+            if not self._waiting or self._waiting[0] is not result:
+                return False
+            self._waiting.popleft()
+            self.read += 1
+            self._changed.notify_all()
+            return True
+
+    def _is_over(self) -> bool:
+        return self._finished and (self._ordered or not self._running)

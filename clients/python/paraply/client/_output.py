@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _STREAMS = {task_pb2.OUTPUT_KIND_STDOUT: 0, task_pb2.OUTPUT_KIND_STDERR: 1}
 
+_SMALL_BYTES = 64 << 10
+
 
 class TaskOutput:
     """Output of one task, of its latest attempt.
@@ -54,6 +56,10 @@ class TaskOutput:
             self._streams[stream].extend(b"\n... %d bytes over the task's output limit are not here ...\n" % dropped)
         self._streams[stream].extend(data[repeated:])
         self._ends[stream] = offset + len(data)
+
+    def is_small(self) -> bool:
+        """Whether it is no more than a message would hold."""
+        return sum(map(len, self._streams)) + sum(len(data) for _, data in self._records) <= _SMALL_BYTES
 
     @property
     def stdout(self) -> str:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from paraply import error
 from paraply.client._future import TasksFuture
@@ -77,7 +77,7 @@ class AsyncResult(TasksFuture, Timing):
         Args:
             timeout: Seconds; None or negative for ever.
             return_exceptions: Give exceptions in place of results instead of raising them.
-            return_when: FIRST_EXCEPTION raises as soon as one task has failed.
+            return_when: FIRST_EXCEPTION raises as soon as one task has failed, unless exceptions are returned.
 
         Raises:
             TimeoutError: It is not here yet.
@@ -86,15 +86,17 @@ class AsyncResult(TasksFuture, Timing):
         if return_when == FIRST_COMPLETED:
             warnings.warn("get() gives all results: FIRST_COMPLETED is ignored", stacklevel=2)
             return_when = None
-        if not self._wait(timeout, first_failure=return_when == FIRST_EXCEPTION):
-            raise TimeoutError("Result not ready.")
         if return_exceptions is None:
             return_exceptions = self._return_exceptions
+        if not self._wait(timeout, first_failure=return_when == FIRST_EXCEPTION and not return_exceptions):
+            raise TimeoutError("Result not ready.")
         if self._value is not _UNKNOWN:
             return self._value
         if self._single:
             return self._single_value(return_exceptions)
-        results = [_result_or_error(task) for task in self._tasks if task.done()]
+        if not self.done():
+            self._raise_failure()
+        results = [_result_or_error(task) for task in self._tasks]
         failed = [result for result in results if isinstance(result, error.RemoteError)]
         if failed and not return_exceptions:
             error.collect_exceptions(failed, self._fname)
@@ -102,6 +104,12 @@ class AsyncResult(TasksFuture, Timing):
         if not failed:
             self._value = value
         return value
+
+    def _raise_failure(self) -> NoReturn:
+        """Raises what has gone wrong while some tasks are still to come."""
+        failures = [_result_or_error(task) for task in self._tasks if task.failed()]
+        error.collect_exceptions(failures, self._fname)
+        raise failures[0]
 
     def _single_value(self, return_exceptions: bool) -> Any:
         if not return_exceptions:
@@ -125,24 +133,27 @@ class AsyncResult(TasksFuture, Timing):
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """What `get` would raise, or None."""
+        if not self._wait(timeout):
+            raise TimeoutError("Result not ready.")
         try:
-            self.get(timeout)
-        except TimeoutError:
-            if not self.done():
-                raise
-            raise
+            self.get()
         except Exception as failure:  # noqa: BLE001  # whatever it is
             return failure
         return None
 
     def get_dict(self, timeout: float = -1) -> dict[int, Any]:
-        """The results by the engine that each came from. Raises ValueError if an engine had several of the tasks."""
-        results = self.get(timeout)
+        """The results of the tasks by the engine that each came from. Of a map, these are lists of items.
+
+        Raises:
+            ValueError: An engine had several of the tasks.
+            TimeoutError, RemoteError: As `get`.
+        """
+        self.get(timeout)
         engines = [task.engine_id for task in self._tasks]
         for engine in engines:
             if engines.count(engine) > 1:
                 raise ValueError(f"Cannot build dict, {engines.count(engine)} jobs ran on engine #{engine}")
-        return dict(zip(engines, [results] if self._single else results, strict=True))  # type: ignore[arg-type]
+        return {task.engine_id: _result_or_error(task) for task in self._tasks if task.engine_id is not None}
 
     @property
     def result_dict(self) -> dict[int, Any]:

@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from paraply._workers import callbacks
+from paraply._workers import output
 from paraply.client._display import labelled
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class OutputStream:
         """There is more. On the thread that reads the stream: it must not print, which may block."""
         if not self._due:
             self._due = True
-            callbacks.run(self._show)
+            output.run(self._show)
 
     def _show(self, last: bool = False) -> None:
         with self._lock:

@@ -24,6 +24,12 @@ INLINE_BYTES, MESSAGE_BYTES = 64 << 10, 1 << 20
 #: Of a message, for what is around the calls in it.
 _FRAME_BYTES = 1 << 10
 
+#: What to do about a call that is too large: one with values, one of code.
+_ADVICE = (
+    "make fewer and larger values of many small ones",
+    "push the data in the code as values, or put the code into a module that the engines can import",
+)
+
 
 def submit(link: Link, spec: CallSpec) -> list[Task]:
     """Submits a call. Returns its tasks, one a result, in order.
@@ -109,7 +115,7 @@ class _Submission:
         if len(body) > self._largest:
             raise ValueError(
                 f"the call {self._spec.name!r} comes to {len(body)} bytes, over the limit of {self._largest} "
-                "(message_bytes): put large code into a file, and make fewer and larger values of many small ones"
+                f"(message_bytes): {_ADVICE[self._function is None]}"
             )
         call = SubmittedCall(
             self._link,

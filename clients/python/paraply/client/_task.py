@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from paraply._results import keep
+from paraply._results import KeptParts, keep
 from paraply._session.call import Call
 from paraply.client._failure import exception_of
 from paraply.client._metadata import Metadata
@@ -208,7 +208,8 @@ class Task:
         if not self._done and not self.wait(timeout):
             self._not_ready()
         if self._exception is not None:
-            raise self._exception
+            # With no traceback but that of this call: it would grow with each, and keep what they had.
+            raise self._exception.with_traceback(None)
         if self._value is _UNREAD:
             self._read()
         return self._value
@@ -276,6 +277,10 @@ class Task:
         """Takes back `watch`. `completion` is held."""
         if self._latches is not None and latch in self._latches:
             self._latches.remove(latch)
+
+    def is_small(self) -> bool:
+        """Whether what is kept of it, now that it is done, is little."""
+        return not isinstance(self._kept, KeptParts) and (self._output is None or self._output.is_small())
 
     def take_latches(self) -> list[Latch]:
         """What to count down now that it is done. `completion` is held."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -99,6 +100,11 @@ class View:
             for name, value in before.items():
                 setattr(self, name, value)
 
+    def _with_flags(self, **flags: Any) -> Self:
+        """This view with other flags, for one call: what is sent through it is in this one's history."""
+        view = copy.copy(self)
+        return view.set_flags(**flags)
+
     # what has been sent
 
     @property
@@ -109,7 +115,7 @@ class View:
     @property
     def outstanding(self) -> set[str]:
         """Message ids of its tasks that have no result yet."""
-        return set(self.client.outstanding) & set(self.history)
+        return {msg_id for msg_id in self.client.outstanding if msg_id in self._history}
 
     @property
     def results(self) -> Any:

@@ -14,7 +14,7 @@ from paraply.client._call import CallSpec, Execute
 from paraply.client._imports import sync_imports
 from paraply.client._view_base import View
 from paraply.client.asyncresult import AsyncMapResult, AsyncResult
-from paraply.client.map import Chunks, Map, Mapper, Parts, bounds
+from paraply.client.map import Chunks, Map, Mapper, Parts, bounds, sliceable
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -101,7 +101,7 @@ class DirectView(View):
         """
         assert sequences, "must have some sequences to map onto!"
         function = dump_function(f, mapped=True)
-        listed = [sequence if _is_sequence(sequence) else list(sequence) for sequence in sequences]
+        listed = [sliceable(sequence) for sequence in sequences]
         length = min(map(len, listed))
         engines = self._engines(self.targets)
         cuts = [(begin, end) for begin, end in bounds(length, len(engines)) if end > begin]
@@ -223,8 +223,7 @@ class DirectView(View):
         _check_distribution(dist)
         targets = self.targets if targets is None else targets
         engines = self._engines(targets)
-        if not _is_sequence(seq):
-            seq = list(seq)
+        seq = sliceable(seq)
         arguments = []
         for index in range(len(engines)):
             part = Map.get_partition(seq, index, len(engines))
@@ -281,10 +280,6 @@ class DirectView(View):
     def use_pickle(self) -> Any:
         """Nothing to undo: there is no other way of serializing yet."""
         return None
-
-
-def _is_sequence(value: Any) -> bool:
-    return hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, (dict, set))
 
 
 def _check_distribution(dist: str) -> None:

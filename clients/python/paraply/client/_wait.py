@@ -77,6 +77,15 @@ def fail(tasks: Iterable[Task], exception: Exception, received: float) -> None:
         latch.fire()
 
 
+def orphan(tasks: Iterable[Task], exception: Exception) -> None:
+    """In a forked child: gives up tasks that only the parent will hear of. Who waits for them is not here either."""
+    completion._at_fork_reinit()  # type: ignore[attr-defined]
+    for task in tasks:
+        if not task.done():
+            task.fail(exception, 0.0)
+            task.take_latches()
+
+
 def _count_down(task: Task, fired: list[Latch]) -> None:
     for latch in task.take_latches():
         if latch.count_down(task.failed()):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
 from typing import TYPE_CHECKING
 
 from paraply import error
@@ -11,13 +15,47 @@ if TYPE_CHECKING:
     from paraply._link import Link
 
 
+class EnginesFuture(Future[None]):
+    """Waits for engines on a thread of its own, which ends when it is cancelled."""
+
+    def __init__(self, link: Link, n: int, timeout: float) -> None:
+        super().__init__()
+        self._engines = link.engines
+        threading.Thread(target=self._run, args=(link, n, timeout), name="paraply-wait", daemon=True).start()
+
+    def cancel(self) -> bool:
+        """Stops waiting. Returns whether it did: False if the wait was over."""
+        cancelled = super().cancel()
+        self._engines.wake()
+        return cancelled
+
+    def _run(self, link: Link, n: int, timeout: float) -> None:
+        failure = None
+        try:
+            wait_for_engines(link, n, timeout=timeout, interactive=False, unless=self.cancelled)
+        except Exception as raised:  # noqa: BLE001  # it is the future's
+            failure = raised
+        with contextlib.suppress(InvalidStateError):  # cancelled
+            if failure is None:
+                self.set_result(None)
+            else:
+                self.set_exception(failure)
+
+
 def wait_for_engines(
-    link: Link, n: int, *, timeout: float, interactive: bool | None = None, widget: bool | None = None
+    link: Link,
+    n: int,
+    *,
+    timeout: float,
+    interactive: bool | None = None,
+    widget: bool | None = None,
+    unless: Callable[[], bool] = lambda: False,
 ) -> None:
     """Waits until there are `n` engines.
 
     Args:
         timeout: Seconds; negative for ever.
+        unless: Ends the wait too: asked when engines join or leave, and when they are woken.
         interactive: Show a bar; None: if a person watches.
         widget: A bar made of widgets; None: where there is a notebook.
 
@@ -30,7 +68,7 @@ def wait_for_engines(
     departed = len(engines.departures)
 
     def over() -> bool:
-        return len(engines.ids) >= n or len(engines.departures) > departed or link.closed
+        return len(engines.ids) >= n or len(engines.departures) > departed or link.closed or unless()
 
     if is_interactive() if interactive is None else interactive:
         wait_with_bar(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 import warnings
 import weakref
@@ -19,7 +18,7 @@ from paraply._link import Link
 from paraply.client._client_jobs import JobCalls
 from paraply.client._jobs import Jobs
 from paraply.client._targets import engine_ids
-from paraply.client._wait_engines import wait_for_engines
+from paraply.client._wait_engines import EnginesFuture, wait_for_engines
 
 if TYPE_CHECKING:
     from paraply._transport.base import Transport
@@ -47,7 +46,8 @@ class Client(JobCalls):
         debug: Accepted; kept as an attribute.
         block: Whether calls through new views wait for their results.
         label: What `paraply status` calls this client.
-        on_disconnect: "keep": tasks run on when this process vanishes; "cancel": those that have not started do not.
+        on_disconnect: What becomes of tasks when this client is closed, or its process vanishes: "keep": they run;
+            "cancel": those that have not started never do.
 
     Raises:
         OSError: There is no such cluster, or it does not take this client.
@@ -84,6 +84,7 @@ class Client(JobCalls):
             info, transport or _default_transport(), label=label, cancel_on_disconnect=on_disconnect == "cancel"
         )
         self._jobs = Jobs(self._link)
+        self._link.unfinished = self._jobs.unfinished_after_fork
         self._link.start(max(timeout - (time.monotonic() - started), 1.0))
         weakref.finalize(self, self._link.end_soon).atexit = False
         #: Whether calls through views made from now on wait for their results.
@@ -167,8 +168,7 @@ class Client(JobCalls):
         if block:
             wait_for_engines(self._link, n, timeout=timeout, interactive=interactive, widget=widget)
             return None
-        count = n
-        return _in_background(lambda: wait_for_engines(self._link, count, timeout=timeout, interactive=False))
+        return EnginesFuture(self._link, n, timeout)
 
     # Views.
 
@@ -227,16 +227,3 @@ def _activate_first(client: Client) -> None:
     present = _magics_client() if _magics_client is not None else None
     if present is None or present._link.closed:
         client.activate()
-
-
-def _in_background(work: Any) -> Future[None]:
-    future: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as failure:  # noqa: BLE001  # it is the future's
-            future.set_exception(failure)
-
-    threading.Thread(target=run, name="paraply-wait", daemon=True).start()
-    return future

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Protocol
 
-__all__ = ["Chunks", "Items", "Map", "Mapper", "Parts", "bounds", "mappable"]
+__all__ = ["Chunks", "Items", "Map", "Mapper", "Parts", "bounds", "mappable", "sliceable"]
 
 
 def bounds(length: int, parts: int) -> list[tuple[int, int]]:
@@ -15,6 +15,17 @@ def bounds(length: int, parts: int) -> list[tuple[int, int]]:
     size, longer = divmod(length, parts)
     ends = [(index + 1) * size + min(index + 1, longer) for index in range(parts)]
     return list(zip([0, *ends], ends, strict=False))
+
+
+def sliceable(values: Any) -> Any:
+    """The values, as a list unless parts can be cut from them as they are."""
+    if hasattr(values, "__len__") and hasattr(values, "__getitem__"):
+        try:
+            values[:0]
+        except Exception:  # noqa: BLE001  # deques, dictionaries, users' own: each has its way to say no
+            return list(values)
+        return values
+    return list(values)
 
 
 def mappable(value: Any) -> bool:
@@ -35,8 +46,7 @@ class Map:
         """Partition `p` of `q` of a sequence with `n` elements (its length unless given)."""
         if not 0 <= p < q:
             raise ValueError(f"there is no partition {p} of {q}: they are numbered from 0")
-        if not hasattr(seq, "__getitem__"):
-            seq = list(seq)
+        seq = sliceable(seq)
         begin, end = bounds(len(seq) if n is None else n, q)[p]
         return seq[begin:end]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from paraply._serialize import Reference
+from paraply.client.map import sliceable
 
 if TYPE_CHECKING:
     from paraply.client._view_base import View
@@ -56,8 +57,11 @@ class RemoteFunction:
         return f"<{type(self).__name__}: {self.__name__}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with self.view.temp_flags(block=self._blocks(), **self.flags):
-            return self.view.apply(self.func, *args, **kwargs)
+        return self._view().apply(self.func, *args, **kwargs)
+
+    def _view(self) -> View:
+        """The view with this function's flags, which other threads must not see in theirs."""
+        return self.view._with_flags(**{"block": self._blocks(), **self.flags})
 
     def _blocks(self) -> bool:
         return self.view.block if self.block is None else self.block
@@ -97,24 +101,22 @@ class ParallelFunction(RemoteFunction):
             raise TypeError(f"Unexpected keyword arguments: {', '.join(kwargs)}")
         if not sequences:
             raise TypeError(f"{self.__name__} is called with the sequences to distribute, at least one")
-        listed = [sequence if hasattr(sequence, "__getitem__") else list(sequence) for sequence in sequences]
+        listed = [sliceable(sequence) for sequence in sequences]
         lengths = [len(sequence) for sequence in listed]
         if len(set(lengths)) > 1:
             raise ValueError(f"all sequences must have equal length, but have {lengths}")
-        block = self._blocks()
-        with self.view.temp_flags(block=block, **self.flags):
-            result = self.view._parallel_call(
-                self.func,
-                listed,
-                chunksize=self.chunksize,
-                ordered=self.ordered,
-                return_exceptions=self.return_exceptions,
-            )
-            return self.view._finish(result, block)
+        view = self._view()
+        result = view._parallel_call(
+            self.func,
+            listed,
+            chunksize=self.chunksize,
+            ordered=self.ordered,
+            return_exceptions=self.return_exceptions,
+        )
+        return view._finish(result, None)
 
     def map(self, *sequences: Any) -> Any:
         """Calls the function once for each element of the sequences, cut to the shortest."""
         options: dict[str, Any] = {"return_exceptions": self.return_exceptions}
         options |= self.view._map_options(chunksize=self.chunksize, ordered=self.ordered)
-        with self.view.temp_flags(**self.flags):
-            return self.view.map(self.func, *sequences, block=self._blocks(), **options)
+        return self._view().map(self.func, *sequences, **options)

@@ -83,6 +83,7 @@ class Cluster:
         self._supervisor: Supervisor | None = None
         self._control: Path | None = None
         self._client: Client | None = None
+        self._process = os.getpid()
 
     # Starting
 
@@ -198,6 +199,8 @@ class Cluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
+        if self._process != os.getpid():
+            return  # a forked child that leaves the block by an exception, SystemExit for one
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -375,3 +378,7 @@ def _stop_at_exit() -> None:
     for cluster in list(_to_stop):
         print(f"Stopping cluster {cluster!r}", flush=True)
         cluster.stop_cluster_sync()
+
+
+# A cluster ends with the process that started it, and not with one that was forked from it.
+os.register_at_fork(after_in_child=_to_stop.clear)
