@@ -14,6 +14,7 @@ mod balanced;
 mod blobs;
 mod config;
 mod engine;
+mod explain;
 mod finish;
 mod flush;
 mod functions;
@@ -36,6 +37,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 pub use api::{CloseStatus, EngineStatus, Instruction, Record, SessionStatus, Status, Stimulus};
 pub use config::Config;
+pub use explain::{Place, TaskReport};
 pub use transition::Transition;
 
 use self::{balanced::Balanced, blobs::Blobs, engine::Engine, functions::Functions, session::Session, timers::Timer};

@@ -1,10 +1,14 @@
 //! Events that a session is to have: kept until the client acknowledges them, sent from a cursor, repeated on resume.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use crate::{
     id::{AttemptId, EngineId},
     mutant::{Mutant, forgets},
+    outcome::Outcome,
     session_link::{Event, EventKind},
 };
 
@@ -131,6 +135,19 @@ impl Outbox {
     /// All outcomes that engines keep for it.
     pub(super) fn keepers(&self) -> impl Iterator<Item = (EngineId, AttemptId)> + '_ {
         self.entries.iter().filter_map(|entry| entry.keeper)
+    }
+
+    /// Attempt, engine and outcome of those of these tasks, in order of index, that are finished here.
+    pub(super) fn outcomes(&self, indexes: &[u64]) -> BTreeMap<u64, (u32, Option<EngineId>, Arc<Outcome>)> {
+        let mut found = BTreeMap::new();
+        for entry in &self.entries {
+            if let EventKind::Finished { index, attempt, engine, outcome } = &entry.event.kind
+                && indexes.binary_search(index).is_ok()
+            {
+                found.insert(*index, (*attempt, *engine, Arc::clone(outcome)));
+            }
+        }
+        found
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -4,6 +4,7 @@
 
 mod balanced;
 mod direct;
+mod explain;
 mod placement;
 mod recovery;
 mod sessions;
