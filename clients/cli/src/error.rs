@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use paraply_common::connection::ConnectionFileError;
+use paraply_common::{connection::ConnectionFileError, transport::MAX_SOCKET_PATH};
 
 use crate::{cluster_client::ClientError, folder::ClusterName};
 
@@ -28,7 +28,7 @@ pub(crate) enum Error {
     Damaged { path: PathBuf, source: serde_json::Error },
 
     #[error(
-        "the path of a socket under {path} would be longer than the 107 bytes that the system takes; set XDG_RUNTIME_DIR \
+        "the path of a socket under {path} would be longer than the {MAX_SOCKET_PATH} bytes that the system takes; set XDG_RUNTIME_DIR \
          to a shorter folder",
         path = .0.display()
     )]

@@ -7,13 +7,12 @@ use std::{
     time::SystemTime,
 };
 
+use paraply_common::transport::MAX_SOCKET_PATH;
+
 use crate::{error::Error, lock::Lock};
 
 /// The profile and cluster id of those who name none.
 pub(crate) const DEFAULT: &str = "default";
-
-/// Bytes of the longest path that a Unix socket can have.
-const LONGEST_SOCKET_PATH: usize = 107;
 
 /// A cluster's profile and id, both fit to be a file's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,7 +212,7 @@ pub(crate) fn create_socket_folder(name: &str) -> Result<PathBuf, Error> {
         None => PathBuf::from(format!("/tmp/paraply-{}", uid.as_raw())),
     };
     let path = base.join(name);
-    if path.join("controller.sock").as_os_str().len() > LONGEST_SOCKET_PATH {
+    if path.join("controller.sock").as_os_str().len() > MAX_SOCKET_PATH {
         return Err(Error::SocketPath(base));
     }
     create_private(&path).map_err(Error::io(format!("cannot make {}", path.display())))?;

@@ -8,7 +8,6 @@ mod command;
 mod control;
 mod error;
 mod folder;
-mod inherited;
 mod lock;
 mod open_files;
 mod record;

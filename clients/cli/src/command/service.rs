@@ -8,6 +8,7 @@ use std::{
 use clap::Args;
 use paraply_common::{
     config::Layers,
+    inherited,
     shutdown::{self, Shutdown},
     spawn::spawn,
     telemetry::{self, LogFormat},
@@ -15,7 +16,7 @@ use paraply_common::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::{block_on, error::Error, inherited, open_files};
+use crate::{block_on, error::Error, open_files};
 
 #[derive(Debug, Args)]
 pub(crate) struct ServiceFlags {

@@ -12,13 +12,13 @@ use std::{
 
 use clap::Args;
 use command_fds::{CommandFdExt as _, FdMapping};
+use paraply_common::inherited;
 use rustix::io::Errno;
 
 use crate::{
     block_on,
     error::Error,
     folder::{ClusterFolder, ClusterName, DEFAULT},
-    inherited,
     supervisor::{self, Options, Progress, Ready},
 };
 

@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use paraply_common::{
-    clock,
+    clock, inherited,
     spawn::{spawn, spawn_detached},
 };
 use rustix::process::Signal;
@@ -86,7 +86,7 @@ pub(crate) async fn run(options: Options, ready: &mut Ready) -> Result<(), Error
     let _asked = control.map_err(Error::io("cannot listen for requests"))?;
     let _signals = signals::listen(&events).map_err(Error::io("cannot take signals"))?;
     let _membership = spawn(membership::watch(ground.connection.clone(), events.clone()));
-    let _parent = options.parent.map(crate::inherited::closed).transpose();
+    let _parent = options.parent.map(inherited::closed).transpose();
     let _parent = _parent.map_err(Error::io("cannot watch the parent process"))?.map(|closed| {
         let events = events.clone();
         spawn(async move {

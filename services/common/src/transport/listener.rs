@@ -4,7 +4,7 @@ use std::{
     fs, io,
     net::{SocketAddr, ToSocketAddrs as _},
     os::{
-        fd::{FromRawFd as _, OwnedFd, RawFd},
+        fd::{OwnedFd, RawFd},
         unix::fs::{FileTypeExt as _, PermissionsExt as _},
     },
     path::{Path, PathBuf},
@@ -16,9 +16,10 @@ use rustix::net::AddressFamily;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::{boot_id::boot_id, socket::Socket};
+use crate::inherited;
 
 /// The longest path of a Unix socket, in bytes.
-const MAX_PATH: usize = 107;
+pub const MAX_SOCKET_PATH: usize = 107;
 
 /// A bound socket. Made within a runtime.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ pub enum ListenError {
         port: u16,
     },
     /// The path is longer than the system allows.
-    #[error("the path of a Unix socket has at most {MAX_PATH} bytes, this one has {length}: {path}")]
+    #[error("the path of a Unix socket has at most {MAX_SOCKET_PATH} bytes, this one has {length}: {path}")]
     PathTooLong {
         /// As it was given.
         path: String,
@@ -95,7 +96,7 @@ impl Listener {
     /// If the path is too long, is not a socket, is listened on, or cannot be made.
     pub fn unix(path: &Path) -> Result<Self, ListenError> {
         let name = path.display().to_string();
-        if name.len() > MAX_PATH {
+        if name.len() > MAX_SOCKET_PATH {
             return Err(ListenError::PathTooLong { length: name.len(), path: name });
         }
         let bind = || -> io::Result<UnixListener> {
@@ -120,13 +121,7 @@ impl Listener {
     /// If the descriptor is not a listening TCP or Unix socket, or listens on an address that is not loopback.
     pub fn inherited(fd: RawFd) -> Result<Self, ListenError> {
         let refused = |source: io::Error| ListenError::Inherited { fd, source };
-        if fd <= 2 {
-            return Err(refused(io::Error::new(io::ErrorKind::InvalidInput, "0 to 2 are the standard streams")));
-        }
-        // SAFETY: descriptors above 2 that the command line names were passed to this process for this purpose; nothing
-        // else in it knows their numbers. One that is not open is refused by the first call on it.
-        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        let listener = Self::from_socket(socket).map_err(refused)?;
+        let listener = inherited::take(fd).and_then(Self::from_socket).map_err(refused)?;
         match listener.local_address() {
             Some(address) if !address.ip().is_loopback() => Err(ListenError::not_loopback(address)),
             _ => Ok(listener),
@@ -134,19 +129,10 @@ impl Listener {
     }
 
     fn from_socket(socket: OwnedFd) -> io::Result<Self> {
-        // Asked before anything is made of the number: a closed one must not be closed again.
-        let family = match rustix::net::sockopt::socket_acceptconn(&socket) {
-            Ok(true) => rustix::net::sockopt::socket_domain(&socket)?,
-            Ok(false) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it does not listen")),
-            Err(error) => {
-                if error == rustix::io::Errno::BADF {
-                    std::mem::forget(socket);
-                }
-                return Err(error.into());
-            }
-        };
-        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
-        match family {
+        if !rustix::net::sockopt::socket_acceptconn(&socket)? {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it does not listen"));
+        }
+        match rustix::net::sockopt::socket_domain(&socket)? {
             AddressFamily::INET | AddressFamily::INET6 => {
                 let listener = std::net::TcpListener::from(socket);
                 listener.set_nonblocking(true)?;

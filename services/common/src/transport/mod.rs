@@ -12,5 +12,5 @@ mod socket;
 pub use boot_id::boot_id;
 pub use dial::{DialError, connect, dial_lazily};
 pub use http2::{INLINE_BYTES, MAX_MESSAGE_BYTES, MESSAGE_BYTES};
-pub use listener::{ListenError, Listener};
+pub use listener::{ListenError, Listener, MAX_SOCKET_PATH};
 pub use serve::{ServeError, Server, serve};
