@@ -68,6 +68,13 @@ impl Cluster {
         Service::start(&self.scheduler_socket(), port, GRACE, run)
     }
 
+    /// A scheduler beside the one that [`Cluster::scheduler`] makes, with a socket of this name.
+    #[must_use]
+    pub fn scheduler_at(&self, socket: &str, config: paraply_scheduler::Config) -> Service {
+        let run = move |listeners, shutdown| paraply_scheduler::run(config, listeners, shutdown);
+        Service::start(&self.folder.path().join(socket), 0, GRACE, run)
+    }
+
     /// A controller.
     #[must_use]
     pub fn controller(&self) -> Service {

@@ -1,12 +1,8 @@
 //! Connections and tokens.
 
+pub use paraply_common::bearer::Bearer;
 use paraply_common::{secret::Secret, transport::connect};
-use tonic::{
-    Request, Status,
-    metadata::{Ascii, MetadataValue},
-    service::Interceptor,
-    transport::Channel,
-};
+use tonic::transport::Channel;
 
 use crate::service::Service;
 
@@ -15,19 +11,8 @@ pub async fn dial(service: &Service) -> Channel {
     connect(&service.endpoints).await.unwrap()
 }
 
-/// Shows a token with every call.
-#[derive(Clone, Debug)]
-pub struct Bearer(MetadataValue<Ascii>);
-
-/// Shows this token.
+/// Shows this token with every call.
 #[must_use]
 pub fn bearer(token: &Secret) -> Bearer {
-    Bearer(format!("Bearer {}", token.expose()).parse().unwrap())
-}
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
-        Ok(request)
-    }
+    Bearer::new(token).unwrap()
 }
