@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use paraply_common::{
-    clock,
+    clock, signal,
     spawn::{Task, spawn},
     transport::{self, DialError},
     wire::{endpoint, peer},
@@ -17,6 +17,7 @@ use paraply_proto::controller::v1::{
     self as proto, KeepAliveRequest, KeepAliveResponse, MemberRole, RegisterMemberRequest, RegisterMemberResponse,
     membership_service_client::MembershipServiceClient,
 };
+use rustix::process::{getpid, kill_process};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
@@ -178,6 +179,7 @@ impl Member {
     }
 
     fn answered(&self, answer: KeepAliveResponse) {
+        answer.signals.iter().for_each(|name| deliver(name));
         if answer.scheduler_endpoints.is_empty() && !answer.exit {
             return;
         }
@@ -207,6 +209,18 @@ impl Member {
             }
         }
         found
+    }
+}
+
+/// Gives this process a signal. Of its threads only the main one takes any: user code hears it as if a shell had sent it.
+fn deliver(name: &str) {
+    let Some(signal) = signal::number(name) else {
+        tracing::warn!(name, "the controller sent a signal that is none here");
+        return;
+    };
+    tracing::info!(name, "a signal from the controller");
+    if let Err(error) = kill_process(getpid(), signal) {
+        tracing::warn!(name, %error, "cannot deliver a signal");
     }
 }
 

@@ -129,8 +129,11 @@ class Scripted(
         self.tokens: list[str] = []
         #: Ends the streams on which leases are kept, when set.
         self.lose_controller = threading.Event()
+        #: Signals that the controller passes on.
+        self.signals: queue.Queue[str] = queue.Queue()
         #: What reads and writes of blobs fail with, while it is set.
         self.store_fails: grpc.StatusCode | None = None
+        self.reads = 0
         #: Where the controller says that the scheduler is; None: where the controller is.
         self.scheduler_port: int | None = None
         self.server = grpc.server(ThreadPoolExecutor(16))
@@ -170,7 +173,8 @@ class Scripted(
     def KeepAlive(self, requests: Any, context: Any) -> Any:
         next(requests)
         while not self.lose_controller.wait(0.05) and context.is_active():
-            yield membership_pb2.KeepAliveResponse()
+            signals = [self.signals.get()] if not self.signals.empty() else []
+            yield membership_pb2.KeepAliveResponse(signals=signals)
         self.lose_controller.clear()
 
     def AttachEngine(self, requests: Any, context: Any) -> Any:
@@ -225,6 +229,7 @@ class Scripted(
         return blob_pb2.WriteBlobResponse(committed_bytes=len(data))
 
     def ReadBlob(self, request: Any, context: Any) -> Iterator[Any]:
+        self.reads += 1
         if self.store_fails is not None:
             context.abort(self.store_fails, "the store says no")
         if request.blob_id not in self.blobs:

@@ -93,6 +93,31 @@ def test_a_handler_that_a_task_leaves_is_not_its_successors(cluster: Any, handle
     assert outcome(cluster.wait(index)) == "cancelled"
 
 
+def test_signals_come_from_the_controller_too(cluster: Any) -> None:
+    def wait() -> None:
+        print("waiting", flush=True)
+        time.sleep(60)
+
+    def wait_for_usr1() -> str:
+        seen: list[int] = []
+        signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+        print("waiting", flush=True)
+        deadline = time.monotonic() + 30
+        while not seen and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return "seen" if seen else "not seen"
+
+    index = cluster.call(wait_for_usr1)
+    cluster.wait_for_output(index, "waiting")
+    cluster.signals.put("SIGNONSENSE")
+    cluster.signals.put("SIGUSR1")
+    assert cluster.wait(index).value == "seen"
+    index = cluster.call(wait)
+    cluster.wait_for_output(index, "waiting")
+    cluster.signals.put("SIGINT")
+    assert cluster.wait(index).failure.type_name == "KeyboardInterrupt"
+
+
 @pytest.fixture
 def engine(fresh: Any) -> Iterator[Any]:
     """An engine of the test's own."""

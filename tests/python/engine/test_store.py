@@ -43,6 +43,10 @@ def test_a_store_that_keeps_failing_without_a_reason_fails_the_task(fresh: Any, 
 def test_a_task_that_waits_for_its_arguments_can_be_interrupted(fresh: Any, engine: Any) -> None:
     fresh.store_fails = grpc.StatusCode.UNAVAILABLE
     index = call_with_blob(fresh)
+    deadline = time.monotonic() + scripted.PATIENCE
+    while fresh.reads < 2:  # it was claimed before the engine tried again
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
     fresh.cancel(index)
     assert fresh.wait(index).failure.kind == task_pb2.FAILURE_KIND_CANCELLED
     assert fresh.run(int, 3).value == 3
