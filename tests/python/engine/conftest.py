@@ -32,3 +32,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripted]:
     print(engine.logged())
     engine.stop()
     cluster.server.stop(0).wait()
+
+
+@pytest.fixture
+def engine(fresh: Scripted) -> Iterator[Engine]:
+    """An engine of the test's own, in the cluster `fresh`."""
+    started = Engine(fresh)
+    fresh.hellos.get(timeout=scripted.PATIENCE)
+    yield started
+    print(started.logged())
+    started.stop()

@@ -7,7 +7,6 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,18 +115,6 @@ def test_signals_come_from_the_controller_too(cluster: Any) -> None:
     cluster.wait_for_output(index, "waiting")
     cluster.signals.put("SIGINT")
     assert cluster.wait(index).failure.type_name == "KeyboardInterrupt"
-
-
-@pytest.fixture
-def engine(fresh: Any) -> Iterator[Any]:
-    """An engine of the test's own."""
-    import scripted
-
-    started = scripted.Engine(fresh)
-    fresh.hellos.get(timeout=scripted.PATIENCE)
-    yield started
-    print(started.logged())
-    started.stop()
 
 
 def is_alive(process: int) -> bool:
