@@ -16,6 +16,7 @@ mod status;
 pub mod store;
 mod stream;
 mod task_service;
+mod tasks;
 
 pub use config::Config;
 pub use run::{Error, run, run_with_store};

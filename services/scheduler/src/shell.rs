@@ -3,8 +3,8 @@
 use paraply_common::{actor::Actor, line::Line};
 use paraply_core::{
     engine_link,
-    id::ConnectionId,
-    scheduler::{self, Instruction, Scheduler, Status},
+    id::{ConnectionId, TaskId},
+    scheduler::{self, Instruction, Scheduler, Status, TaskReport},
     session_link::{self, ToClient},
     time::Time,
 };
@@ -37,6 +37,8 @@ pub(crate) enum Stimulus {
     Machine(scheduler::Stimulus),
     /// Somebody asks what the scheduler holds.
     Ask(oneshot::Sender<Answer>),
+    /// Somebody asks where tasks are.
+    Find { ids: Vec<TaskId>, reply: oneshot::Sender<Vec<TaskReport>> },
 }
 
 /// What the scheduler holds.
@@ -140,6 +142,9 @@ impl<S: Store> Actor for Shell<S> {
                     _ => {}
                 }
                 self.machine.handle(now, stimulus);
+            }
+            Stimulus::Find { ids, reply } => {
+                let _asker_is_gone = reply.send(self.machine.tasks(&ids));
             }
             Stimulus::Ask(answer) => {
                 let mut status = self.machine.status();

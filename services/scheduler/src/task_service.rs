@@ -7,7 +7,10 @@ use paraply_common::{
     feed::first,
     peer,
     spawn::spawn_detached,
-    wire::session_link::{decode_hello, decode_request, encode_response},
+    wire::{
+        id,
+        session_link::{decode_hello, decode_request, encode_response},
+    },
 };
 use paraply_core::scheduler;
 use paraply_proto::scheduler::v1::{
@@ -20,7 +23,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::{described, shell::Stimulus, status, stream::Access};
+use crate::{described, shell::Stimulus, status, stream::Access, tasks};
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -66,8 +69,21 @@ impl TaskService for Tasks {
         Err(not_built("WatchSession"))
     }
 
-    async fn get_tasks(&self, _: Request<GetTasksRequest>) -> Result<Response<GetTasksResponse>, Status> {
-        Err(not_built("GetTasks"))
+    async fn get_tasks(&self, request: Request<GetTasksRequest>) -> Result<Response<GetTasksResponse>, Status> {
+        let GetTasksRequest { task_ids, with_outcomes } = request.into_inner();
+        if task_ids.len() > tasks::MOST {
+            let asked = task_ids.len();
+            return Err(Status::invalid_argument(format!(
+                "task_ids: {asked} at once, and {} are the most",
+                tasks::MOST
+            )));
+        }
+        let ids: Result<Vec<_>, _> = task_ids.iter().map(id::task).collect();
+        let ids = ids.map_err(|error| Status::invalid_argument(format!("task_ids.{error}")))?;
+        let (reply, answer) = oneshot::channel();
+        self.0.tell(Stimulus::Find { ids, reply }).await?;
+        let found = answer.await.map_err(|_| Status::unavailable("the scheduler is shutting down"))?;
+        Ok(Response::new(GetTasksResponse { tasks: tasks::encode(found, with_outcomes) }))
     }
 
     async fn list_tasks(&self, _: Request<ListTasksRequest>) -> Result<Response<ListTasksResponse>, Status> {

@@ -5,6 +5,7 @@
 mod blobs;
 mod engine_loss;
 mod engine_tickets;
+mod find_tasks;
 mod health;
 mod limits;
 mod malformed;

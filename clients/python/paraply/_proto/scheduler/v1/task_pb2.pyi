@@ -36,7 +36,7 @@ class GetTasksResponse(_message.Message):
     def __init__(self, tasks: _Optional[_Iterable[_Union[TaskStatus, _Mapping]]] = ...) -> None: ...
 
 class TaskStatus(_message.Message):
-    __slots__ = ("task_id", "state", "attempt", "engine_id", "outcome", "label", "name")
+    __slots__ = ("task_id", "state", "attempt", "engine_id", "outcome", "label", "name", "why")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,7 @@ class TaskStatus(_message.Message):
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
     task_id: _task_pb2.TaskId
     state: _task_pb2.TaskState
     attempt: int
@@ -51,7 +52,8 @@ class TaskStatus(_message.Message):
     outcome: _task_pb2.Outcome
     label: str
     name: str
-    def __init__(self, task_id: _Optional[_Union[_task_pb2.TaskId, _Mapping]] = ..., state: _Optional[_Union[_task_pb2.TaskState, str]] = ..., attempt: _Optional[int] = ..., engine_id: _Optional[int] = ..., outcome: _Optional[_Union[_task_pb2.Outcome, _Mapping]] = ..., label: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+    why: str
+    def __init__(self, task_id: _Optional[_Union[_task_pb2.TaskId, _Mapping]] = ..., state: _Optional[_Union[_task_pb2.TaskState, str]] = ..., attempt: _Optional[int] = ..., engine_id: _Optional[int] = ..., outcome: _Optional[_Union[_task_pb2.Outcome, _Mapping]] = ..., label: _Optional[str] = ..., name: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
 
 class ListTasksRequest(_message.Message):
     __slots__ = ("page_size", "page_token")

@@ -104,9 +104,10 @@ class TaskServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetTasks(self, request, context):
-        """State and outcome of tasks by id, whoever submitted them. Idempotent.
-        Errors: UNAUTHENTICATED; INVALID_ARGUMENT (over 1,000 ids); UNIMPLEMENTED (until it is built). Unknown ids are
-        absent from the answer.
+        """Where tasks are, and why; with their outcomes, while the scheduler holds these. By id, whoever submitted them, at
+        most 1,000. Tasks that never were, and those of sessions that have ended, are absent from the answer. Idempotent.
+        Errors: UNAUTHENTICATED; INVALID_ARGUMENT (over 1,000 ids; a malformed one); UNAVAILABLE (shutting down, or passed
+        on in vain).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
