@@ -32,6 +32,7 @@ Examples:
   paraply start -n 4                 a cluster of four engines, until Ctrl-C
   paraply start -n 4 --daemonize     the same in the background
   paraply status                     its engines, queues and versions
+  paraply explain TASK               where a task is, and why
   paraply engines -n 2               two engines more
   paraply stop                       the end of it
 
@@ -50,6 +51,8 @@ enum Command {
     List(command::list::List),
     /// Ask a running cluster for its engines, queues and versions
     Status(command::status::Status),
+    /// Say where tasks are, and why
+    Explain(command::explain::Explain),
     /// Add engines to a running cluster
     Engines(command::engines::Engines),
     /// Run the controller, one of the two services of a cluster
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Stop(stop) => stop.run(),
         Command::List(list) => list.run(),
         Command::Status(status) => status.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Engines(engines) => engines.run(),
         Command::Controller(controller) => controller.run(),
         Command::Scheduler(scheduler) => scheduler.run(),

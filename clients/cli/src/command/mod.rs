@@ -2,6 +2,7 @@
 
 pub(crate) mod controller;
 pub(crate) mod engines;
+pub(crate) mod explain;
 pub(crate) mod list;
 pub(crate) mod scheduler;
 mod service;
