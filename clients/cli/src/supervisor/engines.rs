@@ -3,17 +3,17 @@
 //! A set is there from its opening until it is closed and its last process is gone. Who has joined and who is awaited
 //! is never counted: it is seen at the processes that there are.
 
+mod set;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use paraply_common::clock;
 use tokio::sync::oneshot;
 
+use self::set::Set;
+pub(super) use self::set::SetNumber;
 use super::{process::Process, tail};
 use crate::control::{EngineProcess, EngineSetStarted, Reply, Which};
-
-/// A set, whose id can come again when it is gone; its number does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SetNumber(u64);
 
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -24,35 +24,6 @@ pub(super) struct Engine {
     pub(super) engine_id: Option<u32>,
     /// Its end was asked for, and is no news.
     pub(super) asked_to_end: bool,
-}
-
-#[derive(Debug)]
-struct Set {
-    number: SetNumber,
-    /// Processes made for it, ever: each has a log of its own.
-    made: u32,
-    /// Processes that are made when those that they replace are gone.
-    to_come: u32,
-    /// Ends that nobody asked for, until the start is over.
-    failures: Vec<String>,
-    /// Whoever was to hear how the start went has heard: an end is news of the day from then on.
-    start_is_over: bool,
-    waiting: Option<oneshot::Sender<Reply>>,
-    /// It was stopped: it goes with its last engine.
-    closing: bool,
-}
-
-impl Set {
-    fn end_start(&mut self) -> Vec<String> {
-        self.start_is_over = true;
-        std::mem::take(&mut self.failures)
-    }
-
-    /// Who waits, if anybody does, and what to tell of failures.
-    fn take_waiting(&mut self) -> Option<(oneshot::Sender<Reply>, Vec<String>)> {
-        let waiting = self.waiting.take()?;
-        Some((waiting, self.end_start()))
-    }
 }
 
 #[derive(Debug, Default)]
@@ -75,16 +46,7 @@ impl Engines {
         };
         let number = SetNumber(self.sets_opened);
         self.sets_opened += 1;
-        let set = Set {
-            number,
-            made: 0,
-            to_come: 0,
-            failures: Vec::new(),
-            start_is_over: false,
-            waiting: None,
-            closing: false,
-        };
-        self.sets.insert(id.clone(), set);
+        self.sets.insert(id.clone(), Set::new(number));
         Some((id, number))
     }
 
