@@ -31,7 +31,9 @@ def program(home: Home, then: str, atexit: bool = True) -> subprocess.Popen[str]
 
 
 def test_it_ends_with_its_program_and_says_so(home: Home) -> None:
-    said, _ = program(home, "").communicate(timeout=60)
+    with program(home, "") as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
     assert said.startswith("Stopping cluster <Cluster(cluster_id='mine', profile='default', controller=<running>")
     home.wait_until_empty()
 
