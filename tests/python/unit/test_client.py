@@ -7,37 +7,16 @@ import concurrent.futures
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from fake_client import INFO, eventually
 from fake_scheduler import FakeScheduler, engine, update
 
 import paraply as ipp
 from paraply import error
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply.client.client import Client
-
-INFO = {"version": 1, "cluster_id": "c", "role": "client", "endpoints": [{"tcp": "127.0.0.1:1"}], "token": "t"}
-
-
-@pytest.fixture
-def scheduler() -> FakeScheduler:
-    return FakeScheduler()
-
-
-@pytest.fixture
-def rc(scheduler: FakeScheduler) -> Iterator[Client]:
-    with Client(INFO, transport=scheduler.transport) as client:
-        yield client
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """Waits for what other threads bring about."""
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def send(scheduler: FakeScheduler, *events: session_pb2.Event) -> None:

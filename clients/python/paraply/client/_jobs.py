@@ -25,7 +25,7 @@ class Jobs:
         #: Guards the set of results: other threads submit.
         self._lock = threading.Lock()
         self._changes = 0
-        #: What is in it, by message id, until it changes.
+        #: What is in it, by message id, once somebody has asked.
         self._found: WeakValueDictionary[str, Task] | None = None
 
     def remember(self, result: AsyncResult) -> None:
@@ -33,7 +33,8 @@ class Jobs:
         with self._lock:
             self._results.add(result)
             self._changes += 1
-            self._found = None
+            if self._found is not None:
+                self._found.update((task.msg_id, task) for task in result._tasks)
 
     def forget(self, tasks: Iterable[Task]) -> None:
         """Makes these tasks, and AsyncResults with any of them, unfindable."""
