@@ -147,6 +147,12 @@ class FakeScheduler:
         held, self.held = self.held, []
         send(self._update([self._run(*each) for each in held]))
 
+    def write(self, index: int, text: bytes) -> None:
+        """Has a task write to its standard output."""
+        output = session_pb2.TaskOutput(index=index, attempt=1, engine_id=0)
+        output.output.MergeFrom(task_pb2.Output(kind=task_pb2.OUTPUT_KIND_STDOUT, data=text))
+        self.transport.streams[-1].send(self._update([session_pb2.Event(output=output)]))
+
     def _update(self, events: list[session_pb2.Event], **fields: object) -> session_pb2.OpenSessionResponse:
         for event in events:
             self.sequence += 1

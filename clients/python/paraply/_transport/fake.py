@@ -78,6 +78,8 @@ class FakeStream:
         self._received = received
         self._messages: SimpleQueue[session_pb2.OpenSessionResponse | None] = SimpleQueue()
         self.requests: list[session_pb2.OpenSessionRequest] = []
+        #: Whether the client has ended its side.
+        self.ended = False
         threading.Thread(target=self._write, args=(transport, requests), daemon=True).start()
 
     def _write(self, transport: FakeTransport, requests: Iterator[bytes]) -> None:
@@ -88,6 +90,7 @@ class FakeStream:
                 self.send(message)
             if request.HasField("close"):
                 self.cancel()
+        self.ended = True
         self.cancel()
 
     def send(self, message: session_pb2.OpenSessionResponse) -> None:
