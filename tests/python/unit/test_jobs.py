@@ -155,10 +155,12 @@ def test_an_executor_knows_what_is_not_done(rc: Client, scheduler: FakeScheduler
 
 
 def test_a_cancelled_wait_for_engines_ends(rc: Client, scheduler: FakeScheduler) -> None:
+    before = set(threading.enumerate())
     future = rc.wait_for_engines(9, block=False)
+    (thread,) = [each for each in threading.enumerate() if each.name == "paraply-wait" and each not in before]
     assert future is not None
     assert future.cancel()
-    eventually(lambda: not any(thread.name == "paraply-wait" for thread in threading.enumerate()))
+    eventually(lambda: not thread.is_alive())
     done = rc.wait_for_engines(4, block=False)
     assert done is not None
     done.result(10)
