@@ -370,12 +370,14 @@ class Link:
         return serving.welcomed
 
     def is_ours(self, response: session_pb2.OpenSessionResponse, address: Address) -> bool:
+        """Whether the first message of a stream is no welcome of another cluster's. Raises Refused for another protocol."""
         if not response.HasField("welcome"):
             return True
         check_protocol(response.welcome.scheduler, "scheduler")
         return self.dialler.check_cluster(response.welcome.cluster_id, address)
 
     def came_up(self, address: Address, connection: Connection) -> None:
+        """There is a scheduler at the other end, which has welcomed this session."""
         self.dialler.works(address)
         with self._changed:
             self._address = address

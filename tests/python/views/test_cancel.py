@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -97,3 +99,22 @@ def test_what_was_called_before_the_client_is_closed_runs(rc: paraply.Client, tm
         other[3].apply_async(lambda folder: open(f"{folder}/last", "w").close(), str(tmp_path))
     wait_for(tmp_path / "last")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2", "3", "4", "last"]
+
+
+def test_what_was_called_before_the_program_ends_runs(rc: paraply.Client, tmp_path: Path) -> None:
+    program = (
+        "import sys, paraply\n"
+        "rc = paraply.Client()\n"
+        "rc.wait_for_engines(4)\n"
+        "rc[0].apply_async(lambda: __import__('time').sleep(0.2))\n"
+        "rc[0].push({'sent': bytes(3_000_000)})\n"
+        "rc[0].apply_async(lambda path: open(path, 'w').close(), sys.argv[1])\n"
+    )
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "last")], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    wait_for(tmp_path / "last")
+    assert len(rc[0]["sent"]) == 3_000_000
