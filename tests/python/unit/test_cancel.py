@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from fake_client import eventually
+from fake_client import INFO, eventually
 from fake_scheduler import FakeScheduler
 
 from paraply import error
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply.client import _cancel
+from paraply.client.asyncresult import AsyncResult
 from paraply.client.client import Client
 
 
@@ -115,3 +116,18 @@ def test_signal_0_is_none(rc: Client) -> None:
     rc.send_signal("0")
     with pytest.raises(ValueError, match="999"):
         rc.send_signal(999)
+
+
+def test_results_of_several_clients_are_cancelled_each_in_its_own_session(rc: Client, scheduler: FakeScheduler) -> None:
+    other_scheduler = FakeScheduler()
+    with Client(INFO, transport=other_scheduler.transport) as other:
+        for each in (scheduler, other_scheduler):
+            each.hold = lambda index: True
+        other[0].apply_async(abs, 0)
+        results = [rc[0].apply_async(abs, 1), other[0].apply_async(abs, 1)]
+        eventually(lambda: len(scheduler.held) == 1 and len(other_scheduler.held) == 2)
+        assert AsyncResult.join(*results).cancel()
+        for result in results:
+            with pytest.raises(error.TaskAborted):
+                result.get(10)
+        assert [index for index, *_ in other_scheduler.held] == [0]

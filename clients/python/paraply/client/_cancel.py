@@ -23,7 +23,7 @@ PATIENCE = 2.0
 _NAMED = 4
 
 
-def cancel(link: Link, tasks: Sequence[Task], kill_after: float | None) -> bool:
+def cancel(tasks: Sequence[Task], kill_after: float | None) -> bool:
     """Cancels those of `tasks` that are not done: queued ones never start, running ones are interrupted.
 
     Args:
@@ -40,7 +40,11 @@ def cancel(link: Link, tasks: Sequence[Task], kill_after: float | None) -> bool:
     left = [task for task in tasks if not task.done()]
     if not left:
         return False
-    link.cancel([task.index for task in left], session_pb2.CANCEL_MODE_INTERRUPT, kill_after)
+    indexes: dict[Link, list[int]] = {}
+    for task in left:  # joined results may be of several clients
+        indexes.setdefault(task.call.link, []).append(task.index)
+    for link, of_link in indexes.items():
+        link.cancel(of_link, session_pb2.CANCEL_MODE_INTERRUPT, kill_after)
     if kill_after is None:
         _overdue.watch(left)
     return True

@@ -7,7 +7,6 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, cast
 
 from paraply._proto.scheduler.v1 import session_pb2, task_pb2
-from paraply.client._cancel import cancel
 from paraply.client._client_cluster import ClusterCalls
 from paraply.client._hubresult import AsyncHubResult, task_id_of
 from paraply.client._jobs import AllMetadata, Jobs, Results
@@ -17,8 +16,6 @@ from paraply.client._targets import engine_ids
 from paraply.client._wait import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from paraply.client._call import CallSpec
     from paraply.client._task import Task
     from paraply.client.client import Client
@@ -132,10 +129,6 @@ class JobCalls(ClusterCalls):
         if not status_only:
             status.update((name, self.get_result(name, block=True)) for name in completed)
         return status
-
-    def _cancel(self, tasks: Sequence[Task], kill_after: float | None) -> bool:
-        """Interrupts tasks. Returns whether any was not done."""
-        return cancel(self._link, tasks, kill_after)
 
     def abort(self, jobs: Any = None, targets: Any = None, block: bool | None = None) -> None:
         """Has tasks that have not started fail with `TaskAborted`. Those that run, run on. Does not wait.

@@ -47,7 +47,7 @@ class AsyncHubResult(AsyncResult):
         threading.Thread(target=_ask_until_done, args=(client._link, tasks), name="paraply-hub", daemon=True).start()
 
     def cancel(self, kill_after: float | None = None) -> bool:
-        """Not built: a session's tasks are cancelled by its own client."""
+        """False once they are done. Raises NotImplementedError before: a session's tasks are cancelled by its own client."""
         if self.done():
             return False
         raise NotImplementedError("tasks of another client, or that this one has forgotten, cannot be cancelled yet")

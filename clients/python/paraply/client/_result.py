@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from paraply import error
+from paraply.client._cancel import cancel
 from paraply.client._future import TasksFuture
 from paraply.client._metadata import DEFAULTS, Metadata
 from paraply.client._timing import Timing
@@ -307,9 +308,8 @@ class AsyncResult(TasksFuture, Timing):
 
         Raises:
             ValueError: `kill_after` is negative.
-            NotImplementedError: The tasks are another client's.
         """
-        return self._client._cancel(self._tasks, kill_after)
+        return cancel(self._tasks, kill_after)
 
     def split(self) -> tuple[AsyncResult, ...]:
         """One AsyncResult for each task."""

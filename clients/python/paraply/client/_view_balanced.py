@@ -129,10 +129,13 @@ class LoadBalancedView(View):
         max_outstanding: int | str = "auto",
         return_exceptions: bool = False,
     ) -> LazyMapIterator:
-        """A lazy map, also over endless sequences: elements are taken as results are.
+        """A lazy map, also over endless sequences: elements are taken as results are read.
 
         Args:
-            max_outstanding: Tasks under way at a time; 'auto' for as many as there are engines, 0 for no limit.
+            ordered: Results in the order of the input; without it, as they come.
+            max_outstanding: Tasks under way at a time, and as many again may wait to be read; 'auto' for as many as there
+                are engines, 0 for no limit at all.
+            return_exceptions: Gives what failed in place of raising it.
         """
         from paraply.client._lazy_map import LazyMapIterator
 

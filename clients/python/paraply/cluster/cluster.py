@@ -202,7 +202,7 @@ class Cluster:
         if self._process != os.getpid():
             return  # a forked child that leaves the block by an exception, SystemExit for one
         if self._client is not None:
-            self._client.close()
+            self._client.close(linger=0)  # nothing that it would still send outlives the cluster
             self._client = None
         self.stop_cluster_sync()
 
