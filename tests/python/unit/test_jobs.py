@@ -65,7 +65,8 @@ def test_results_and_metadata_say_what_they_are(rc: Client) -> None:
 def test_threads_submit_while_others_look(rc: Client) -> None:
     stop = threading.Event()
     failures: list[Exception] = []
-    kept = deque(maxlen=50)  # type: ignore[var-annotated]
+    interval = sys.getswitchinterval()
+    kept: deque[object] = deque(maxlen=500)
 
     def look() -> None:
         try:
@@ -77,9 +78,13 @@ def test_threads_submit_while_others_look(rc: Client) -> None:
 
     thread = threading.Thread(target=look)
     thread.start()
-    for _ in range(500):
-        kept.append(rc[0].apply_async(abs, 1))
-    stop.set()
+    try:
+        sys.setswitchinterval(1e-6)  # the race is lost often enough to be seen
+        for _ in range(1000):
+            kept.append(rc[0].apply_async(abs, 1))
+    finally:
+        sys.setswitchinterval(interval)
+        stop.set()
     thread.join(10)
     assert failures == []
 
