@@ -58,3 +58,22 @@ def test_an_error_is_shown_after_the_output(cluster: Any, tmp_path: Path) -> Non
     printed = str(caught.value)
     assert printed.index("[stdout:0] before") < printed.index("ZeroDivisionError: division by zero")
     assert "4 errors" in printed
+
+
+DISPLAYS = "from IPython.display import HTML, display\ndisplay(HTML('<b>bold</b>'))\nprint('text')\n"
+
+
+def test_displays_and_results_are_shown_after_what_was_streamed(cluster: Any, tmp_path: Path) -> None:
+    printed = run_in_ipython(f"{CONNECT}# %%\n%%px\n{DISPLAYS}6 * 7\n", tmp_path)
+    for engine in range(4):
+        assert printed.count(f"[stdout:{engine}] text") == 1
+        assert f"[output:{engine}]\n<IPython.core.display.HTML object>" in printed
+        assert f"Out[{engine}:" in printed
+    assert printed.rindex("[stdout:") < printed.index("[output:0]") < printed.index("Out[0:")
+
+
+def test_displays_are_shown_before_an_error(cluster: Any, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError) as caught:
+        run_in_ipython(f"{CONNECT}# %%\n%%px\n{DISPLAYS}1 / 0\n", tmp_path)
+    printed = str(caught.value)
+    assert printed.index("[output:0]") < printed.index("ZeroDivisionError: division by zero")

@@ -54,6 +54,7 @@ def _add_grouping(parser: argparse.ArgumentParser) -> None:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
+        """Raises UsageError, which IPython shows as one line, in place of ending the program."""
         raise UsageError(f"{self.prog}: {message}")
 
 
