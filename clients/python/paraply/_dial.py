@@ -95,6 +95,10 @@ class Dialler:
         """Whether the cluster has taken its connection file away, as it does when it is stopped on purpose."""
         return self.info.file is not None and not self.info.file.exists()
 
+    def why(self) -> str:
+        """What went wrong in the last attempt, for people; empty if nothing is known."""
+        return "; ".join(dict.fromkeys(self.problems))
+
     def works(self, address: Address) -> None:
         """The scheduler of this cluster answered there."""
         self._good = address

@@ -20,6 +20,7 @@ from paraply._dial import Dialler, Refused, check_protocol, peer_info
 from paraply._engines import Engines
 from paraply._fork import links
 from paraply._line import Line
+from paraply._outage import Outage
 from paraply._parting import LINGER, await_end
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply._session.machine import Delivery, Session
@@ -78,6 +79,7 @@ class Link:
         self._failure: Exception | None = None
         self._address = Address()
         self._ending = False
+        self._outage: Outage | None = None
         # How it ends: tasks are left to run on, and until when what was submitted may take to reach the scheduler.
         self._leaves = not cancel_on_disconnect
         self._leave_by: float | None = None
@@ -108,7 +110,7 @@ class Link:
         self.close()
         if failure is not None:
             raise failure
-        problems = "; ".join(dict.fromkeys(self.dialler.problems)) or "no address answered"
+        problems = self.dialler.why() or "no address answered"
         raise ConnectionError(
             f"No cluster answers at the addresses of {self.dialler.info.source()} ({problems}). "
             "Is it running? Start one with `paraply start -n 4`."
@@ -297,6 +299,7 @@ class Link:
             bulk, self._bulk = self._bulk, None
             self._changed.notify_all()
         self._ending = True
+        self._end_outage(answered=False)
         with self._lock:
             tasks = self._session.abandon()
         self.break_stream()
@@ -329,6 +332,23 @@ class Link:
                 self._changed.wait_for(self._is_over, pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
         self._give_up(ConnectionError(_CLOSED))
+
+    def _silence(self) -> str:
+        """What to tell of an outage; empty while nobody waits."""
+        with self._lock:
+            tasks = len(self._session.outstanding())
+        if not tasks:
+            return ""
+        problem = self.dialler.why()
+        return (
+            f"the cluster of {self.dialler.info.source()} does not answer{f' ({problem})' if problem else ''}: "
+            f"{tasks} task{'' if tasks == 1 else 's'} not finished, trying again until it does"
+        )
+
+    def _end_outage(self, *, answered: bool) -> None:
+        outage, self._outage = self._outage, None
+        if outage is not None:
+            outage.end(answered=answered)
 
     def _attempt(self) -> bool:
         """Serves one stream until it breaks. Returns whether there was one."""
@@ -379,6 +399,7 @@ class Link:
     def came_up(self, address: Address, connection: Connection) -> None:
         """There is a scheduler at the other end, which has welcomed this session."""
         self.dialler.works(address)
+        self._end_outage(answered=True)
         with self._changed:
             self._address = address
             self._connection = connection
@@ -386,6 +407,8 @@ class Link:
 
     def _went_down(self) -> None:
         with self._changed:
+            if self._connection is not None and self._failure is None:
+                self._outage = Outage(self._silence)
             self._connection = None
             bulk, self._bulk = self._bulk, None
         if bulk is not None:

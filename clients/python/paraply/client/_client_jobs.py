@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from paraply._proto.scheduler.v1 import session_pb2, task_pb2
 from paraply.client._client_cluster import ClusterCalls
-from paraply.client._hubresult import AsyncHubResult, task_id_of
+from paraply.client._explain import task_id_of
+from paraply.client._hubresult import AsyncHubResult
 from paraply.client._jobs import AllMetadata, Jobs, Results
 from paraply.client._result import AsyncResult
 from paraply.client._submit import submit

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from paraply import error
 from paraply._proto.common.v1 import task_pb2 as common_pb2
-from paraply._proto.scheduler.v1 import session_pb2, task_pb2
+from paraply._proto.scheduler.v1 import session_pb2
 from paraply._transport.base import TransportError
 from paraply.client import _wait
+from paraply.client._explain import get_tasks, task_id_of
 from paraply.client._result import AsyncResult
 from paraply.client._task import SubmittedCall, Task
 
@@ -26,7 +27,6 @@ _NOT_KEPT = (
     "results are not kept at the cluster yet, and this client has no AsyncResult of this task any more: keep the "
     "AsyncResult of a call whose result is wanted later"
 )
-_GET_TASKS = "paraply.scheduler.v1.TaskService/GetTasks"
 
 
 class AsyncHubResult(AsyncResult):
@@ -70,15 +70,6 @@ class ForeignTask(Task):
         return self._msg_id
 
 
-def task_id_of(msg_id: str) -> common_pb2.TaskId:
-    """The task of a message id. Raises ValueError if it is none."""
-    session, _, index = msg_id.rpartition("_")
-    try:
-        return common_pb2.TaskId(session_id=bytes.fromhex(session), index=int(index))
-    except ValueError:
-        raise ValueError(f"{msg_id!r} is not the message id of a task") from None
-
-
 def _ask_first(link: Link, tasks: list[ForeignTask]) -> None:
     """Asks once while the user waits, so that a scheduler that does not answer such questions is known at once."""
     try:
@@ -104,11 +95,9 @@ def _ask_until_done(link: Link, tasks: list[ForeignTask]) -> None:
 
 
 def _ask(link: Link, tasks: list[ForeignTask]) -> None:
-    request = task_pb2.GetTasksRequest(task_ids=[task.task_id for task in tasks], with_outcomes=True)
-    answer = link.call(_GET_TASKS, request, task_pb2.GetTasksResponse)
-    states = {(status.task_id.session_id, status.task_id.index): status for status in answer.tasks}
+    states = get_tasks(link, [task.task_id for task in tasks], with_outcomes=True)
     for task in tasks:
-        status = states.get((task.task_id.session_id, task.task_id.index))
+        status = states.get(f"{task.task_id.session_id.hex()}_{task.task_id.index}")
         if status is None:
             _give_up(task, "No such message")
         elif status.HasField("outcome"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from paraply import error
 from paraply.client._cancel import cancel
+from paraply.client._explain import explain
 from paraply.client._future import TasksFuture
 from paraply.client._metadata import DEFAULTS, Metadata
 from paraply.client._timing import Timing
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from paraply.client.client import Client
 
 _UNKNOWN: Any = object()
+#: Seconds of a wait after which its time-out says why.
+_EXPLAINED = 1.0
 
 
 class AsyncResult(TasksFuture, Timing):
@@ -90,7 +93,7 @@ class AsyncResult(TasksFuture, Timing):
         if return_exceptions is None:
             return_exceptions = self._return_exceptions
         if not self._wait(timeout, first_failure=return_when == FIRST_EXCEPTION and not return_exceptions):
-            raise TimeoutError("Result not ready.")
+            raise self._not_ready(timeout)
         if self._value is not _UNKNOWN:
             return self._value
         if self._single:
@@ -105,6 +108,16 @@ class AsyncResult(TasksFuture, Timing):
         if not failed:
             self._value = value
         return value
+
+    def _not_ready(self, timeout: float | None) -> TimeoutError:
+        """That it is not here, and why, unless it was only a short look."""
+        if timeout is None or timeout < _EXPLAINED:
+            return TimeoutError("Result not ready.")
+        return TimeoutError(f"Result not ready. {self.explain()}")
+
+    def explain(self) -> str:
+        """Where the tasks that are not finished are, and why: of the first few, what the scheduler says of them."""
+        return explain(self._tasks)
 
     def _raise_failure(self) -> NoReturn:
         """Raises what has gone wrong while some tasks are still to come."""
@@ -135,7 +148,7 @@ class AsyncResult(TasksFuture, Timing):
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """What `get` would raise, or None."""
         if not self._wait(timeout):
-            raise TimeoutError("Result not ready.")
+            raise self._not_ready(timeout)
         try:
             self.get()
         except Exception as failure:  # noqa: BLE001  # whatever it is
