@@ -15,3 +15,4 @@ mod state;
 
 pub use config::Config;
 pub use run::{Error, run};
+pub use state::note_new_cluster;

@@ -86,6 +86,16 @@ impl State {
     }
 }
 
+/// Notes in a state folder that no engine was ever in this cluster, so that nobody waits for one to come back. For
+/// whoever has just drawn the cluster's token.
+///
+/// # Errors
+/// The note cannot be written; says where.
+pub fn note_new_cluster(folder: &Path, cluster_id: &str, engine_token: &Secret) -> Result<(), String> {
+    let cluster = fingerprint(cluster_id, engine_token);
+    State { path: Some(folder.join(FILE)), cluster, kept: None, wanted: Some(0) }.settle()
+}
+
 /// Tells clusters apart without giving the token away.
 fn fingerprint(cluster_id: &str, engine_token: &Secret) -> String {
     let nobody = paraply_core::id::EngineId(u32::MAX);
@@ -111,6 +121,15 @@ mod tests {
         state.settle().unwrap();
         assert_eq!(open(&token("0123456789abcdef")).next_engine_id(), Some(7));
         assert_eq!(open(&token("a-new-token-of-a-new-cluster")).next_engine_id(), None, "another cluster of that name");
+    }
+
+    #[test]
+    fn a_new_cluster_is_known_to_be_new_whatever_was_there_before() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE), "of an earlier cluster, and broken").unwrap();
+        note_new_cluster(folder.path(), "c", &token("0123456789abcdef")).unwrap();
+        let state = State::open(Some(folder.path()), "c", &token("0123456789abcdef")).unwrap();
+        assert_eq!(state.next_engine_id(), Some(0));
     }
 
     #[test]

@@ -180,9 +180,10 @@ class Scripted(
     def AttachEngine(self, requests: Any, context: Any) -> Any:
         hello = next(requests).hello
         self.tokens.append(dict(context.invocation_metadata())["authorization"].removeprefix("Bearer "))
-        self.hellos.put(hello)
         self._to_engine = outgoing = queue.Queue()
         self._known = set()
+        # Tests that wait for it write to the new queue.
+        self.hellos.put(hello)
         limits = peer_pb2.Limits(inline_bytes=65536, task_output_bytes=self.output_limit)
         welcome = link.EngineWelcome(cluster_id=CLUSTER, epoch=self.epoch, lease_millis=3000, limits=limits)
         yield link.AttachEngineResponse(welcome=welcome)

@@ -88,6 +88,15 @@ def test_without_a_retry_a_balanced_task_fails(rc: paraply.Client, tmp_path: Pat
         result.get(timeout=10)
 
 
+def test_a_task_that_has_failed_everywhere_fails_at_once_whatever_retries_it_has_left(rc: paraply.Client) -> None:
+    lview = rc.load_balanced_view()
+    with lview.temp_flags(retries=9):
+        result = lview.apply_async(lambda: 1 / 0)
+    # Less than the time that a scheduler waits for engines that it may have forgotten.
+    with pytest.raises(RemoteError, match="ZeroDivisionError"):
+        result.get(timeout=5)
+
+
 def test_balanced_tasks_that_waited_behind_it_move(home: Home, rc: paraply.Client, tmp_path: Path) -> None:
     markers = [tmp_path / str(engine) for engine in range(4)]
     lview = rc.load_balanced_view()

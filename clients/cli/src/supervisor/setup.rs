@@ -98,6 +98,8 @@ impl Ground {
         };
         let engine = ConnectionFile { role: connection::Role::Engine, token: random()?, ..connection.clone() };
         write_config(folder, &connection, &engine)?;
+        paraply_controller::note_new_cluster(&folder.store(), folder.name().id(), &engine.token)
+            .map_err(Error::Start)?;
         engine.write(&folder.engine_connection())?;
         connection.write(&folder.connection())?;
         Ok(Self { controller, scheduler, control, control_path, connection, _sockets: sockets })

@@ -66,6 +66,8 @@ impl<'a, 'py> Server<'a, 'py> {
     /// Runs until the session says to exit; returns the exit status.
     pub(crate) fn run(&mut self) -> i32 {
         loop {
+            // A signal that came between two tasks is not the next one's.
+            self.handle_signals();
             let (next, last) = self.runtime.next();
             match next {
                 Next::Exit(code) => return code,
