@@ -1,6 +1,6 @@
 # Every verb prepares what it needs: on a machine with Rust, Python 3.11 and make nothing else has to be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench dist clean
+.PHONY: help setup run test lint bench fuzz dist clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ lint: setup ## Check formatting, lints, types, the schema and generated code
 
 bench: setup ## Measure latency, throughput and bandwidth of a local cluster
 	@.venv/bin/python tests/bench/local.py
+
+fuzz: ## Send hostile messages to the scheduler machine until it breaks or you stop it
+	@cargo run --locked --profile ci -p paraply-fuzz
 
 dist: ## Build the three wheels into dist/
 	@scripts/dist

@@ -11,6 +11,9 @@ fn fixed<const N: usize>(bytes: &[u8], field: &str) -> Result<[u8; N], WireError
     bytes.try_into().map_err(|_| WireError::new(field, length))
 }
 
+/// Runs of one task.
+const MOST_ATTEMPTS: u32 = 1 << 31;
+
 /// A session id.
 ///
 /// # Errors
@@ -65,10 +68,16 @@ pub fn task(message: &proto::TaskId) -> Result<TaskId, WireError> {
 pub fn attempt(message: Option<&proto::AttemptId>) -> Result<AttemptId, WireError> {
     let message = required(message, "attempt_id")?;
     let task = task(required(message.task_id.as_ref(), "attempt_id.task_id")?).inside("attempt_id.task_id")?;
-    if message.attempt == 0 {
-        return Err(WireError::new("attempt_id.attempt", Problem::Rule("attempts count from 1")));
+    Ok(AttemptId { task, attempt: attempt_number(message.attempt, "attempt_id.attempt")? })
+}
+
+/// Which run of a task it is. Far from where counting on would begin at 0 again.
+pub(crate) fn attempt_number(number: u32, field: &str) -> Result<u32, WireError> {
+    match number {
+        0 => Err(WireError::new(field, Problem::Rule("attempts count from 1"))),
+        1..=MOST_ATTEMPTS => Ok(number),
+        _ => Err(WireError::new(field, Problem::Rule("no task runs so often"))),
     }
-    Ok(AttemptId { task, attempt: message.attempt })
 }
 
 /// An attempt in a repeated field.

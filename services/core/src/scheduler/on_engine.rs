@@ -40,7 +40,9 @@ impl Scheduler {
         }
         let Some(engine) = self.engines.get_mut(&id) else { return };
         if let Some(credit) = reports.credit {
-            engine.credit = credit;
+            // A total never shrinks, whatever the engine says: what was sent cannot be taken back.
+            engine.credit.total_tasks = engine.credit.total_tasks.max(credit.total_tasks);
+            engine.credit.total_bytes = engine.credit.total_bytes.max(credit.total_bytes);
         }
         engine.draining |= reports.draining;
         self.reopen(id);

@@ -86,7 +86,7 @@ fn decode_replay(replay: proto::Replay) -> Result<ToScheduler, WireError> {
 fn decode_claim(claim: proto::KnownClaim) -> Result<KnownClaim, WireError> {
     Ok(KnownClaim {
         index: claim.index,
-        attempt: claim.attempt,
+        attempt: id::attempt_number(claim.attempt, "attempt")?,
         engine: EngineId(claim.engine_id),
         incarnation: id::incarnation(&claim.incarnation, "incarnation")?,
     })

@@ -129,6 +129,11 @@ fn broken_rules() {
         report_error(proto::EngineReports { claimed, ..proto::EngineReports::default() }),
         "reports.claimed[0].attempt_id.attempt: attempts count from 1"
     );
+    let claimed = vec![attempt(u32::MAX, &[0; 16])];
+    assert_eq!(
+        report_error(proto::EngineReports { claimed, ..proto::EngineReports::default() }),
+        "reports.claimed[0].attempt_id.attempt: no task runs so often"
+    );
     let resume = Some(proto::ResumePoint::default());
     let hello = proto::SessionHello { session_id: vec![0; 16].into(), resume, ..proto::SessionHello::default() };
     assert_eq!(
