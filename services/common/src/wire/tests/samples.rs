@@ -46,7 +46,7 @@ pub(super) fn digest() -> impl Strategy<Value = Digest> {
 }
 
 pub(super) fn attempt() -> impl Strategy<Value = AttemptId> {
-    (session(), any::<u64>(), 1..u32::MAX)
+    (session(), any::<u64>(), 1..=1_u32 << 31)
         .prop_map(|(session, index, attempt)| AttemptId { task: TaskId { session, index }, attempt })
 }
 

@@ -53,12 +53,8 @@ fn call() -> impl Strategy<Value = Call> {
 }
 
 fn claim() -> impl Strategy<Value = KnownClaim> {
-    (any::<u64>(), any::<u32>(), engine(), incarnation()).prop_map(|(index, attempt, engine, incarnation)| KnownClaim {
-        index,
-        attempt,
-        engine,
-        incarnation,
-    })
+    (any::<u64>(), 1..=1_u32 << 31, engine(), incarnation())
+        .prop_map(|(index, attempt, engine, incarnation)| KnownClaim { index, attempt, engine, incarnation })
 }
 
 fn to_scheduler() -> impl Strategy<Value = ToScheduler> {
