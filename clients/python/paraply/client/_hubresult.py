@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Seconds between questions, and tasks in one.
 INTERVAL, TASKS = 0.1, 1000
+#: Seconds after which a task that the scheduler does not know is none: its call may be on its way there.
+UNKNOWN = 1.0
 #: Why there is no result that nobody holds, and what to do.
 _NOT_KEPT = (
     "results are not kept at the cluster yet, and this client has no AsyncResult of this task any more: keep the "
@@ -56,13 +58,15 @@ class AsyncHubResult(AsyncResult):
 class ForeignTask(Task):
     """A task of another session."""
 
-    __slots__ = ("_msg_id", "task_id")
+    __slots__ = ("_msg_id", "asked", "task_id")
 
     def __init__(self, link: Link, msg_id: str) -> None:
         self.task_id = task_id_of(msg_id)
         call = SubmittedCall(link, name="get_result", label="", method="apply", body=b"", places=[])
         super().__init__(call, 0)
         self._msg_id = msg_id
+        #: When it was first asked for, in seconds of the monotonic clock.
+        self.asked = time.monotonic()
 
     @property
     def msg_id(self) -> str:
@@ -99,7 +103,8 @@ def _ask(link: Link, tasks: list[ForeignTask]) -> None:
     for task in tasks:
         status = states.get(f"{task.task_id.session_id.hex()}_{task.task_id.index}")
         if status is None:
-            _give_up(task, "No such message")
+            if time.monotonic() - task.asked >= UNKNOWN:
+                _give_up(task, "No such message")
         elif status.HasField("outcome"):
             engine = status.engine_id if status.HasField("engine_id") else None
             finished = session_pb2.TaskFinished(attempt=status.attempt, engine_id=engine, outcome=status.outcome)
