@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     Scheduler,
     engine::Engine,
+    outbox::FinishedTask,
     session::{PendingCall, Session},
     task::{State, Task},
 };
@@ -52,7 +53,7 @@ pub struct TaskReport {
     pub label: Bytes,
     /// The call's, UTF-8.
     pub name: Bytes,
-    /// While it is `Finished`.
+    /// While it is `Finished`, and for a while after that.
     pub outcome: Option<Arc<Outcome>>,
     /// Why it is where it is: a sentence or several, for people.
     pub why: String,
@@ -175,18 +176,24 @@ fn finished(id: SessionId, session: &Session, indexes: &[u64]) -> Vec<TaskReport
     }
     let mut outcomes = session.outbox.outcomes(indexes);
     let report = |index: &u64| {
-        let outcome = outcomes.remove(index);
-        let (place, why) = match &outcome {
-            Some(_) => (Place::Finished, "it is finished, and its client has not acknowledged its outcome"),
-            None => (Place::Delivered, "it is finished, and its client has its outcome"),
-        };
-        let (attempt, engine, outcome) = match outcome {
-            Some((attempt, engine, outcome)) => (attempt, engine, Some(outcome)),
-            None => (0, None, None),
+        let found = outcomes.remove(index);
+        let (place, why) = match &found {
+            Some(FinishedTask { delivered: false, .. }) => {
+                (Place::Finished, "it is finished, and its client has not acknowledged its outcome")
+            }
+            _ => (Place::Delivered, "it is finished, and its client has its outcome"),
         };
         let (label, name) = (Bytes::new(), Bytes::new());
-        let id = TaskId { session: id, index: *index };
-        TaskReport { id, place, attempt, engine, label, name, outcome, why: why.to_owned() }
+        TaskReport {
+            id: TaskId { session: id, index: *index },
+            place,
+            attempt: found.as_ref().map_or(0, |found| found.attempt),
+            engine: found.as_ref().and_then(|found| found.engine),
+            label,
+            name,
+            outcome: found.map(|found| found.outcome),
+            why: why.to_owned(),
+        }
     };
     indexes.iter().map(report).collect()
 }

@@ -1,4 +1,5 @@
 //! Events that a session is to have: kept until the client acknowledges them, sent from a cursor, repeated on resume.
+//! The last outcomes are kept a while longer, for others who ask.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,6 +15,9 @@ use crate::{
 
 /// What an event costs beyond its payload, roughly: it keeps messages of many small events bounded.
 const EVENT_BYTES: u64 = 48;
+
+/// Bytes of acknowledged outcomes that are kept for each session. They are beyond what the session's limits count.
+const RECENT_BYTES: u64 = 64 << 10;
 
 /// What an event counts as, in bytes.
 pub(super) fn size_of(event: &Event) -> u64 {
@@ -33,6 +37,19 @@ pub(super) struct Outbox {
     sent: usize,
     next_sequence: u64,
     bytes: u64,
+    /// Outcomes that the client has acknowledged, the oldest first, and their bytes.
+    recent: VecDeque<Entry>,
+    recent_bytes: u64,
+}
+
+/// A finished task's part of an event.
+#[derive(Debug)]
+pub(super) struct FinishedTask {
+    pub(super) attempt: u32,
+    pub(super) engine: Option<EngineId>,
+    pub(super) outcome: Arc<Outcome>,
+    /// Its client has acknowledged it.
+    pub(super) delivered: bool,
 }
 
 #[derive(Debug)]
@@ -54,7 +71,8 @@ pub(super) struct Freed {
 
 impl Default for Outbox {
     fn default() -> Self {
-        Self { entries: VecDeque::new(), sent: 0, next_sequence: 1, bytes: 0 }
+        let (entries, recent) = (VecDeque::new(), VecDeque::new());
+        Self { entries, sent: 0, next_sequence: 1, bytes: 0, recent, recent_bytes: 0 }
     }
 }
 
@@ -91,10 +109,26 @@ impl Outbox {
             let Some(entry) = self.entries.pop_front() else { break };
             self.sent -= 1;
             self.bytes -= entry.size;
-            freed.tasks += u64::from(matches!(entry.event.kind, EventKind::Finished { .. }));
             freed.outcomes.extend(entry.keeper);
+            if matches!(entry.event.kind, EventKind::Finished { .. }) {
+                freed.tasks += 1;
+                self.keep(entry);
+            }
         }
         freed
+    }
+
+    /// Keeps an outcome a while longer, and drops the oldest ones for it.
+    fn keep(&mut self, entry: Entry) {
+        if entry.size > RECENT_BYTES {
+            return;
+        }
+        self.recent_bytes += entry.size;
+        self.recent.push_back(Entry { keeper: None, ..entry });
+        while self.recent_bytes > RECENT_BYTES {
+            let Some(oldest) = self.recent.pop_front() else { break };
+            self.recent_bytes -= oldest.size;
+        }
     }
 
     /// The stream is gone: everything kept will be sent again; membership comes with the next welcome.
@@ -137,14 +171,16 @@ impl Outbox {
         self.entries.iter().filter_map(|entry| entry.keeper)
     }
 
-    /// Attempt, engine and outcome of those of these tasks, in order of index, that are finished here.
-    pub(super) fn outcomes(&self, indexes: &[u64]) -> BTreeMap<u64, (u32, Option<EngineId>, Arc<Outcome>)> {
+    /// Those of these tasks, in order of index, whose outcomes are here.
+    pub(super) fn outcomes(&self, indexes: &[u64]) -> BTreeMap<u64, FinishedTask> {
         let mut found = BTreeMap::new();
-        for entry in &self.entries {
+        let recent = self.recent.iter().map(|entry| (entry, true));
+        for (entry, delivered) in recent.chain(self.entries.iter().map(|entry| (entry, false))) {
             if let EventKind::Finished { index, attempt, engine, outcome } = &entry.event.kind
                 && indexes.binary_search(index).is_ok()
             {
-                found.insert(*index, (*attempt, *engine, Arc::clone(outcome)));
+                let (attempt, engine, outcome) = (*attempt, *engine, Arc::clone(outcome));
+                found.insert(*index, FinishedTask { attempt, engine, outcome, delivered });
             }
         }
         found

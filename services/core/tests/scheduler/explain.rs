@@ -1,6 +1,11 @@
 //! Where tasks are, and why, in words.
 
-use paraply_core::{id::TaskId, scheduler::Place, session_link::ToScheduler};
+use paraply_core::{
+    engine_link::{Credit, Reports},
+    id::TaskId,
+    scheduler::Place,
+    session_link::ToScheduler,
+};
 
 use crate::world::{A, World, balanced, direct, limited};
 
@@ -37,4 +42,30 @@ fn without_an_engine_it_says_so() {
     let (client, _) = world.open(A, None);
     world.submit(client, vec![balanced(0, 1, 0)]);
     assert!(why(&world, 0).1.ends_with("no engine that may run it is attached"));
+}
+
+#[test]
+fn the_last_outcomes_are_there_for_others_though_their_client_has_them() {
+    const TASKS: u64 = 2000;
+    let mut world = World::new();
+    let engine = world.attach(0);
+    let credit = Some(Credit { total_tasks: TASKS, total_bytes: 1 << 30 });
+    world.report(engine, Reports { credit, ..Reports::default() });
+    let (client, _) = world.open(A, None);
+    for index in 0..TASKS {
+        world.submit(client, vec![direct(index, &[0])]);
+        world.finish(engine, A, index, 1);
+        if let Some(last) = world.events(client).last() {
+            world.say(client, ToScheduler::Ack { sequence: last.sequence });
+        }
+    }
+    let ids: Vec<TaskId> = (0..TASKS).map(|index| TaskId { session: A, index }).collect();
+    let reports = world.scheduler.tasks(&ids);
+    assert!(reports.iter().all(|report| report.place == Place::Delivered));
+    let kept: Vec<u64> =
+        reports.iter().filter(|report| report.outcome.is_some()).map(|report| report.id.index).collect();
+    assert!((100..TASKS as usize).contains(&kept.len()), "some, and not all: {}", kept.len());
+    assert_eq!(kept, (TASKS - kept.len() as u64..TASKS).collect::<Vec<_>>(), "the last ones");
+    let session = &world.scheduler.status().sessions[0];
+    assert_eq!((session.outstanding, session.held_bytes), (0, 0), "they count for nothing that is limited");
 }

@@ -104,8 +104,9 @@ class TaskServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetTasks(self, request, context):
-        """Where tasks are, and why; with their outcomes, while the scheduler holds these. By id, whoever submitted them, at
-        most 1,000. Tasks that never were, and those of sessions that have ended, are absent from the answer. Idempotent.
+        """Where tasks are, and why; with their outcomes, while the scheduler holds these: until the client has them, and the
+        last 64 KiB of a session for longer. By id, whoever submitted them, at most 1,000. Tasks that never were, and those
+        of sessions that have ended, are absent from the answer. Idempotent.
         Errors: UNAUTHENTICATED; INVALID_ARGUMENT (over 1,000 ids; a malformed one); UNAVAILABLE (shutting down, or passed
         on in vain).
         """
