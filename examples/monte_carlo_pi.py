@@ -49,7 +49,7 @@ def main():
         print("which engine did what:")
         for engine_id in rc.ids:
             mine = [task for task, by in enumerate(results.engine_id) if by == engine_id]
-            pids = {counts[task][1] for task in mine}
+            pids = ", ".join(str(pid) for pid in {counts[task][1] for task in mine})
             print(
                 f"  engine {engine_id}, pid {pids or '-'}: {len(mine)} tasks, {sum(shares[t] for t in mine):,} points"
             )

@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 EXPECTED: dict[str, tuple[list[str], list[str]]] = {
     "monte_carlo_pi": (
         ["40000"],
-        [r"here:      pi is about 3\.1", r"4 engines: pi is about 3\.1", r"  engine 3, pid \{\d+\}: \d+ tasks"],
+        [r"here:      pi is about 3\.1", r"4 engines: pi is about 3\.1", r"  engine 3, pid \d+: \d+ tasks"],
     ),
     "longrun": ([], [r"engines \[0, 1, 2, 3\] are the processes", r"six sizes, balanced +\d"]),
     "scatter_gather": (
