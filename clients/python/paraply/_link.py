@@ -20,6 +20,7 @@ from paraply._dial import Dialler, Refused, check_protocol, peer_info
 from paraply._engines import Engines
 from paraply._fork import links
 from paraply._line import Line
+from paraply._notice import unfinished
 from paraply._outage import Outage
 from paraply._parting import LINGER, await_end
 from paraply._proto.scheduler.v1 import session_pb2
@@ -276,7 +277,7 @@ class Link:
             if not self._leaves or self._has_arrived():
                 return ""
             tasks = len(self._session.outstanding())
-        return f"all calls that were made ({tasks} task{'' if tasks == 1 else 's'} not finished)"
+        return f"all calls that were made ({unfinished(tasks)})"
 
     def disown(self) -> Any:
         """In a forked child: the connections and all that is under way are the parent's. Returns what must be kept."""
@@ -342,7 +343,7 @@ class Link:
         problem = self.dialler.why()
         return (
             f"the cluster of {self.dialler.info.source()} does not answer{f' ({problem})' if problem else ''}: "
-            f"{tasks} task{'' if tasks == 1 else 's'} not finished, trying again until it does"
+            f"{unfinished(tasks)}, trying again until it does"
         )
 
     def _end_outage(self, *, answered: bool) -> None:

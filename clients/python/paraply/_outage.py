@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
+
+from paraply._notice import say
 
 #: Seconds of silence after which they are told, and between looks at whether anybody waits.
 PATIENCE = 2.0
@@ -31,12 +32,7 @@ class Outage:
     def _watch(self) -> None:
         while not self._over.wait(PATIENCE):
             if text := self._describe():
-                _say(text)
+                say(text)
                 self._over.wait()
                 if self._answered:
-                    _say("the cluster answers again")
-
-
-def _say(text: str) -> None:
-    if sys.stderr is not None:
-        print(f"paraply: {text}", file=sys.stderr, flush=True)
+                    say("the cluster answers again")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
+
+from paraply._notice import say
 
 #: Seconds that a client which is closed waits for the cluster to take the calls that were made.
 LINGER = 10.0
@@ -27,12 +28,7 @@ def await_end(thread: threading.Thread, end: float, missing: Callable[[], str]) 
         return
     left = end - time.monotonic()
     if left > 0:
-        _tell(f"waiting until the cluster has {what}; {left:.0f} s at most")
+        say(f"waiting until the cluster has {what}; {left:.0f} s at most")
         thread.join(left)
     if thread.is_alive() and (what := missing()):
-        _tell(f"closed before the cluster had {what}: they may be lost")
-
-
-def _tell(text: str) -> None:
-    if sys.stderr is not None:
-        print(f"paraply: {text}", file=sys.stderr, flush=True)
+        say(f"closed before the cluster had {what}: they may be lost")

@@ -67,6 +67,24 @@ pub struct CallHead {
     pub run_timeout: Option<Duration>,
 }
 
+impl CallHead {
+    /// Work at a place, and nothing else said about it.
+    #[must_use]
+    pub fn new(work: Work, placement: Placement) -> Self {
+        Self {
+            work,
+            placement,
+            label: Bytes::new(),
+            name: Bytes::new(),
+            traceparent: Bytes::new(),
+            namespace: Bytes::new(),
+            priority: 0,
+            start_once: false,
+            run_timeout: None,
+        }
+    }
+}
+
 /// One call: a task, a broadcast, a scatter or a stretch of a map.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Call {

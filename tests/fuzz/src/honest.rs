@@ -78,17 +78,7 @@ impl<'a> Honest<'a> {
     }
 
     fn submit(&mut self) -> Result<(), String> {
-        let head = CallHead {
-            work: Work::Function(FUNCTION),
-            placement: Placement::Direct { engines: vec![ENGINE] },
-            label: Bytes::new(),
-            name: Bytes::new(),
-            traceparent: Bytes::new(),
-            namespace: Bytes::new(),
-            priority: 0,
-            start_once: false,
-            run_timeout: None,
-        };
+        let head = CallHead::new(Work::Function(FUNCTION), Placement::Direct { engines: vec![ENGINE] });
         let call = Call { first_index: 0, head: Arc::new(head), arguments: vec![Payload::default()] };
         let function = Function { digest: FUNCTION, payload: Payload::default(), name: Bytes::new() };
         let message =

@@ -41,15 +41,21 @@ def test_without_tasks_or_with_the_policy_to_cancel_the_session_ends(scheduler: 
     assert scheduler.closed
 
 
-def test_closing_waits_until_the_calls_are_accepted_and_says_so(
-    scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def with_calls_that_are_not_accepted(scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """A client that has little patience."""
     for name in ("_SILENCE", "NOTICE"):
         monkeypatch.setattr(_parting, name, 0.05)
     scheduler.hold = lambda index: True
     scheduler.accepts = False
     rc = connect(scheduler)
     rc[:].apply_async(abs, 1)
+    return rc
+
+
+def test_closing_waits_until_the_calls_are_accepted_and_says_so(
+    scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rc = with_calls_that_are_not_accepted(scheduler, monkeypatch)
     closing = threading.Thread(target=rc.close)
     closing.start()
     told = ""
@@ -70,12 +76,7 @@ def test_closing_waits_until_the_calls_are_accepted_and_says_so(
 def test_closing_does_not_wait_for_longer_than_it_is_told(
     scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("_SILENCE", "NOTICE"):
-        monkeypatch.setattr(_parting, name, 0.05)
-    scheduler.hold = lambda index: True
-    scheduler.accepts = False
-    rc = connect(scheduler)
-    rc[:].apply_async(abs, 1)
+    rc = with_calls_that_are_not_accepted(scheduler, monkeypatch)
     rc.close(linger=0)
     assert rc._link.closed
 

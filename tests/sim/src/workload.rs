@@ -51,15 +51,10 @@ impl World {
     /// What tasks of a call share.
     pub fn head(&mut self, work: Work, placement: Placement) -> CallHead {
         CallHead {
-            work,
-            placement,
-            label: Bytes::new(),
-            name: Bytes::new(),
-            traceparent: Bytes::new(),
-            namespace: Bytes::new(),
             priority: if self.random.chance(200) { 1 } else { 0 },
             start_once: self.random.chance(80),
             run_timeout: self.random.chance(60).then(|| self.random.micros(200, 20_000)),
+            ..CallHead::new(work, placement)
         }
     }
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from paraply._notice import say
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply.client._wait import wait_for
 
@@ -80,7 +80,7 @@ class Overdue:
                     late += [task for task in self._watched.popleft()[1] if not task.done()]
                 over = not self._watched
             if late:
-                print(_report(late), file=sys.stderr, flush=True)
+                say(_report(late))
             if over:
                 return
 
@@ -94,7 +94,7 @@ def _report(tasks: list[Task]) -> str:
     if len(tasks) > _NAMED:
         named.append(f"and {len(tasks) - _NAMED} more")
     ends = "ends it, and its engine" if len(tasks) == 1 else "ends them, and their engines"
-    return f"paraply: interrupted and still running: {', '.join(named)}; cancel(kill_after=1) {ends}"
+    return f"interrupted and still running: {', '.join(named)}; cancel(kill_after=1) {ends}"
 
 
 def _engine(task: Task) -> str:

@@ -60,7 +60,7 @@ def get_tasks(
     """
     request = task_pb2.GetTasksRequest(task_ids=task_ids, with_outcomes=with_outcomes)
     answer = link.call(_GET_TASKS, request, task_pb2.GetTasksResponse, timeout)
-    return {f"{status.task_id.session_id.hex()}_{status.task_id.index}": status for status in answer.tasks}
+    return {msg_id_of(status.task_id): status for status in answer.tasks}
 
 
 def task_id_of(msg_id: str) -> common_pb2.TaskId:
@@ -70,6 +70,11 @@ def task_id_of(msg_id: str) -> common_pb2.TaskId:
         return common_pb2.TaskId(session_id=bytes.fromhex(session), index=int(index))
     except ValueError:
         raise ValueError(f"{msg_id!r} is not the message id of a task") from None
+
+
+def msg_id_of(task_id: common_pb2.TaskId) -> str:
+    """The message id of a task."""
+    return f"{task_id.session_id.hex()}_{task_id.index}"
 
 
 def _line(task: Task, status: task_pb2.TaskStatus | None) -> str:

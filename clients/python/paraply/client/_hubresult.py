@@ -12,7 +12,7 @@ from paraply._proto.common.v1 import task_pb2 as common_pb2
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply._transport.base import TransportError
 from paraply.client import _wait
-from paraply.client._explain import get_tasks, task_id_of
+from paraply.client._explain import get_tasks, msg_id_of, task_id_of
 from paraply.client._result import AsyncResult
 from paraply.client._task import SubmittedCall, Task
 
@@ -101,7 +101,7 @@ def _ask_until_done(link: Link, tasks: list[ForeignTask]) -> None:
 def _ask(link: Link, tasks: list[ForeignTask]) -> None:
     states = get_tasks(link, [task.task_id for task in tasks], with_outcomes=True)
     for task in tasks:
-        status = states.get(f"{task.task_id.session_id.hex()}_{task.task_id.index}")
+        status = states.get(msg_id_of(task.task_id))
         if status is None:
             if time.monotonic() - task.asked >= UNKNOWN:
                 _give_up(task, "No such message")

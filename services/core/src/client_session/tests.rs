@@ -34,17 +34,7 @@ fn argument() -> Payload {
 }
 
 fn head(placement: Placement) -> Arc<CallHead> {
-    Arc::new(CallHead {
-        work: Work::Function(Digest([1; 32])),
-        placement,
-        label: Bytes::new(),
-        name: Bytes::new(),
-        traceparent: Bytes::new(),
-        namespace: Bytes::new(),
-        priority: 0,
-        start_once: false,
-        run_timeout: None,
-    })
+    Arc::new(CallHead::new(Work::Function(Digest([1; 32])), placement))
 }
 
 fn anywhere() -> Arc<CallHead> {

@@ -42,17 +42,8 @@ fn function(n: u8) -> Arc<Function> {
 }
 
 fn head(work: Work, start_once: bool) -> Arc<CallHead> {
-    Arc::new(CallHead {
-        work,
-        placement: Placement::Direct { engines: vec![EngineId(3)] },
-        label: Bytes::new(),
-        name: Bytes::new(),
-        traceparent: Bytes::new(),
-        namespace: Bytes::new(),
-        priority: 0,
-        start_once,
-        run_timeout: None,
-    })
+    let placement = Placement::Direct { engines: vec![EngineId(3)] };
+    Arc::new(CallHead { start_once, ..CallHead::new(work, placement) })
 }
 
 fn code() -> Arc<CallHead> {

@@ -219,17 +219,7 @@ pub fn function() -> Arc<Function> {
 }
 
 fn head(placement: Placement) -> Arc<CallHead> {
-    Arc::new(CallHead {
-        work: Work::Function(F),
-        placement,
-        label: Bytes::new(),
-        name: Bytes::new(),
-        traceparent: Bytes::new(),
-        namespace: Bytes::new(),
-        priority: 0,
-        start_once: false,
-        run_timeout: None,
-    })
+    Arc::new(CallHead::new(Work::Function(F), placement))
 }
 
 pub fn direct(first_index: u64, engines: &[u32]) -> Call {
