@@ -51,6 +51,22 @@ pub fn list<F: AsFd>(create: impl FnOnce() -> io::Result<F>) -> io::Result<(F, L
     Ok((made, listed))
 }
 
+/// What `make` makes, under a number that is not that of a standard stream. A task may have closed these, and they are put
+/// back when the next one begins: on top of whatever has their number then.
+///
+/// # Errors
+/// What `make` returns.
+pub fn above_standard_streams<F: AsFd>(make: impl Fn() -> io::Result<F>) -> io::Result<F> {
+    let mut below = Vec::new();
+    loop {
+        let made = make()?;
+        if made.as_fd().as_raw_fd() > libc::STDERR_FILENO {
+            return Ok(made);
+        }
+        below.push(made);
+    }
+}
+
 /// Lists every descriptor that `create` opens, for as long as the process lives. For what hides its descriptors, such as
 /// a runtime; no other thread may open any meanwhile.
 ///

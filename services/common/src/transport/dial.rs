@@ -105,7 +105,7 @@ async fn in_time(connecting: impl Future<Output = io::Result<Socket>>) -> io::Re
 }
 
 async fn unix(path: &str) -> io::Result<Socket> {
-    let (socket, listed) = fork::list(UnixSocket::new_stream)?;
+    let (socket, listed) = fork::list(|| fork::above_standard_streams(UnixSocket::new_stream))?;
     Ok(Socket::unix(socket.connect(path).await?, Some(listed)))
 }
 
@@ -113,7 +113,7 @@ async fn tcp(address: &str) -> io::Result<Socket> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in tokio::net::lookup_host(address).await? {
         let new = if address.is_ipv4() { TcpSocket::new_v4 } else { TcpSocket::new_v6 };
-        let (socket, listed) = fork::list(new)?;
+        let (socket, listed) = fork::list(|| fork::above_standard_streams(new))?;
         match socket.connect(address).await {
             Ok(stream) => {
                 stream.set_nodelay(true)?;

@@ -100,8 +100,6 @@ def _become_interactive() -> dict[str, Any]:
     module.__dict__["__builtins__"] = __import__("builtins")
     sys.modules["__main__"] = module
     _streams.install()
-    with open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), 0)
     return module.__dict__
 
 

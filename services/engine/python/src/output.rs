@@ -26,7 +26,7 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{OFlags, fstat},
     pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
-    stdio::{dup2_stderr, dup2_stdout, stderr, stdout},
+    stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stderr, stdin, stdout},
 };
 
 use crate::stream::{Piece, Stream};
@@ -49,6 +49,9 @@ pub(crate) struct Capture {
     writers: [OwnedFd; 2],
     /// Device and inode of each: what descriptors 1 and 2 are while nobody has put them elsewhere.
     identities: [(u64, u64); 2],
+    /// What descriptor 0 is: nobody types anything into an engine.
+    nothing: File,
+    nothing_identity: (u64, u64),
     /// Where the descriptors pointed before: the engine's own log, and what is written while no task runs.
     before: [File; 2],
     state: Mutex<State>,
@@ -87,12 +90,14 @@ pub(crate) enum RecordError {
 }
 
 impl Capture {
-    /// Takes descriptors 1 and 2 over.
+    /// Takes descriptors 1 and 2 over, and makes 0 give nothing.
     pub(crate) fn install(reporter: Reporter, limit: u64) -> io::Result<Arc<Self>> {
         let before = [
             File::from(io::stdout().as_fd().try_clone_to_owned()?),
             File::from(io::stderr().as_fd().try_clone_to_owned()?),
         ];
+        let nothing = File::open("/dev/null")?;
+        dup2_stdin(&nothing)?;
         let (out, out_listed, out_write) = pipe()?;
         let (err, err_listed, err_write) = pipe()?;
         let state = State {
@@ -106,9 +111,17 @@ impl Capture {
         let identities = [identity(&out_write)?, identity(&err_write)?];
         dup2_stdout(&out_write)?;
         dup2_stderr(&err_write)?;
-        let (listed, pipes, writers) = ([out_listed, err_listed], [out, err], [out_write, err_write]);
-        let state = Mutex::new(state);
-        let capture = Arc::new(Self { _listed: listed, pipes, writers, identities, before, state, reporter });
+        let capture = Arc::new(Self {
+            _listed: [out_listed, err_listed],
+            pipes: [out, err],
+            writers: [out_write, err_write],
+            identities,
+            nothing_identity: identity(&nothing)?,
+            nothing,
+            before,
+            state: Mutex::new(state),
+            reporter,
+        });
         Ok(Arc::clone(CAPTURE.get_or_init(|| capture)))
     }
 
@@ -138,10 +151,13 @@ impl Capture {
         }
     }
 
-    /// What is written from now on is this task's. Descriptors 1 and 2 are put back if an earlier task has closed them or
+    /// What is written from now on is this task's. Descriptors 0 to 2 are put back if an earlier task has closed them or
     /// put them elsewhere.
     pub(crate) fn begin(&self, attempt: AttemptId) {
         // What cannot be put back (user code has closed the writer too) only costs output.
+        if !identity(stdin()).is_ok_and(|found| found == self.nothing_identity) {
+            let _put_back = dup2_stdin(&self.nothing);
+        }
         if !self.is_writer(0, stdout()) {
             let _put_back = dup2_stdout(&self.writers[0]);
         }
