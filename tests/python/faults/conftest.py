@@ -12,8 +12,15 @@ import paraply
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+def settings() -> dict[str, str]:
+    """Settings of the services, as environment variables. A module with other ones has a fixture of this name."""
+    return {}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> Iterator[Home]:
     with empty_home(tmp_path, monkeypatch, stop=True) as home:
+        home.env |= settings
         home.start(4)
         yield home
 
