@@ -14,7 +14,10 @@ mod record;
 mod supervisor;
 mod table;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -75,7 +78,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("paraply: {error}");
+            // A service's standard error may be a log on a full disk: the exit status is to be this all the same.
+            let _ = writeln!(io::stderr(), "paraply: {error}");
             ExitCode::from(error.exit_code())
         }
     }

@@ -5,6 +5,10 @@ use std::io::IsTerminal as _;
 use serde::Deserialize;
 use tracing_subscriber::{EnvFilter, filter::ParseError, util::TryInitError};
 
+/// An event that cannot be written is lost. To say so on standard error, as the library does by default, panics where
+/// that is on the same full disk.
+const SAY_WHAT_CANNOT_BE_SAID: bool = false;
+
 /// How events are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,6 +45,7 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
     let filter =
         EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
     let writer = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let writer = writer.log_internal_errors(SAY_WHAT_CANNOT_BE_SAID);
     match format {
         LogFormat::Text => writer.with_ansi(std::io::stderr().is_terminal()).finish().try_init()?,
         LogFormat::Json => writer.json().flatten_event(true).finish().try_init()?,
@@ -59,6 +64,7 @@ pub fn init_engine(file: std::fs::File) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&filter).map_err(|source| TelemetryError::Filter { filter, source })?;
     let ansi = file.is_terminal();
     let writer = std::sync::Arc::new(file);
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(writer).finish().try_init()?;
+    let writer = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(writer);
+    writer.log_internal_errors(SAY_WHAT_CANNOT_BE_SAID).finish().try_init()?;
     Ok(())
 }

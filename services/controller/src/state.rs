@@ -67,22 +67,41 @@ impl State {
         self.wanted = Some(next_engine_id);
     }
 
-    /// Makes the file say what it is to say, whole or not at all.
+    /// Makes the file say what it is to say, whole or not at all. Where it cannot, as on a full disk, the file goes: it
+    /// would be wrong, and without it the next process asks the scheduler, which has seen the engines.
     pub(crate) fn settle(&mut self) -> Result<(), String> {
         let (Some(path), Some(next_engine_id)) = (&self.path, self.wanted) else { return Ok(()) };
         if self.kept == self.wanted {
             return Ok(());
         }
-        let write = || {
+        let write = || -> io::Result<()> {
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder)?;
             }
             let content = Content { cluster: self.cluster.clone(), next_engine_id };
             private_file::write(path, &serde_json::to_vec(&content)?)
         };
-        write().map_err(|error: io::Error| format!("cannot write the state file {}: {error}", path.display()))?;
-        self.kept = self.wanted;
+        let written = write().map_err(|error| format!("cannot write the state file {}: {error}", path.display()));
+        match written {
+            Ok(()) => self.kept = self.wanted,
+            Err(error) if is_gone(path) => {
+                tracing::warn!(
+                    error,
+                    "after a restart new engines wait until the scheduler has said which ids were given"
+                );
+                self.kept = None;
+            }
+            Err(error) => return Err(error),
+        }
         Ok(())
+    }
+}
+
+/// Removes the file; whether it is not there any more.
+fn is_gone(path: &Path) -> bool {
+    match fs::remove_file(path) {
+        Ok(()) => true,
+        Err(error) => error.kind() == io::ErrorKind::NotFound && path.parent().is_some_and(Path::is_dir),
     }
 }
 
@@ -143,6 +162,24 @@ mod tests {
         fs::remove_file(&blocked).unwrap();
         state.settle().unwrap();
         assert!(blocked.join(FILE).exists());
+    }
+
+    #[test]
+    fn what_cannot_be_kept_up_to_date_is_not_kept_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || State::open(Some(folder.path()), "c", &token("0123456789abcdef")).unwrap();
+        let mut state = open();
+        state.want(7);
+        state.settle().unwrap();
+        // What is written first cannot be: a folder is in its place, as a full disk would be.
+        let beside = folder.path().join(format!("{FILE}.{}.partial", std::process::id()));
+        fs::create_dir(&beside).unwrap();
+        state.want(8);
+        state.settle().unwrap();
+        assert_eq!(open().next_engine_id(), None, "7 would be wrong");
+        fs::remove_dir(&beside).unwrap();
+        state.settle().unwrap();
+        assert_eq!(open().next_engine_id(), Some(8));
     }
 
     #[test]

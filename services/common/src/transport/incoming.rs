@@ -21,13 +21,15 @@ pub(super) struct Incoming {
     listeners: Vec<Listener>,
     killed: CancellationToken,
     pause: Option<Pin<Box<Sleep>>>,
+    /// Since the last connection that was accepted, one was not: said once, not twenty times a second.
+    failing: bool,
     /// Which listener is asked first: each in turn, so that none starves another.
     first: usize,
 }
 
 impl Incoming {
     pub(super) fn new(listeners: Vec<Listener>, killed: CancellationToken) -> Self {
-        Self { listeners, killed, pause: None, first: 0 }
+        Self { listeners, killed, pause: None, failing: false, first: 0 }
     }
 }
 
@@ -48,6 +50,7 @@ impl Stream for Incoming {
                 match this.listeners[index].poll_accept(cx) {
                     Poll::Ready(Ok(socket)) => {
                         this.first = (index + 1) % count;
+                        this.failing = false;
                         let killed = Box::pin(this.killed.clone().cancelled_owned());
                         return Poll::Ready(Some(Ok(Killable { socket, killed })));
                     }
@@ -56,7 +59,9 @@ impl Stream for Incoming {
                 }
             }
             let Some(error) = failed else { return Poll::Pending };
-            tracing::warn!(%error, "cannot accept a connection");
+            if !std::mem::replace(&mut this.failing, true) {
+                tracing::warn!(%error, "cannot accept a connection; trying again until it works");
+            }
             this.pause = Some(Box::pin(clock::sleep_until(clock::now() + PAUSE)));
         }
     }
