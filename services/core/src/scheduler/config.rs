@@ -16,7 +16,8 @@ pub struct Config {
     pub notice_after: Duration,
     /// Sessions at a time.
     pub sessions: usize,
-    /// Tasks a session may have that are unfinished or whose outcome it has not acknowledged. About 300 bytes each.
+    /// Tasks a session may have that are unfinished or whose outcome it has not acknowledged. About 400 bytes each,
+    /// beside their arguments.
     pub session_tasks: u64,
     /// Bytes of arguments, results and output that a session may have here. At least two messages.
     pub session_bytes: u64,

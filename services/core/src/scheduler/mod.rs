@@ -209,10 +209,10 @@ impl Scheduler {
     }
 
     fn task(&self, id: TaskId) -> Option<&task::Task> {
-        self.sessions.get(&id.session)?.tasks.get(&id.index)
+        self.sessions.get(&id.session)?.tasks.get(&id.index).map(|task| &**task)
     }
 
     fn task_mut(&mut self, id: TaskId) -> Option<&mut task::Task> {
-        self.sessions.get_mut(&id.session)?.tasks.get_mut(&id.index)
+        self.sessions.get_mut(&id.session)?.tasks.get_mut(&id.index).map(|task| &mut **task)
     }
 }

@@ -16,6 +16,9 @@ use crate::{
 /// What an event costs beyond its payload, roughly: it keeps messages of many small events bounded.
 const EVENT_BYTES: u64 = 48;
 
+/// Events for which there is always room.
+const ENTRIES: usize = 512;
+
 /// Bytes of acknowledged outcomes that are kept for each session. They are beyond what the session's limits count.
 const RECENT_BYTES: u64 = 64 << 10;
 
@@ -114,6 +117,10 @@ impl Outbox {
                 freed.tasks += 1;
                 self.keep(entry);
             }
+        }
+        // A client that was away for a while leaves a long list behind.
+        if self.entries.len() < self.entries.capacity() / 4 {
+            self.entries.shrink_to(2 * self.entries.len().max(ENTRIES));
         }
         freed
     }

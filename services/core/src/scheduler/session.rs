@@ -54,7 +54,7 @@ pub(super) struct Session {
     /// Functions to ask for.
     pub(super) need_functions: BTreeSet<Digest>,
     /// Accepted and not finished.
-    pub(super) tasks: BTreeMap<u64, Task>,
+    pub(super) tasks: BTreeMap<u64, Box<Task>>,
     /// Bytes of arguments of `tasks`.
     pub(super) task_bytes: u64,
     /// Calls with tasks in `State::Waiting`, in order.

@@ -52,8 +52,9 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(head: Arc<CallHead>, arguments: Payload, target: Option<EngineId>) -> Self {
-        Self {
+    /// In a box: a map of very many has nodes that are half empty.
+    pub(super) fn new(head: Arc<CallHead>, arguments: Payload, target: Option<EngineId>) -> Box<Self> {
+        Box::new(Self {
             head,
             arguments,
             state: State::Waiting,
@@ -65,7 +66,7 @@ impl Task {
             excluded: Vec::new(),
             last_failure: None,
             queue_deadline: None,
-        }
+        })
     }
 
     /// It had come to this attempt: those before it had failed.

@@ -1,8 +1,9 @@
 //! Client to scheduler.
 
-use std::time::Duration;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use paraply_core::{
+    call::{Call, CallHead},
     id::EngineId,
     session_link::{CancelMode, Hello, KnownClaim, ResumePoint, ToScheduler},
 };
@@ -14,6 +15,9 @@ use crate::wire::{
     error::{Inside as _, Problem, WireError, each, required},
     id, payload,
 };
+
+/// Heads of calls that the following ones are compared with: a loop may go round some engines, or some functions.
+const HEADS: usize = 16;
 
 /// What a client says.
 ///
@@ -68,7 +72,7 @@ fn decode_resume(resume: proto::ResumePoint) -> Result<ResumePoint, WireError> {
 fn decode_submit(submit: proto::Submit) -> Result<ToScheduler, WireError> {
     Ok(ToScheduler::Submit {
         functions: each(submit.functions, "functions", payload::decode_function)?,
-        calls: each(submit.calls, "calls", call::decode)?,
+        calls: decode_calls(submit.calls)?,
         ack: submit.ack_sequence,
     })
 }
@@ -76,11 +80,26 @@ fn decode_submit(submit: proto::Submit) -> Result<ToScheduler, WireError> {
 fn decode_replay(replay: proto::Replay) -> Result<ToScheduler, WireError> {
     Ok(ToScheduler::Replay {
         functions: each(replay.functions, "functions", payload::decode_function)?,
-        calls: each(replay.calls, "calls", call::decode)?,
+        calls: decode_calls(replay.calls)?,
         finished: replay.finished_indexes,
         claims: each(replay.claims, "claims", decode_claim)?,
         complete: replay.complete,
     })
+}
+
+/// Calls, of which those that have all but their arguments in common share it: a loop over `apply` makes very many.
+fn decode_calls(calls: Vec<proto::Call>) -> Result<Vec<Call>, WireError> {
+    let mut calls = each(calls, "calls", call::decode)?;
+    let mut recent: VecDeque<Arc<CallHead>> = VecDeque::with_capacity(HEADS);
+    for call in &mut calls {
+        if let Some(same) = recent.iter().find(|head| **head == call.head) {
+            call.head = Arc::clone(same);
+        } else {
+            recent.truncate(HEADS - 1);
+            recent.push_front(Arc::clone(&call.head));
+        }
+    }
+    Ok(calls)
 }
 
 fn decode_claim(claim: proto::KnownClaim) -> Result<KnownClaim, WireError> {

@@ -1,11 +1,12 @@
 //! The scheduler's end of the session link against a client's end that is written apart from it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use paraply_core::{
-    call::Call,
-    id::{BlobId, Epoch},
+    call::{Call, CallHead, Placement, Work},
+    id::{BlobId, Digest, EngineId, Epoch},
+    payload::Payload,
     session_link::{
         CloseReason, Event, EventKind, Hello, KnownClaim, ResumePoint, SubmitCredit, ToClient, ToScheduler, Update,
         Welcome,
@@ -127,6 +128,22 @@ fn update() -> impl Strategy<Value = Update> {
     (any::<Option<u64>>(), option::of(credit()), vec(digest(), 0..3), vec(event(), 0..3)).prop_map(
         |(accepted_up_to, credit, need_functions, events)| Update { accepted_up_to, credit, need_functions, events },
     )
+}
+
+#[test]
+fn calls_that_differ_in_their_arguments_alone_share_all_else() {
+    let call = |first_index: u64, engine: u32, label: &'static str| {
+        let placement = Placement::Direct { engines: vec![EngineId(engine)] };
+        let head = CallHead { label: label.into(), ..CallHead::new(Work::Function(Digest([7; 32])), placement) };
+        Call { first_index, head: Arc::new(head), arguments: vec![Payload::default()] }
+    };
+    let mut calls: Vec<Call> = (0..100).map(|n| call(n, n as u32 % 4, "")).collect();
+    calls.push(call(100, 0, "of another kind"));
+    let wire = client::encode(ToScheduler::Submit { calls: calls.clone(), functions: Vec::new(), ack: None });
+    let Ok(ToScheduler::Submit { calls: decoded, .. }) = decode_request(wire) else { unreachable!("it was a submit") };
+    assert_eq!(decoded, calls);
+    let heads: BTreeSet<_> = decoded.iter().map(|call| Arc::as_ptr(&call.head)).collect();
+    assert_eq!(heads.len(), 5, "one for each engine, and the other kind");
 }
 
 proptest! {
