@@ -1,7 +1,7 @@
 //! What a client and the scheduler say to each other, in the machines' own words. `scheduler/v1/session.proto` says
 //! what each means; `services/common` converts.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -204,7 +204,7 @@ pub enum EventKind {
         /// Which.
         engine: EngineId,
         /// For people.
-        reason: &'static str,
+        reason: Cow<'static, str>,
     },
 }
 

@@ -1,6 +1,6 @@
 //! What the scheduler tells: each event once, in order.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use super::{ClientSession, Transition, calls};
 use crate::{
@@ -46,7 +46,7 @@ impl ClientSession {
         let engines: BTreeMap<_, _> = engines.into_iter().map(|info| (info.id, info)).collect();
         let left: Vec<_> = self.engines.keys().copied().filter(|id| !engines.contains_key(id)).collect();
         for engine in left {
-            self.left(engine, "it is not attached after the connection was renewed");
+            self.left(engine, "it is not attached after the connection was renewed".into());
         }
         for info in engines.into_values() {
             self.joined(info);
@@ -69,7 +69,7 @@ impl ClientSession {
         }
     }
 
-    fn left(&mut self, engine: EngineId, reason: &'static str) {
+    fn left(&mut self, engine: EngineId, reason: Cow<'static, str>) {
         if self.engines.remove(&engine).is_some() {
             self.transitions.took(Transition::EngineLeft);
             self.deliver.push(Event { sequence: 0, kind: EventKind::EngineLeft { engine, reason } });

@@ -308,7 +308,7 @@ fn a_welcome_stands_in_for_what_was_said_of_engines() {
     let Stimulus::Received(ToClient::Welcome(mut again)) = welcome(1, 0, false) else { unreachable!() };
     again.engines = vec![engine(2), engine(3)];
     let reason = "it is not attached after the connection was renewed";
-    let left = Event { sequence: 0, kind: EventKind::EngineLeft { engine: EngineId(1), reason } };
+    let left = Event { sequence: 0, kind: EventKind::EngineLeft { engine: EngineId(1), reason: reason.into() } };
     let out = rig.give([Stimulus::Received(ToClient::Welcome(again))]);
     assert_eq!(out, [Instruction::Deliver(vec![left, joined(3)])]);
     assert_eq!(rig.machine.engines().keys().copied().collect::<Vec<_>>(), [EngineId(2), EngineId(3)]);

@@ -114,7 +114,7 @@ impl Scheduler {
     fn tell_left(&mut self, engine: EngineId, reason: &'static str) {
         self.each_session(|session| {
             if session.connection.is_some() && !session.welcome_due {
-                session.outbox.push(EventKind::EngineLeft { engine, reason }, None);
+                session.outbox.push(EventKind::EngineLeft { engine, reason: reason.into() }, None);
             }
         });
     }

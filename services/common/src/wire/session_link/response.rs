@@ -80,7 +80,7 @@ fn encode_event(event: Event) -> proto::Event {
         }),
         EventKind::EngineJoined(info) => Wire::EngineJoined(peer::encode_engine(&info)),
         EventKind::EngineLeft { engine, reason } => {
-            Wire::EngineLeft(proto::EngineLeft { engine_id: engine.0, reason: reason.to_owned() })
+            Wire::EngineLeft(proto::EngineLeft { engine_id: engine.0, reason: reason.into_owned() })
         }
     };
     proto::Event { sequence: event.sequence, event: Some(kind) }

@@ -1,6 +1,5 @@
 //! Round trips of arbitrary messages, and what malformed ones are told.
 
-mod client;
 mod engine_link;
 mod malformed;
 mod samples;
