@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use paraply_common::{actor::Actor, line::Line, tower::pass_through::Upstream};
+use paraply_common::{actor::Actor, line::Line, tower::pass_through::Upstream, wire::members};
 use paraply_core::{
     id::{ConnectionId, EngineId},
     membership::{
-        CloseReason, EngineStatus, Grant, Instruction, Membership, Refusal, RequestId, SchedulerInfo,
+        CloseReason, Grant, Instruction, Membership, Page, PageLimit, Refusal, RequestId, SchedulerInfo,
         Stimulus as Machine, WatchEvent,
     },
     time::Time,
@@ -16,7 +16,7 @@ use paraply_proto::controller::v1::{KeepAliveResponse, WatchEnginesResponse, Wat
 use tokio::sync::oneshot;
 use tonic::Status;
 
-use crate::{encode, state::State};
+use crate::state::State;
 
 /// What happens to the controller.
 #[derive(Debug)]
@@ -50,20 +50,6 @@ pub(crate) enum NotSignalled {
     Full(EngineId),
 }
 
-/// How much an answer holds.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PageLimit {
-    pub(crate) engines: usize,
-    pub(crate) bytes: usize,
-}
-
-/// Some engines, and the id to go on from.
-#[derive(Debug, Default)]
-pub(crate) struct Page {
-    pub(crate) engines: Vec<EngineStatus>,
-    pub(crate) next: Option<EngineId>,
-}
-
 /// The line of a stream of any kind.
 #[derive(Debug)]
 pub(crate) enum AnyLine {
@@ -87,20 +73,6 @@ impl Controller {
     pub(crate) fn new(machine: Membership, state: State, upstream: Upstream) -> Self {
         let (lines, registrations) = (HashMap::new(), HashMap::new());
         Self { machine, state, upstream, lines, registrations, instructions: Vec::new() }
-    }
-
-    fn page(&self, first: EngineId, limit: PageLimit) -> Page {
-        let mut page = Page::default();
-        let mut bytes = 0;
-        for engine in self.machine.engines_from(first) {
-            bytes += engine.size();
-            if !page.engines.is_empty() && (page.engines.len() >= limit.engines || bytes > limit.bytes) {
-                page.next = Some(engine.info.id);
-                break;
-            }
-            page.engines.push(engine);
-        }
-        page
     }
 
     fn signal(&mut self, now: Time, engines: Vec<EngineId>, signal: Bytes) -> Result<(), NotSignalled> {
@@ -130,7 +102,7 @@ impl Controller {
             }
             Instruction::ToMember { connection, answer } => {
                 if let Some(AnyLine::KeepAlive(line)) = self.lines.get(&connection) {
-                    line.send(encode::keep_alive(answer));
+                    line.send(members::encode_keep_alive(answer));
                 }
             }
             Instruction::ToWatcher { connection, event } => self.tell(connection, event),
@@ -146,8 +118,8 @@ impl Controller {
 
     fn tell(&self, connection: ConnectionId, event: WatchEvent) {
         match self.lines.get(&connection) {
-            Some(AnyLine::Engines(line)) => line.send(encode::engine_event(event)),
-            Some(AnyLine::Members(line)) => line.send(encode::member_event(event)),
+            Some(AnyLine::Engines(line)) => line.send(members::encode_engine_event(event)),
+            Some(AnyLine::Members(line)) => line.send(members::encode_member_event(event)),
             Some(AnyLine::KeepAlive(_)) | None => {}
         }
     }
@@ -196,7 +168,7 @@ impl Actor for Controller {
             }
             Stimulus::Signal { engines, signal, reply } => reply_to(reply, self.signal(now, engines, signal)),
             Stimulus::Scheduler { reply } => reply_to(reply, self.machine.scheduler().cloned()),
-            Stimulus::Engines { first, limit, reply } => reply_to(reply, self.page(first, limit)),
+            Stimulus::Engines { first, limit, reply } => reply_to(reply, self.machine.page(first, limit)),
         }
     }
 

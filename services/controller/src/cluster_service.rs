@@ -6,11 +6,11 @@ use paraply_common::{
     line::LineStream,
     peer, signal,
     transport::{INLINE_BYTES, MESSAGE_BYTES},
-    wire::endpoint,
+    wire::{endpoint, members},
 };
 use paraply_core::{
     id::EngineId,
-    membership::{Endpoint, EngineStatus, Stimulus as Machine, WatchKind},
+    membership::{Endpoint, EngineStatus, PageLimit, Stimulus as Machine, WatchKind},
 };
 use paraply_proto::{
     common::v1::{Limits, PeerInfo},
@@ -25,8 +25,7 @@ use prost::Message as _;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    actor::{AnyLine, PageLimit},
-    encode,
+    actor::AnyLine,
     handle::{Handle, unknown},
 };
 
@@ -81,18 +80,19 @@ impl ClusterService for Cluster {
         request: Request<ListEnginesRequest>,
     ) -> Result<Response<ListEnginesResponse>, Status> {
         let ListEnginesRequest { page_size, page_token } = request.into_inner();
-        let first = if page_token.is_empty() { 0 } else { read_token(&page_token)? };
+        let first = members::decode_page_token(&page_token);
+        let first = first.map_err(|error| Status::invalid_argument(error.to_string()))?;
         let asked = if page_size == 0 { PAGE } else { PAGE.min(page_size as usize) };
-        let page = self.handle.engines(EngineId(first), PageLimit { engines: asked, ..PAGE_LIMIT }).await?;
+        let page = self.handle.engines(first, PageLimit { engines: asked, ..PAGE_LIMIT }).await?;
         Ok(Response::new(ListEnginesResponse {
-            engines: page.engines.iter().map(encode::status).collect(),
-            next_page_token: page.next.map_or_else(String::new, token),
+            engines: page.engines.iter().map(members::encode_status).collect(),
+            next_page_token: members::encode_page_token(page.next),
         }))
     }
 
     async fn get_engine(&self, request: Request<GetEngineRequest>) -> Result<Response<GetEngineResponse>, Status> {
         let engine = self.engine(request.get_ref().engine_id).await?;
-        Ok(Response::new(GetEngineResponse { engine: Some(encode::status(&engine)) }))
+        Ok(Response::new(GetEngineResponse { engine: Some(members::encode_status(&engine)) }))
     }
 
     type WatchEnginesStream = LineStream<WatchEnginesResponse>;
@@ -134,18 +134,4 @@ impl ClusterService for Cluster {
         self.handle.signal(engines, signal.into()).await?;
         Ok(Response::new(SignalEnginesResponse {}))
     }
-}
-
-/// The next page starts at this id.
-fn token(next: EngineId) -> String {
-    format!("engine-{next}")
-}
-
-fn read_token(token: &str) -> Result<u32, Status> {
-    let id = token.strip_prefix("engine-").and_then(|id| id.parse().ok());
-    id.ok_or_else(|| {
-        Status::invalid_argument(format!(
-            "page_token {token:?} is not from ListEngines: leave it out for the first page"
-        ))
-    })
 }

@@ -14,13 +14,13 @@ use paraply_common::{
 };
 use paraply_core::{
     id::{ConnectionId, EngineId},
-    membership::{Grant, RequestId, SchedulerInfo, Stimulus as Machine},
+    membership::{Grant, Page, PageLimit, RequestId, SchedulerInfo, Stimulus as Machine},
 };
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use crate::actor::{AnyLine, NotSignalled, Page, PageLimit, Stimulus};
+use crate::actor::{AnyLine, NotSignalled, Stimulus};
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]

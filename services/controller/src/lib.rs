@@ -7,7 +7,6 @@
 mod actor;
 mod cluster_service;
 mod config;
-mod encode;
 mod handle;
 mod membership_service;
 mod run;

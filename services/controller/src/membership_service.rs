@@ -9,18 +9,17 @@ use paraply_common::{
     peer,
     secret::Secret,
     ticket,
-    wire::{self, WireError, endpoint},
+    wire::{self, WireError, endpoint, members},
 };
 use paraply_core::{
     id::{EngineId, Incarnation},
-    membership::{EngineLoad, NewEngine, NewScheduler, SchedulerInfo, SchedulerReport, Stimulus as Machine, WatchKind},
+    membership::{NewEngine, Stimulus as Machine, WatchKind},
 };
 use paraply_proto::controller::v1::{
     DeregisterMemberRequest, DeregisterMemberResponse, KeepAliveRequest, KeepAliveResponse, MemberRole,
     RegisterMemberRequest, RegisterMemberResponse, WatchMembersRequest, WatchMembersResponse,
     membership_service_server::MembershipService,
 };
-use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{actor::AnyLine, handle::Handle};
@@ -61,28 +60,6 @@ impl Members {
     }
 }
 
-fn new_scheduler(incarnation: Incarnation, request: RegisterMemberRequest) -> Result<NewScheduler, Status> {
-    let endpoints = endpoint::decode(request.endpoints, "endpoints").map_err(invalid)?;
-    let peer = request.peer.unwrap_or_default().encode_to_vec().into();
-    Ok(NewScheduler { info: SchedulerInfo { incarnation, peer, endpoints }, next_engine_id: request.next_engine_id })
-}
-
-fn report(request: &KeepAliveRequest) -> SchedulerReport {
-    let load = |load: &paraply_proto::controller::v1::EngineLoad| {
-        let of = EngineLoad {
-            queued_tasks: load.queued_tasks,
-            claimed_tasks: load.claimed_tasks,
-            completed_tasks: load.completed_tasks,
-            draining: load.draining,
-        };
-        (EngineId(load.engine_id), of)
-    };
-    SchedulerReport {
-        loads: request.engine_loads.iter().map(load).collect(),
-        lost: request.lost_engine_ids.iter().copied().map(EngineId).collect(),
-    }
-}
-
 fn invalid(error: WireError) -> Status {
     Status::invalid_argument(error.to_string())
 }
@@ -102,7 +79,7 @@ impl MembershipService for Members {
                 self.handle.register(|request| Machine::RegisterEngine { request, engine }).await?
             }
             MemberRole::Scheduler => {
-                let scheduler = new_scheduler(incarnation, request)?;
+                let scheduler = members::decode_scheduler(incarnation, request).map_err(invalid)?;
                 self.handle.register(|request| Machine::RegisterScheduler { request, scheduler }).await?
             }
             MemberRole::Unspecified => {
@@ -130,11 +107,13 @@ impl MembershipService for Members {
         let mut inbound = request.into_inner();
         let hello = first(&mut inbound).await?;
         let incarnation = wire::id::incarnation(&hello.incarnation, "incarnation").map_err(invalid)?;
-        let (member_id, report_of) = (hello.member_id, report(&hello));
+        let (member_id, report_of) = (hello.member_id, members::decode_report(&hello));
         let open = |connection| Machine::KeepAliveOpened { connection, member_id, incarnation, report: report_of };
         let opened = self.handle.open(AnyLine::KeepAlive, open).await?;
-        let decode =
-            |connection, request: KeepAliveRequest| Machine::KeepAlive { connection, report: report(&request) };
+        let decode = |connection, request: KeepAliveRequest| Machine::KeepAlive {
+            connection,
+            report: members::decode_report(&request),
+        };
         Ok(Response::new(self.handle.read(opened, inbound, decode)))
     }
 

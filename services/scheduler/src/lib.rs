@@ -12,11 +12,9 @@ mod engine_link_service;
 mod observe;
 mod run;
 mod shell;
-mod status;
 pub mod store;
 mod stream;
 mod task_service;
-mod tasks;
 
 pub use config::Config;
 pub use run::{Error, run, run_with_store};

@@ -8,8 +8,8 @@ use paraply_common::{
     peer,
     spawn::spawn_detached,
     wire::{
-        id,
         session_link::{decode_hello, decode_request, encode_response},
+        status, tasks,
     },
 };
 use paraply_core::scheduler;
@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::{described, shell::Stimulus, status, stream::Access, tasks};
+use crate::{described, shell::Stimulus, stream::Access};
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -71,15 +71,7 @@ impl TaskService for Tasks {
 
     async fn get_tasks(&self, request: Request<GetTasksRequest>) -> Result<Response<GetTasksResponse>, Status> {
         let GetTasksRequest { task_ids, with_outcomes } = request.into_inner();
-        if task_ids.len() > tasks::MOST {
-            let asked = task_ids.len();
-            return Err(Status::invalid_argument(format!(
-                "task_ids: {asked} at once, and {} are the most",
-                tasks::MOST
-            )));
-        }
-        let ids: Result<Vec<_>, _> = task_ids.iter().map(id::task).collect();
-        let ids = ids.map_err(|error| Status::invalid_argument(format!("task_ids.{error}")))?;
+        let ids = tasks::decode_ids(task_ids).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let (reply, answer) = oneshot::channel();
         self.0.tell(Stimulus::Find { ids, reply }).await?;
         let found = answer.await.map_err(|_| Status::unavailable("the scheduler is shutting down"))?;

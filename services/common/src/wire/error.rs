@@ -35,6 +35,14 @@ pub enum Problem {
     /// A function whose digest is not that of its bytes.
     #[error("is not the SHA-256 of the function's data")]
     Digest,
+    /// More in one message than is answered.
+    #[error("{actual} at once, and {most} are the most")]
+    TooMany {
+        /// How many are.
+        most: usize,
+        /// How many came.
+        actual: usize,
+    },
     /// Anything else that a rule of the schema forbids.
     #[error("{0}")]
     Rule(&'static str),

@@ -10,10 +10,13 @@ pub mod engine_link;
 mod error;
 pub mod field;
 pub mod id;
+pub mod members;
 pub mod outcome;
 pub mod payload;
 pub mod peer;
 pub mod session_link;
+pub mod status;
+pub mod tasks;
 
 #[cfg(test)]
 mod tests;

@@ -36,4 +36,4 @@ pub use message::{
     CloseReason, Grant, Instruction, KeepAliveAnswer, NewEngine, NewScheduler, Refusal, RequestId, SchedulerReport,
     Stimulus, WatchEvent, WatchKind,
 };
-pub use view::{EngineLoad, EngineState, EngineStatus, SchedulerInfo};
+pub use view::{EngineLoad, EngineState, EngineStatus, Page, PageLimit, SchedulerInfo};

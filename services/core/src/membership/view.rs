@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Endpoint;
-use crate::{id::Incarnation, session_link::EngineInfo};
+use super::{Endpoint, machine::Membership};
+use crate::{
+    id::{EngineId, Incarnation},
+    session_link::EngineInfo,
+};
 
 /// An engine as operators see it.
 #[derive(Clone, PartialEq, Debug)]
@@ -42,6 +45,42 @@ pub struct EngineLoad {
     pub completed_tasks: u64,
     /// It takes no new work.
     pub draining: bool,
+}
+
+/// How much a page holds.
+#[derive(Clone, Copy, Debug)]
+pub struct PageLimit {
+    /// Engines at the most.
+    pub engines: usize,
+    /// About how many bytes. One engine may be more.
+    pub bytes: usize,
+}
+
+/// Some engines, in order of id.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Page {
+    /// These.
+    pub engines: Vec<EngineStatus>,
+    /// The id to go on from, if there are more.
+    pub next: Option<EngineId>,
+}
+
+impl Membership {
+    /// The engines from an id on, as many as a page holds.
+    #[must_use]
+    pub fn page(&self, first: EngineId, limit: PageLimit) -> Page {
+        let mut page = Page::default();
+        let mut bytes = 0;
+        for engine in self.engines_from(first) {
+            bytes += engine.size();
+            if !page.engines.is_empty() && (page.engines.len() >= limit.engines || bytes > limit.bytes) {
+                page.next = Some(engine.info.id);
+                break;
+            }
+            page.engines.push(engine);
+        }
+        page
+    }
 }
 
 /// A scheduler as others see it.

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use paraply_common::wire::status::encode_load;
 use paraply_core::{id::EngineId, scheduler::EngineStatus};
 use paraply_proto::controller::v1::EngineLoad;
-
-use crate::status::encode_load;
 
 /// What was told, by engine.
 #[derive(Debug, Default)]

@@ -1,6 +1,5 @@
 //! What the scheduler holds, as it is shown.
 
-use paraply_common::wire::{ServerIdentity, field::text, id::encode_id, peer::encode_engine};
 use paraply_core::scheduler::{EngineStatus, SessionStatus, Status};
 use paraply_proto::{
     common::v1::Engine,
@@ -8,11 +7,18 @@ use paraply_proto::{
     scheduler::v1::{self as proto, EngineQueue, GetSchedulerStatusResponse},
 };
 
+use super::{
+    field::text,
+    id::encode_id,
+    peer::{ServerIdentity, encode_engine},
+};
+
 /// Rows of sessions in one answer, which has to fit into a message.
 const SESSION_ROWS: usize = 1000;
 
 /// The wire form of a status.
-pub(crate) fn encode(status: Status, identity: &ServerIdentity, with_sessions: bool) -> GetSchedulerStatusResponse {
+#[must_use]
+pub fn encode(status: Status, identity: &ServerIdentity, with_sessions: bool) -> GetSchedulerStatusResponse {
     let sessions = status.sessions.len() as u64;
     let rows = if with_sessions { status.sessions } else { Vec::new() };
     GetSchedulerStatusResponse {
@@ -30,7 +36,8 @@ pub(crate) fn encode(status: Status, identity: &ServerIdentity, with_sessions: b
 }
 
 /// What the controller is told of an engine.
-pub(crate) fn encode_load(engine: &EngineStatus) -> EngineLoad {
+#[must_use]
+pub fn encode_load(engine: &EngineStatus) -> EngineLoad {
     EngineLoad {
         engine_id: engine.info.id.0,
         queued_tasks: count(engine.queued),

@@ -1,23 +1,45 @@
 //! Where tasks are, as it is shown.
 
-use paraply_common::{
-    transport::MESSAGE_BYTES,
-    wire::{field::text, id::encode_task, outcome},
+use paraply_core::{
+    id::TaskId,
+    scheduler::{Place, TaskReport},
 };
-use paraply_core::scheduler::{Place, TaskReport};
-use paraply_proto::{common::v1::TaskState, scheduler::v1::TaskStatus};
+use paraply_proto::{
+    common::v1::{self as proto, TaskState},
+    scheduler::v1::TaskStatus,
+};
+
+use super::{
+    error::{Problem, WireError, each},
+    field::text,
+    id, outcome,
+};
+use crate::transport::MESSAGE_BYTES;
 
 /// Ids in one question.
-pub(crate) const MOST: usize = 1000;
+const MOST: usize = 1000;
+
+/// The tasks that somebody asks for.
+///
+/// # Errors
+/// If they are too many, or one of them has no name.
+pub fn decode_ids(task_ids: Vec<proto::TaskId>) -> Result<Vec<TaskId>, WireError> {
+    let actual = task_ids.len();
+    if actual > MOST {
+        return Err(WireError::new("task_ids", Problem::TooMany { most: MOST, actual }));
+    }
+    each(task_ids, "task_ids", |task| id::task(&task))
+}
 
 /// The wire form of some reports, with as many outcomes as a message holds if they are wanted.
-pub(crate) fn encode(reports: Vec<TaskReport>, with_outcomes: bool) -> Vec<TaskStatus> {
+#[must_use]
+pub fn encode(reports: Vec<TaskReport>, with_outcomes: bool) -> Vec<TaskStatus> {
     let mut room = if with_outcomes { MESSAGE_BYTES as u64 * 3 / 4 } else { 0 };
     let encode = |report: TaskReport| {
         let outcome = report.outcome.filter(|outcome| outcome.inline_size() <= room);
         room -= outcome.as_ref().map_or(0, |outcome| outcome.inline_size());
         TaskStatus {
-            task_id: Some(encode_task(report.id)),
+            task_id: Some(id::encode_task(report.id)),
             state: state(report.place).into(),
             attempt: report.attempt,
             engine_id: report.engine.map(|engine| engine.0),

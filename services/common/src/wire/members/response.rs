@@ -1,7 +1,9 @@
-//! Membership's words in the schema's.
+//! From the controller.
 
-use paraply_common::wire::{endpoint, id::encode_id, peer};
-use paraply_core::membership::{self as core, EngineState, KeepAliveAnswer, WatchEvent};
+use paraply_core::{
+    id::EngineId,
+    membership::{self as core, EngineState, KeepAliveAnswer, WatchEvent},
+};
 use paraply_proto::{
     common::v1::Engine,
     controller::v1::{
@@ -10,25 +12,36 @@ use paraply_proto::{
     },
 };
 
-pub(crate) fn keep_alive(answer: KeepAliveAnswer) -> KeepAliveResponse {
-    let signals = answer.signals.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+use crate::wire::{endpoint, field::text, id::encode_id, peer};
+
+/// What page tokens start with.
+pub(super) const PAGE: &str = "engine-";
+
+/// To a member, on its keep-alive stream.
+#[must_use]
+pub fn encode_keep_alive(answer: KeepAliveAnswer) -> KeepAliveResponse {
+    let signals = answer.signals.iter().map(text).collect();
     let scheduler_endpoints = endpoint::encode(&answer.scheduler_endpoints);
     KeepAliveResponse { scheduler_endpoints, exit: answer.exit, signals }
 }
 
-pub(crate) fn engine_event(event: WatchEvent) -> WatchEnginesResponse {
+/// To a watcher of engines.
+#[must_use]
+pub fn encode_engine_event(event: WatchEvent) -> WatchEnginesResponse {
     use watch_engines_response::Event;
     let event = match event {
         WatchEvent::Snapshot(engines) => {
-            Event::Snapshot(EngineSnapshot { engines: engines.iter().map(status).collect() })
+            Event::Snapshot(EngineSnapshot { engines: engines.iter().map(encode_status).collect() })
         }
-        WatchEvent::Changed(engine) => Event::Changed(status(&engine)),
+        WatchEvent::Changed(engine) => Event::Changed(encode_status(&engine)),
         WatchEvent::Removed(id) => Event::RemovedEngineId(id.0),
     };
     WatchEnginesResponse { event: Some(event) }
 }
 
-pub(crate) fn member_event(event: WatchEvent) -> WatchMembersResponse {
+/// To a watcher of members.
+#[must_use]
+pub fn encode_member_event(event: WatchEvent) -> WatchMembersResponse {
     use watch_members_response::Event;
     let event = match event {
         WatchEvent::Snapshot(engines) => {
@@ -40,7 +53,9 @@ pub(crate) fn member_event(event: WatchEvent) -> WatchMembersResponse {
     WatchMembersResponse { event: Some(event) }
 }
 
-pub(crate) fn status(status: &core::EngineStatus) -> EngineStatus {
+/// An engine as operators see it.
+#[must_use]
+pub fn encode_status(status: &core::EngineStatus) -> EngineStatus {
     let state = match status.state {
         EngineState::Registered => proto::EngineState::Registered,
         EngineState::Attached => proto::EngineState::Attached,
@@ -54,6 +69,12 @@ pub(crate) fn status(status: &core::EngineStatus) -> EngineStatus {
         claimed_tasks: status.load.claimed_tasks,
         completed_tasks: status.load.completed_tasks,
     }
+}
+
+/// What to ask with for the page that starts at an id; empty if there is none.
+#[must_use]
+pub fn encode_page_token(next: Option<EngineId>) -> String {
+    next.map_or_else(String::new, |next| format!("{PAGE}{next}"))
 }
 
 fn engine(status: &core::EngineStatus) -> Engine {
