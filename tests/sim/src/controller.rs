@@ -152,8 +152,10 @@ impl World {
         process.clock.flush_due = false;
         let mut out = Vec::new();
         process.machine.flush(now, &mut out);
+        let checked = process.machine.check();
         let due = process.machine.next_timeout();
         Self::rearm(&mut self.agenda, now, process.pid, &mut process.clock, due);
+        self.check_machine(checked);
         for instruction in out {
             match instruction {
                 Instruction::Persist { next_engine_id } => self.ids_given = Some(next_engine_id),

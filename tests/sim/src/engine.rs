@@ -179,8 +179,10 @@ impl World {
         process.clock.flush_due = false;
         let mut out = Vec::new();
         process.machine.flush(now, &mut out);
+        let checked = process.machine.check();
         let due = process.machine.next_timeout().into_iter().chain([process.member.wake]).min();
         Self::rearm(&mut self.agenda, now, process.pid, &mut process.clock, due);
+        self.check_machine(checked);
         for instruction in out {
             self.story.tell(now, || format!("engine {slot} -> {instruction:?}"));
             self.engine_does(slot, instruction);

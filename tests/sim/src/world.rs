@@ -109,7 +109,7 @@ impl World {
         let Some((time, event)) = self.agenda.pop() else { return };
         self.now = time;
         self.happen(event);
-        self.check_machines();
+        self.check_scheduler();
     }
 
     fn happen(&mut self, event: Event) {
@@ -412,10 +412,15 @@ impl World {
         }
     }
 
-    fn check_machines(&mut self) {
+    /// Notes what a machine says is wrong with it, if that is the first.
+    pub fn check_machine(&mut self, result: Result<(), String>) {
+        self.check(result.map_err(Violation::general));
+    }
+
+    fn check_scheduler(&mut self) {
         if let Some(scheduler) = &self.scheduler {
-            let result = scheduler.machine.check().map_err(|what| Violation { task: None, what });
-            self.check(result);
+            let result = scheduler.machine.check();
+            self.check_machine(result);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
+use super::invariants::ensure;
 use crate::{
     call::{Call, CallHead, Placement, Work},
     id::Digest,
@@ -93,6 +94,32 @@ impl Calls {
         self.kept.len()
     }
 
+    /// How many calls name which function.
+    pub(super) fn functions(&self) -> BTreeMap<Digest, u64> {
+        let mut calls = BTreeMap::new();
+        for digest in self.kept.values().filter_map(Kept::function) {
+            *calls.entry(digest).or_default() += 1;
+        }
+        calls
+    }
+
+    /// Checks what is counted.
+    pub(super) fn check(&self) -> std::result::Result<(), String> {
+        let mut open_tasks = 0;
+        for (first, kept) in &self.kept {
+            let open = kept.done.iter().filter(|done| !**done).count() as u64;
+            ensure(open == kept.open && open > 0, || format!("call {first} has {open} tasks open, not {}", kept.open))?;
+            open_tasks += open;
+            let mut claimed: Vec<u64> = kept.claims.iter().map(|claim| claim.index).collect();
+            claimed.sort_unstable();
+            claimed.dedup();
+            let known = claimed.len() == kept.claims.len() && claimed.iter().all(|index| self.is_open(*index));
+            ensure(known, || format!("call {first} keeps claims {:?}", kept.claims))?;
+            ensure(kept.range().end <= self.next_index, || format!("call {first} goes beyond {}", self.next_index))?;
+        }
+        ensure(open_tasks == self.open_tasks, || format!("{open_tasks} tasks are open, not {}", self.open_tasks))
+    }
+
     fn holding(&self, index: u64) -> Option<&Kept> {
         let (_, kept) = self.kept.range(..=index).next_back()?;
         kept.range().contains(&index).then_some(kept)
@@ -130,8 +157,9 @@ impl Kept {
         let engines = match &head.placement {
             Placement::Direct { engines } | Placement::Balanced { engines, .. } => engines.len(),
         };
-        let source = if let Work::Execute { source, .. } = &head.work { source.len() } else { 0 };
-        let head = 128 + 5 * engines + source + head.label.len() + head.name.len();
+        let code =
+            if let Work::Execute { source, filename, .. } = &head.work { source.len() + filename.len() } else { 0 };
+        let head = 128 + 5 * engines + code + head.label.len() + head.name.len() + head.traceparent.len();
         self.bytes + (head + 16 * self.call.arguments.len()) as u64
     }
 

@@ -1,10 +1,11 @@
 //! Functions that kept calls name, and which of all functions the scheduler was sent.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
+use super::invariants::ensure;
 use crate::{id::Digest, payload::Function};
 
 #[derive(Debug, Default)]
@@ -73,6 +74,15 @@ impl Functions {
         }
         self.sent.insert(digest);
         self.kept.get(&digest).map(|kept| Arc::clone(&kept.function))
+    }
+
+    /// Checks that those are kept that `calls` name, so often, and that no more than `remembered` count as sent.
+    pub(super) fn check(&self, calls: BTreeMap<Digest, u64>, remembered: usize) -> Result<(), String> {
+        let kept: BTreeMap<Digest, u64> = self.kept.iter().map(|(digest, kept)| (*digest, kept.calls)).collect();
+        ensure(kept == calls, || format!("calls name functions {calls:?}, {kept:?} are kept"))?;
+        let unknown = self.needed.iter().find(|digest| !kept.contains_key(*digest));
+        ensure(unknown.is_none(), || format!("function {unknown:?} is needed, and not kept"))?;
+        ensure(self.sent.len() <= remembered.max(1), || format!("{} functions count as sent", self.sent.len()))
     }
 
     pub(super) fn len(&self) -> usize {

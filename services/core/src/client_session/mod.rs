@@ -37,6 +37,7 @@
 mod calls;
 mod events;
 mod functions;
+mod invariants;
 mod link;
 mod machine;
 mod outbox;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{ClientSession, Transition, link::Link};
+use super::{ClientSession, Transition, invariants::ensure, link::Link};
 use crate::{
     id::BlobId,
     mutant::{Mutant, forgets},
@@ -50,6 +50,12 @@ impl Outbox {
         self.replay = accepted_up_to.is_none().then_some(Replay { next: 0, until: next_index });
         self.next_to_send = accepted_up_to.filter(|_| !forgets(Mutant::SubmitNotRepeated)).unwrap_or(next_index);
         self.uncounted_from = self.uncounted_from.max(self.next_to_send);
+    }
+
+    /// Checks that nothing is beyond the calls there are.
+    pub(super) fn check(&self, next_index: u64) -> Result<(), String> {
+        let ends = [self.next_to_send, self.sent_up_to, self.uncounted_from];
+        ensure(ends.iter().all(|end| *end <= next_index), || format!("{ends:?} are beyond {next_index}"))
     }
 }
 

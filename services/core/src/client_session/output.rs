@@ -48,6 +48,11 @@ impl Delivered {
         Some(output)
     }
 
+    /// The tasks that have written.
+    pub(super) fn tasks(&self) -> impl Iterator<Item = &u64> {
+        self.by_task.keys()
+    }
+
     /// The task is over.
     pub(super) fn forget(&mut self, index: u64) {
         self.by_task.remove(&index);

@@ -1,7 +1,7 @@
 //! Functions by digest: those kept for later tasks, and the tasks that wait for one.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -95,6 +95,20 @@ impl Functions {
     /// What tasks wait for.
     pub(super) fn missing(&self) -> impl Iterator<Item = Digest> + '_ {
         self.waiting.keys().copied()
+    }
+
+    /// Checks that exactly these wait, that the bytes are counted and no more than there is room for.
+    pub(super) fn check(&self, waiting: &BTreeMap<Digest, BTreeSet<AttemptId>>) -> Result<(), String> {
+        let kept = self.waiting.iter().map(|(digest, attempts)| (*digest, attempts.iter().copied().collect()));
+        let kept: BTreeMap<Digest, BTreeSet<AttemptId>> = kept.collect();
+        if kept != *waiting {
+            return Err(format!("{waiting:?} wait for functions, {kept:?} are known to"));
+        }
+        let bytes: u64 = self.cached.values().map(|cached| cached.function.payload.inline_size()).sum();
+        if bytes != self.bytes || bytes > self.max_bytes || self.by_use.len() != self.cached.len() {
+            return Err(format!("{bytes} bytes of functions are kept, {} are counted", self.bytes));
+        }
+        Ok(())
     }
 
     /// Bytes kept.

@@ -33,6 +33,7 @@
 
 mod credit;
 mod functions;
+mod invariants;
 mod link;
 mod machine;
 mod outbox;

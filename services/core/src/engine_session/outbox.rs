@@ -121,6 +121,15 @@ impl Outbox {
         self.output_bytes
     }
 
+    /// Checks that the bytes are counted.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let bytes: u64 = self.output.iter().map(|piece| piece.output.data.len() as u64 + REPORT_OVERHEAD).sum();
+        if bytes == self.output_bytes {
+            return Ok(());
+        }
+        Err(format!("{bytes} bytes of output are kept, {} are counted", self.output_bytes))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.claims.is_empty()
             && self.outcomes.is_empty()
@@ -188,7 +197,7 @@ impl Outbox {
     }
 }
 
-const KINDS: [OutputKind; 6] = [
+pub(super) const KINDS: [OutputKind; 6] = [
     OutputKind::Stdout,
     OutputKind::Stderr,
     OutputKind::DisplayData,

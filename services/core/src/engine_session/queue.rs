@@ -40,6 +40,17 @@ impl Queues {
         self.balanced_turn = direct;
     }
 
+    /// How many wait in both.
+    pub(super) fn len(&self) -> usize {
+        self.direct.len() + self.balanced.len()
+    }
+
+    /// The task at a place.
+    pub(super) fn at(&self, direct: bool, place: u64) -> Option<AttemptId> {
+        let queue = if direct { &self.direct } else { &self.balanced };
+        queue.get(&place).copied()
+    }
+
     fn queue(&mut self, direct: bool) -> &mut BTreeMap<u64, AttemptId> {
         if direct { &mut self.direct } else { &mut self.balanced }
     }

@@ -44,6 +44,11 @@ impl Runs {
         self.handed.extend(attempts);
     }
 
+    /// How many the runtime has.
+    pub(super) fn handed(&self) -> usize {
+        self.handed.len()
+    }
+
     /// A task of the batch is over. Says whether it had been interrupted because its time was.
     pub(super) fn ended(&mut self, now: Time, attempt: AttemptId) -> bool {
         self.kills.retain(|kill| kill.attempt != attempt);

@@ -85,6 +85,18 @@ impl Ids {
         true
     }
 
+    /// Checks that holes lie below what was given, apart from each other.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let mut free_from = 0;
+        for (start, end) in &self.holes {
+            if *start < free_from || end <= start || *end >= self.next {
+                return Err(format!("ids {:?} are free, of {}", self.holes, self.next));
+            }
+            free_from = end + 1;
+        }
+        Ok(())
+    }
+
     /// `id` was given before this machine.
     pub(super) fn mark(&mut self, id: EngineId) {
         if !self.take(id) {

@@ -60,7 +60,7 @@ pub(super) struct Engine {
 }
 
 /// Signals that may wait for an engine without a stream.
-const SIGNALS: usize = 64;
+pub(super) const SIGNALS: usize = 64;
 
 /// A stream and its line.
 #[derive(Debug)]

@@ -19,6 +19,7 @@
 mod config;
 mod endpoint;
 mod ids;
+mod invariants;
 mod keep_alive;
 mod machine;
 mod message;

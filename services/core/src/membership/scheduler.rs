@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How many scheduler processes that were taken over from are remembered.
-const SUPERSEDED: usize = 16;
+pub(super) const SUPERSEDED: usize = 16;
 
 /// A scheduler that holds a lease.
 #[derive(Debug)]

@@ -22,6 +22,13 @@ pub(super) struct Watcher {
     changed: BTreeSet<EngineId>,
 }
 
+impl Watcher {
+    /// An engine that it is to be told of and has not heard of, which is not `there`.
+    pub(super) fn stale(&self, there: impl Fn(EngineId) -> bool) -> Option<EngineId> {
+        self.changed.difference(&self.told).copied().find(|id| !there(*id))
+    }
+}
+
 impl Membership {
     pub(super) fn watch_opened(&mut self, connection: ConnectionId, kind: WatchKind) {
         self.transitions.took(Transition::WatchOpened);
