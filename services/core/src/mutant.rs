@@ -10,6 +10,8 @@ macro_rules! mutants {
         impl Mutant {
             /// Every one.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
+            /// Those that only a peer which breaks its own rules puts to the test: for `tests/fuzz` to find.
+            pub const HOSTILE: &'static [Self] = &[Self::OverdraftTaken];
         }
     };
 }
@@ -53,6 +55,8 @@ mutants! {
     ClaimedGivenBack,
     /// Engine: an outcome that a broken stream may have lost is not reported again.
     OutcomeNotRepeated,
+    /// Engine: tasks beyond what was granted are taken.
+    OverdraftTaken,
     /// Client: more is submitted than there is credit for.
     SubmitCreditUnchecked,
     /// Client: after a break it says that nothing is lost.

@@ -25,6 +25,13 @@ impl Room {
         self.announced
     }
 
+    /// Whether the scheduler may send a task that is held. One that is larger than what was granted may come alone.
+    pub(super) fn admits(&self, bytes: u64) -> bool {
+        self.arrived.total_tasks < self.announced.total_tasks
+            && (self.arrived.total_bytes.saturating_add(bytes) <= self.announced.total_bytes
+                || self.held.total_tasks == 0)
+    }
+
     /// A task arrived and is held.
     pub(super) fn arrived(&mut self, bytes: u64) {
         self.arrived.total_tasks += 1;

@@ -29,7 +29,7 @@
 //! client must not keep other clients' tasks out. The totals are what arrived on this stream and what there is room for
 //! beside what is held. They travel with any report, and alone when a quarter of the window is unannounced or a
 //! heartbeat is due. Bytes are those of arguments; functions have a cap of their own. One task may be larger than the
-//! byte window if it is alone.
+//! byte window if it is alone. What was not granted is not taken, and the machine hangs up.
 
 mod credit;
 mod functions;

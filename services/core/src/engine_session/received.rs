@@ -81,10 +81,8 @@ impl EngineSession {
         for function in orders.functions {
             self.got_function(function);
         }
-        for call in orders.assigned {
-            self.assigned(&call);
-        }
-        if self.room.overdrawn() {
+        let within = orders.assigned.iter().all(|call| self.assigned(call));
+        if !within || self.room.overdrawn() {
             self.hang_up(now);
         }
         for _ in 0..self.functions.evict() {
@@ -122,7 +120,8 @@ impl EngineSession {
         }
     }
 
-    fn assigned(&mut self, call: &AssignedCall) {
+    /// Takes tasks as far as they were granted; says whether all were.
+    fn assigned(&mut self, call: &AssignedCall) -> bool {
         for task in &call.tasks {
             let attempt =
                 AttemptId { task: TaskId { session: call.session, index: task.index }, attempt: task.attempt };
@@ -133,11 +132,14 @@ impl EngineSession {
                 self.room.passed(bytes);
                 self.transitions.took(Transition::GaveBack);
                 self.outbox.answers.push((attempt, true));
-            } else {
+            } else if self.room.admits(bytes) || forgets(Mutant::OverdraftTaken) {
                 self.room.arrived(bytes);
                 self.take_in(attempt, call, task, bytes);
+            } else {
+                return false;
             }
         }
+        true
     }
 
     fn take_in(&mut self, attempt: AttemptId, call: &AssignedCall, task: &AssignedTask, bytes: u64) {

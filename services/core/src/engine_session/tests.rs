@@ -1,5 +1,7 @@
 //! Stimuli in, exactly these instructions out.
 
+mod hostile;
+
 use bytes::Bytes;
 
 use super::*;
