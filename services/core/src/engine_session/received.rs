@@ -198,7 +198,9 @@ impl EngineSession {
             (State::Running, CancelMode::Interrupt { kill_after }) => {
                 self.transitions.took(Transition::Interrupted);
                 self.urgent.push(Instruction::Interrupt { attempt });
-                self.runs.kills.extend(kill_after.map(|after| Kill { attempt, after, due: now + after }));
+                if let Some(after) = kill_after {
+                    self.runs.kill_by(Kill { attempt, after, due: now + after });
+                }
             }
             (State::Running, CancelMode::Abort) | (State::Finished(_), _) => {}
         }

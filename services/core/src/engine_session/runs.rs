@@ -44,6 +44,15 @@ impl Runs {
         self.handed.extend(attempts);
     }
 
+    /// The earliest end of a task counts.
+    pub(super) fn kill_by(&mut self, kill: Kill) {
+        match self.kills.iter_mut().find(|known| known.attempt == kill.attempt) {
+            Some(known) if known.due <= kill.due => {}
+            Some(known) => *known = kill,
+            None => self.kills.push(kill),
+        }
+    }
+
     /// How many the runtime has.
     pub(super) fn handed(&self) -> usize {
         self.handed.len()

@@ -2,6 +2,13 @@
 
 use super::*;
 
+const KILL_SOON: CancelMode = CancelMode::Interrupt { kill_after: Some(Duration::from_secs(1)) };
+const KILL_LATER: CancelMode = CancelMode::Interrupt { kill_after: Some(Duration::from_secs(5)) };
+
+fn cancel(mode: CancelMode) -> Stimulus {
+    orders(Orders { cancel: vec![(attempt(0), mode)], ..Orders::default() })
+}
+
 #[test]
 fn what_was_not_granted_is_not_taken_however_often_it_is_sent() {
     let mut rig = Rig::attached();
@@ -16,4 +23,17 @@ fn what_was_not_granted_is_not_taken_however_often_it_is_sent() {
         rig.give([Stimulus::Connected]);
         rig.give([welcome(1, vec![]), Stimulus::LineFree]);
     }
+}
+
+#[test]
+fn a_task_that_is_cancelled_again_and_again_is_to_end_once_and_no_later() {
+    let mut rig = Rig::attached();
+    rig.give([assign(vec![call(code(), true, vec![task(0)])])]);
+    rig.give([cancel(KILL_LATER), cancel(KILL_SOON), cancel(KILL_LATER)]);
+    assert_eq!(rig.machine.check(), Ok(()));
+    rig.now = rig.now + Duration::from_secs(1);
+    rig.give([Stimulus::LineFree, Stimulus::Tick]);
+    rig.now = rig.now + Duration::from_secs(1);
+    let out = rig.give([Stimulus::Tick]);
+    assert_eq!(out.last(), Some(&Instruction::Exit { reason: ExitReason::Killed }));
 }
