@@ -133,7 +133,10 @@ impl EngineSession {
         let number = engine.map_or_else(String::new, |id| format!(" {id}"));
         let message =
             format!("Engine{number} was ended: task '{}' did not stop within {after:?} of its cancel", attempt.task);
-        self.finish(attempt, Outcome::failed(FailureKind::Cancelled, "EngineError", message, engine));
+        // The scheduler may have had it dropped, and given it out again, while the runtime still has it.
+        if self.tasks.get(&attempt).is_some_and(|task| matches!(task.state, State::Running)) {
+            self.finish(attempt, Outcome::failed(FailureKind::Cancelled, "EngineError", message, engine));
+        }
         self.runs.last = Some((attempt, now + LAST_WORD));
     }
 }

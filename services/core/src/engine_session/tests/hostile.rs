@@ -37,3 +37,16 @@ fn a_task_that_is_cancelled_again_and_again_is_to_end_once_and_no_later() {
     let out = rig.give([Stimulus::Tick]);
     assert_eq!(out.last(), Some(&Instruction::Exit { reason: ExitReason::Killed }));
 }
+
+#[test]
+fn a_task_that_was_dropped_and_given_again_while_it_runs_is_not_finished_twice() {
+    let mut rig = Rig::attached();
+    rig.give([assign(vec![call(code(), true, vec![task(0)])])]);
+    rig.give([cancel(KILL_SOON), Stimulus::LineFree]);
+    rig.attach_again(1, vec![attempt(0)]);
+    rig.give([Stimulus::LineFree, assign(vec![call(code(), true, vec![task(0)])]), cancel(CancelMode::Abort)]);
+    assert_eq!(rig.machine.check(), Ok(()));
+    rig.now = rig.now + Duration::from_secs(1);
+    rig.give([Stimulus::Tick]);
+    assert_eq!(rig.machine.check(), Ok(()));
+}
