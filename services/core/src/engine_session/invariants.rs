@@ -62,7 +62,12 @@ impl EngineSession {
         let finished = self.tasks.len() as u64 - self.room.held().total_tasks;
         let notices = KINDS.len() as u64 * REPORT_OVERHEAD * (finished + 1);
         let bytes = self.outbox.output_bytes();
-        ensure(bytes <= self.config.output_bytes + notices, || format!("{bytes} bytes of output are kept"))
+        ensure(bytes <= self.config.output_bytes + notices, || format!("{bytes} bytes of output are kept"))?;
+        let answers = self.outbox.answers.len() as u64;
+        // A drain gives back what is queued.
+        ensure(answers <= self.most_answers() + self.config.task_window, || {
+            format!("{answers} answers to retracts are kept")
+        })
     }
 
     fn check_batch(&self) -> Result<(), String> {

@@ -91,6 +91,10 @@ impl EngineSession {
         for attempt in orders.retract {
             self.retract(attempt);
         }
+        if self.outbox.answers.len() as u64 > self.most_answers() {
+            self.outbox.answers.clear();
+            self.hang_up(now);
+        }
         for (attempt, mode) in orders.cancel {
             self.cancel(now, attempt, mode);
         }
@@ -169,6 +173,12 @@ impl EngineSession {
             state,
         };
         self.tasks.insert(attempt, task);
+    }
+
+    /// Answers to retracts that may wait for the line. A scheduler asks once for a task that it has sent, and has sent no
+    /// more than was granted on this stream and held before it.
+    pub(super) fn most_answers(&self) -> u64 {
+        self.config.task_window.saturating_mul(4)
     }
 
     fn retract(&mut self, attempt: AttemptId) {

@@ -50,3 +50,13 @@ fn a_task_that_was_dropped_and_given_again_while_it_runs_is_not_finished_twice()
     rig.give([Stimulus::Tick]);
     assert_eq!(rig.machine.check(), Ok(()));
 }
+
+#[test]
+fn questions_for_tasks_that_never_were_do_not_pile_up() {
+    let mut rig = Rig::attached();
+    rig.give([assign(vec![call(code(), true, vec![task(0)])])]);
+    let retract: Vec<_> = (100..150).map(attempt).collect();
+    let out = rig.give([orders(Orders { retract, ..Orders::default() })]);
+    assert_eq!(out, [Instruction::HangUp]);
+    assert_eq!(rig.machine.check(), Ok(()));
+}
