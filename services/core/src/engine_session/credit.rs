@@ -9,12 +9,16 @@ pub(super) struct Room {
     arrived: Credit,
     held: Credit,
     announced: Credit,
+    /// Outcomes that wait for their acknowledgement, and how many may before no tasks are taken.
+    outcomes: u64,
+    most_outcomes: u64,
 }
 
 impl Room {
-    pub(super) fn new(total_tasks: u64, total_bytes: u64) -> Self {
+    pub(super) fn new(total_tasks: u64, total_bytes: u64, most_outcomes: u64) -> Self {
         let window = Credit { total_tasks, total_bytes };
-        Self { window, arrived: Credit::default(), held: Credit::default(), announced: Credit::default() }
+        let (arrived, held, announced) = (Credit::default(), Credit::default(), Credit::default());
+        Self { window, arrived, held, announced, outcomes: 0, most_outcomes }
     }
 
     /// A new stream: totals count from zero again.
@@ -52,6 +56,20 @@ impl Room {
         self.held.total_bytes -= bytes;
     }
 
+    /// A task came to its outcome, which is kept.
+    pub(super) fn keeps_outcome(&mut self) {
+        self.outcomes += 1;
+    }
+
+    /// An outcome was acknowledged, or is not wanted.
+    pub(super) fn rid_of_outcome(&mut self) {
+        self.outcomes -= 1;
+    }
+
+    pub(super) fn outcomes(&self) -> u64 {
+        self.outcomes
+    }
+
     pub(super) fn held(&self) -> Credit {
         self.held
     }
@@ -85,8 +103,9 @@ impl Room {
     }
 
     fn total(&self) -> Credit {
+        let full = self.outcomes >= self.most_outcomes;
         // What was announced stays announced, also where more is held than the window has.
-        let room = |arrived: u64, window: u64, held: u64| arrived + window.saturating_sub(held);
+        let room = |arrived: u64, window: u64, held: u64| arrived + if full { 0 } else { window.saturating_sub(held) };
         Credit {
             total_tasks: room(self.arrived.total_tasks, self.window.total_tasks, self.held.total_tasks)
                 .max(self.announced.total_tasks),

@@ -31,7 +31,13 @@ impl EngineSession {
         ensure(tasks <= self.config.task_window, || format!("{tasks} tasks are held"))?;
         // One task may be larger than the window if it is alone; others of no bytes may come after it.
         let largest = unfinished().map(|task| task.bytes).max().unwrap_or_default();
-        ensure(bytes - largest <= self.config.byte_window, || format!("{bytes} bytes of tasks are held"))
+        ensure(bytes - largest <= self.config.byte_window, || format!("{bytes} bytes of tasks are held"))?;
+        let finished = self.tasks.len() as u64 - tasks;
+        ensure(finished == self.room.outcomes(), || {
+            format!("{finished} outcomes are kept, {} are counted", self.room.outcomes())
+        })?;
+        let most = self.config.outcomes + self.config.task_window;
+        ensure(finished <= most, || format!("{finished} outcomes are kept"))
     }
 
     fn check_queues(&self) -> Result<(), String> {

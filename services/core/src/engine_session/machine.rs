@@ -68,7 +68,7 @@ impl EngineSession {
             alone_since: None,
             tasks: HashMap::new(),
             queues: Queues::default(),
-            room: Room::new(config.task_window, config.byte_window),
+            room: Room::new(config.task_window, config.byte_window, config.outcomes),
             functions: Functions::new(config.function_cache_bytes),
             outbox: Outbox::new(config.output_bytes),
             idle: false,

@@ -27,7 +27,7 @@
 //!
 //! **Credit.** A task counts from its arrival until it is finished, given back or dropped: outcomes that wait for a
 //! client must not keep other clients' tasks out. The totals are what arrived on this stream and what there is room for
-//! beside what is held. They travel with any report, and alone when a quarter of the window is unannounced or a
+//! beside what is held; none beyond `outcomes` that wait for their acknowledgement. They travel with any report, and alone when a quarter of the window is unannounced or a
 //! heartbeat is due. Bytes are those of arguments; functions have a cap of their own. One task may be larger than the
 //! byte window if it is alone. What was not granted is not taken, and the machine hangs up.
 
@@ -75,6 +75,9 @@ pub struct Config {
     pub function_cache_bytes: u64,
     /// Bytes of output kept.
     pub output_bytes: u64,
+    /// Outcomes that wait for their acknowledgement before no new tasks are taken. More than a scheduler leaves, and few
+    /// enough for a hello, which names all that is held in one message.
+    pub outcomes: u64,
     /// Reports are cut at about this size, in bytes.
     pub message_bytes: u64,
     /// How long to look for a scheduler before giving up.
@@ -90,6 +93,7 @@ impl Default for Config {
             claim_ahead: Duration::from_millis(1),
             function_cache_bytes: 64 << 20,
             output_bytes: 8 << 20,
+            outcomes: 20_000,
             message_bytes: 1 << 20,
             orphan_timeout: Duration::from_secs(600),
         }

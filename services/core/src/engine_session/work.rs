@@ -104,6 +104,7 @@ impl EngineSession {
         if !forgets(Mutant::CreditLeaked) {
             self.room.rid_of(task.bytes);
         }
+        self.room.keeps_outcome();
         task.state = State::Finished(Box::new(Finished { outcome, order: self.finished, after_output }));
         self.outbox.outcomes.push_back(attempt);
     }
@@ -134,7 +135,9 @@ impl EngineSession {
         if let State::Queued { place, .. } = task.state {
             self.queues.remove(task.direct, place);
         }
-        if !matches!(task.state, State::Finished(_)) {
+        if matches!(task.state, State::Finished(_)) {
+            self.room.rid_of_outcome();
+        } else {
             self.room.rid_of(task.bytes);
         }
         if let NeededFunction::Missing(digest) = task.function {

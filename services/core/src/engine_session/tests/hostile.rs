@@ -60,3 +60,26 @@ fn questions_for_tasks_that_never_were_do_not_pile_up() {
     assert_eq!(out, [Instruction::HangUp]);
     assert_eq!(rig.machine.check(), Ok(()));
 }
+
+#[test]
+fn outcomes_that_nobody_acknowledges_end_the_credit() {
+    let mut rig = Rig::new();
+    rig.machine = EngineSession::new(Config { outcomes: 3, ..config() }, Time(0));
+    rig.give([Stimulus::Registered { info: info() }]);
+    rig.give([Stimulus::Connected]);
+    rig.give([welcome(1, vec![]), Stimulus::LineFree, Stimulus::RuntimeIdle]);
+    let tasks: Vec<_> = (0..3).map(|index| AssignedTask { claimed: true, ..task(index) }).collect();
+    rig.give([assign(vec![call(code(), true, tasks)])]);
+    for index in 0..3 {
+        rig.give([finished(index), Stimulus::RuntimeIdle, Stimulus::LineFree]);
+    }
+    rig.give([Stimulus::Broken]);
+    rig.now = rig.now + Duration::from_secs(1);
+    rig.give([Stimulus::Tick]);
+    let none = Credit::default();
+    let held = (0..3).map(|index| (index, HeldState::Finished)).collect();
+    assert_eq!(rig.give([Stimulus::Connected]), [hello(Some(1), held, none)]);
+    rig.give([welcome(1, vec![]), Stimulus::LineFree]);
+    let out = rig.give([orders(Orders { acked: vec![attempt(0)], ..Orders::default() }), Stimulus::LineFree]);
+    assert_eq!(out, [reports(Reports { credit: Some(FULL), ..Reports::default() })], "and they give it back");
+}
