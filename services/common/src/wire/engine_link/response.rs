@@ -13,7 +13,7 @@ use proto::attach_engine_response::Message;
 
 use crate::wire::{
     ServerIdentity, call,
-    error::{Inside as _, Problem, WireError, each, required},
+    error::{Inside as _, WireError, each, required},
     field::{millis_u32, nanos, text},
     id, payload,
     session_link::{decode_cancel_mode, encode_cancel_mode},
@@ -127,13 +127,10 @@ fn encode_assigned(assigned: AssignedCall) -> proto::AssignedCall {
 }
 
 fn decode_task(task: proto::AssignedTask) -> Result<AssignedTask, WireError> {
-    if task.attempt == 0 {
-        return Err(WireError::new("attempt", Problem::Rule("attempts count from 1")));
-    }
     let arguments = task.arguments.map(payload::decode).transpose().inside("arguments")?;
     Ok(AssignedTask {
         index: task.index,
-        attempt: task.attempt,
+        attempt: id::attempt_number(task.attempt, "attempt")?,
         claimed: task.claimed,
         arguments: arguments.unwrap_or_default(),
         expected: task.expected_nanos.map(Duration::from_nanos),

@@ -61,7 +61,7 @@ fn assigned() -> impl Strategy<Value = AssignedCall> {
         Placement::Direct { engines: Vec::new() },
         Placement::Balanced { engines: Vec::new(), retries: 0, queue_timeout: None },
     ]);
-    let task = (any::<u64>(), 1..u32::MAX, any::<bool>(), payload(), option::of(millis())).prop_map(
+    let task = (any::<u64>(), 1..=1_u32 << 31, any::<bool>(), payload(), option::of(millis())).prop_map(
         |(index, attempt, claimed, arguments, expected)| AssignedTask { index, attempt, claimed, arguments, expected },
     );
     (head(placement), session(), vec(task, 0..3)).prop_map(|(head, session, tasks)| {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use paraply_proto::{
     common::v1::{self as common, outcome::Outcome as WireOutcome},
-    scheduler::v1::{self as proto, attach_engine_request, open_session_request},
+    scheduler::v1::{self as proto, attach_engine_request, attach_engine_response, open_session_request},
 };
 use proptest::prelude::*;
 use prost::Message as _;
@@ -174,4 +174,19 @@ proptest! {
             let _ = engine_link::decode_response(response);
         }
     }
+}
+
+#[test]
+fn an_engine_is_given_no_attempt_that_it_could_not_speak_of() {
+    let task = proto::AssignedTask { attempt: (1 << 31) + 1, ..proto::AssignedTask::default() };
+    let assigned = proto::AssignedCall {
+        work: Some(proto::assigned_call::Work::FunctionDigest(vec![1; 32].into())),
+        session_id: vec![1; 16].into(),
+        tasks: vec![task],
+        ..proto::AssignedCall::default()
+    };
+    let orders = proto::EngineOrders { assigned: vec![assigned], ..proto::EngineOrders::default() };
+    let message = Some(attach_engine_response::Message::Orders(orders));
+    let error = engine_link::decode_response(proto::AttachEngineResponse { message }).unwrap_err().to_string();
+    assert_eq!(error, "orders.assigned[0].tasks[0].attempt: no task runs so often");
 }
