@@ -6,7 +6,7 @@ use super::{ClientSession, Transition, calls};
 use crate::{
     id::EngineId,
     outcome::Outcome,
-    session_link::{EngineInfo, Event, EventKind, Update},
+    session_link::{EngineInfo, Event, EventKind, KnownClaim, Update},
     time::Time,
 };
 
@@ -79,6 +79,14 @@ impl ClientSession {
     fn happened(&mut self, event: Event) {
         let Event { sequence, kind } = event;
         let kind = match kind {
+            // What a scheduler was never sent cannot have happened: others would miss the calls.
+            EventKind::Claimed(KnownClaim { index, .. })
+            | EventKind::Output { index, .. }
+            | EventKind::Finished { index, .. }
+                if index >= self.outbox.sent_up_to =>
+            {
+                return self.transitions.took(Transition::DroppedEvent);
+            }
             EventKind::Claimed(claim) if self.calls.is_open(claim.index) => {
                 self.calls.claimed(claim);
                 kind

@@ -1,5 +1,7 @@
 //! Calls and stimuli in, exactly these instructions out.
 
+mod hostile;
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -1,0 +1,15 @@
+//! A scheduler that breaks its own rules.
+
+use super::*;
+
+#[test]
+fn a_result_of_a_call_that_was_never_sent_leaves_no_gap() {
+    let mut rig = Rig::attached();
+    let none = Some(SubmitCredit::default());
+    rig.give([update(Update { credit: none, ..Update::default() })]);
+    rig.balanced(2);
+    assert_eq!(rig.give([events(vec![finished(1, 0), finished(2, 1)])]), []);
+    assert_eq!(rig.machine.check(), Ok(()));
+    let plenty = update(Update { credit: Some(PLENTY), ..Update::default() });
+    assert_eq!(rig.give([plenty]), [submit(vec![call(0, 2)], true, Some(2))]);
+}
