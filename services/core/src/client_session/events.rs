@@ -16,7 +16,7 @@ const EVENT_OVERHEAD: u64 = 64;
 impl ClientSession {
     pub(super) fn updated(&mut self, now: Time, update: Update) {
         if let Some(up_to) = update.accepted_up_to {
-            self.accepted_up_to = self.accepted_up_to.max(up_to);
+            self.accepted_up_to = self.accepted_up_to.max(up_to.min(self.outbox.sent_up_to));
         }
         if let Some(credit) = update.credit {
             self.credit = credit;

@@ -13,3 +13,12 @@ fn a_result_of_a_call_that_was_never_sent_leaves_no_gap() {
     let plenty = update(Update { credit: Some(PLENTY), ..Update::default() });
     assert_eq!(rig.give([plenty]), [submit(vec![call(0, 2)], true, Some(2))]);
 }
+
+#[test]
+fn no_more_is_accepted_than_was_sent() {
+    let mut rig = Rig::attached();
+    rig.balanced(2);
+    rig.give([]);
+    rig.give([update(Update { accepted_up_to: Some(1 << 40), ..Update::default() })]);
+    assert_eq!(rig.machine.status().accepted_up_to, 2);
+}
