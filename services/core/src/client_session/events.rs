@@ -130,6 +130,6 @@ impl ClientSession {
             Ok(payload) => Some(payload),
             Err(failure) => failure.exception.as_ref(),
         };
-        self.outbox.releases.extend(payload.into_iter().flat_map(|payload| payload.blobs()).map(|blob| blob.id));
+        self.outbox.release(payload.into_iter().flat_map(|payload| payload.blobs()).map(|blob| blob.id));
     }
 }

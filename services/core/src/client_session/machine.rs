@@ -127,7 +127,7 @@ impl ClientSession {
             Stimulus::Broken => self.broken(now),
             Stimulus::LineFree => self.line_free = self.link.is_connected(),
             Stimulus::Cancel { indexes, mode } => self.cancel(indexes, mode),
-            Stimulus::Release { blobs } => self.outbox.releases.extend(blobs),
+            Stimulus::Release { blobs } => self.outbox.release(blobs),
             Stimulus::Close => self.close(),
             Stimulus::Tick => {}
         }

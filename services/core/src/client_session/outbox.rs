@@ -13,6 +13,11 @@ use crate::{
 /// What an index takes of a message at the most.
 const INDEX_BYTES: u64 = 10;
 
+/// What a blob's name takes of a message.
+const BLOB_BYTES: u64 = 18;
+/// Releases that may wait for the line. Those beyond are not said: the session's end releases everything.
+const MOST_RELEASES: usize = 100_000;
+
 /// How far this stream has carried the calls.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -26,7 +31,7 @@ pub(super) struct Outbox {
     uncounted_from: u64,
     /// Bytes submitted in this epoch.
     sent_bytes: u64,
-    pub(super) releases: VecDeque<BlobId>,
+    releases: VecDeque<BlobId>,
     close_sent: bool,
 }
 
@@ -52,10 +57,16 @@ impl Outbox {
         self.uncounted_from = self.uncounted_from.max(self.next_to_send);
     }
 
+    /// These blobs are not needed any more.
+    pub(super) fn release(&mut self, blobs: impl IntoIterator<Item = BlobId>) {
+        self.releases.extend(blobs.into_iter().take(MOST_RELEASES - self.releases.len()));
+    }
+
     /// Checks that nothing is beyond the calls there are.
     pub(super) fn check(&self, next_index: u64) -> Result<(), String> {
         let ends = [self.next_to_send, self.sent_up_to, self.uncounted_from];
-        ensure(ends.iter().all(|end| *end <= next_index), || format!("{ends:?} are beyond {next_index}"))
+        ensure(ends.iter().all(|end| *end <= next_index), || format!("{ends:?} are beyond {next_index}"))?;
+        ensure(self.releases.len() <= MOST_RELEASES, || format!("{} releases wait", self.releases.len()))
     }
 }
 
@@ -213,6 +224,8 @@ impl ClientSession {
             return None;
         }
         self.transitions.took(Transition::Released);
-        Some(ToScheduler::Release { blobs: self.outbox.releases.drain(..).collect() })
+        let most = usize::try_from(self.config.message_bytes / BLOB_BYTES).unwrap_or(usize::MAX).max(1);
+        let now = most.min(self.outbox.releases.len());
+        Some(ToScheduler::Release { blobs: self.outbox.releases.drain(..now).collect() })
     }
 }

@@ -22,3 +22,15 @@ fn no_more_is_accepted_than_was_sent() {
     rig.give([update(Update { accepted_up_to: Some(1 << 40), ..Update::default() })]);
     assert_eq!(rig.machine.status().accepted_up_to, 2);
 }
+
+#[test]
+fn releases_are_cut_and_do_not_pile_up() {
+    let mut rig = Rig::attached();
+    rig.machine.config.message_bytes = 36;
+    let blobs: Vec<_> = (0..3).map(BlobId).collect();
+    let release = |blobs: &[BlobId]| [Instruction::Send(ToScheduler::Release { blobs: blobs.to_vec() })];
+    assert_eq!(rig.give([Stimulus::Release { blobs: blobs.clone() }]), release(&blobs[..2]));
+    rig.give([Stimulus::Release { blobs: (0..1_000_000).map(BlobId).collect() }]);
+    assert_eq!(rig.machine.check(), Ok(()));
+    assert_eq!(rig.give([Stimulus::LineFree]), release(&[BlobId(2), BlobId(0)]));
+}
