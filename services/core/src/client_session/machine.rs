@@ -160,7 +160,7 @@ impl ClientSession {
     /// When to come back with [`Stimulus::Tick`] if nothing happens before.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Time> {
-        let ack = self.unacked_since.filter(|_| self.line_free && self.link == Link::Attached);
+        let ack = self.unacked_since.filter(|_| self.line_free && self.link == Link::Attached && !self.closing);
         [self.link.deadline(), ack.map(|since| since + self.config.ack_delay)].into_iter().flatten().min()
     }
 

@@ -34,3 +34,14 @@ fn releases_are_cut_and_do_not_pile_up() {
     assert_eq!(rig.machine.check(), Ok(()));
     assert_eq!(rig.give([Stimulus::LineFree]), release(&[BlobId(2), BlobId(0)]));
 }
+
+#[test]
+fn who_has_said_close_waits_for_nothing_else() {
+    let mut rig = Rig::attached();
+    rig.balanced(1);
+    rig.give([]);
+    rig.give([events(vec![finished(1, 0)]), Stimulus::Close]);
+    assert_eq!(rig.give([Stimulus::LineFree]), [Instruction::Send(ToScheduler::Close)]);
+    rig.give([Stimulus::LineFree]);
+    assert_eq!(rig.machine.next_timeout(), None, "the acknowledgement is never due");
+}
