@@ -6,6 +6,7 @@ use super::{ClientSession, Transition, invariants::ensure, link::Link};
 use crate::{
     id::BlobId,
     mutant::{Mutant, forgets},
+    payload::Function,
     session_link::{CancelMode, ToScheduler},
     time::Time,
 };
@@ -70,6 +71,11 @@ impl Outbox {
     }
 }
 
+/// What a function takes of a message, about.
+fn function_size(function: &Function) -> u64 {
+    64 + function.payload.inline_size() + function.name.len() as u64
+}
+
 impl ClientSession {
     /// The next message, if one is due.
     pub(super) fn message(&mut self, now: Time) -> Option<ToScheduler> {
@@ -127,7 +133,7 @@ impl ClientSession {
             if kept.call.first_index >= until {
                 break;
             }
-            size += kept.wire_size();
+            size += kept.wire_size() + kept.known_size();
             if size > self.config.message_bytes && !calls.is_empty() {
                 self.outbox.replay = Some(Replay { next: kept.call.first_index, until });
                 self.transitions.took(Transition::CutReplay);
@@ -137,7 +143,7 @@ impl ClientSession {
             if let Some(function) =
                 kept.function().and_then(|digest| self.functions.take_unsent(digest, self.config.functions_remembered))
             {
-                size += function.payload.inline_size();
+                size += function_size(&function);
                 functions.push(function);
             }
             finished.extend(kept.done_indexes());
@@ -164,7 +170,7 @@ impl ClientSession {
             && let Some(function) = self.functions.take_needed()
         {
             self.transitions.took(Transition::SentFunctionAgain);
-            size += function.payload.inline_size();
+            size += function_size(&function);
             functions.push(function);
         }
         let mut calls = Vec::new();
@@ -185,7 +191,7 @@ impl ClientSession {
                 kept.function().and_then(|digest| self.functions.take_unsent(digest, self.config.functions_remembered))
             {
                 self.transitions.took(Transition::SentFunction);
-                size += function.payload.inline_size();
+                size += function_size(&function);
                 functions.push(function);
             }
             self.transitions.took(if again { Transition::SubmittedAgain } else { Transition::Submitted });

@@ -45,3 +45,17 @@ fn who_has_said_close_waits_for_nothing_else() {
     rig.give([Stimulus::LineFree]);
     assert_eq!(rig.machine.next_timeout(), None, "the acknowledgement is never due");
 }
+
+#[test]
+fn claims_count_where_a_replay_is_cut() {
+    let mut rig = Rig::attached();
+    rig.machine.config.message_bytes = 500;
+    rig.balanced(4);
+    rig.give([]);
+    rig.give([Stimulus::LineFree]);
+    rig.give([events((0..4).map(|index| claimed(index + 1, index)).collect())]);
+    rig.dial_again();
+    let out = rig.give([welcome(2, 0, true), Stimulus::LineFree]);
+    let [Instruction::Send(ToScheduler::Replay { claims, complete, .. })] = &out[..] else { panic!("{out:?}") };
+    assert_eq!((claims.len(), *complete), (2, false));
+}
