@@ -1,5 +1,7 @@
 //! The machine by virtual time.
 
+mod hostile;
+
 use std::time::Duration;
 
 use bytes::Bytes;

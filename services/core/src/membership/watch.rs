@@ -44,10 +44,14 @@ impl Membership {
         for connection in &self.watchers {
             if let Some(Stream { of: StreamOf::Watcher(watcher), .. }) = self.streams.get_mut(connection)
                 && (came_or_went || watcher.kind == WatchKind::Status)
-                && (member || watcher.told.contains(&id))
             {
-                watcher.changed.insert(id);
-                self.due.insert(*connection);
+                if member || watcher.told.contains(&id) {
+                    watcher.changed.insert(id);
+                    self.due.insert(*connection);
+                } else {
+                    // It came and went while the line was taken.
+                    watcher.changed.remove(&id);
+                }
             }
         }
     }
