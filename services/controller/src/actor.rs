@@ -199,6 +199,7 @@ fn refusal(refusal: Refusal) -> Status {
     let message = refusal.to_string();
     match refusal {
         Refusal::NoScheduler | Refusal::TooManyWaiting(_) => Status::unavailable(message),
+        Refusal::TooManyEngines(_) => Status::resource_exhausted(message),
         Refusal::Repeated => Status::aborted(message),
         Refusal::IdHeld(_) | Refusal::Superseded => Status::already_exists(message),
         Refusal::IdTooHigh { .. } | Refusal::TooLarge { .. } => Status::invalid_argument(message),

@@ -13,6 +13,8 @@ pub struct Config {
     pub scheduler_wait: Duration,
     /// How many wait at the most.
     pub waiting_engines: usize,
+    /// How many engines may hold a lease.
+    pub engines: usize,
     /// Bytes that a member may say of itself.
     pub description_bytes: usize,
     /// A snapshot is cut at about this size, in bytes.
@@ -29,6 +31,7 @@ impl Default for Config {
             lease: Duration::from_secs(10),
             scheduler_wait: Duration::from_secs(10),
             waiting_engines: 4096,
+            engines: 1 << 16,
             description_bytes: 16 << 10,
             message_bytes: 512 << 10,
             id_reach: 1 << 16,

@@ -23,6 +23,7 @@ impl Membership {
 
     fn check_engines(&self) -> Result<(), String> {
         let (engines, waiting) = (self.engines.len(), self.waiting.len());
+        ensure(engines <= self.config.engines, || format!("{engines} engines hold a lease"))?;
         ensure(waiting <= self.config.waiting_engines, || format!("{waiting} engines wait"))?;
         let of_waiting = self.waiting.iter().map(|waiting| waiting.engine.incarnation);
         let of_engines = self.engines.values().map(|engine| engine.info.incarnation);

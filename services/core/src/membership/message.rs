@@ -184,6 +184,9 @@ pub enum Refusal {
     /// Too many wait already.
     #[error("{0} engines wait for a scheduler to register: try again in a moment")]
     TooManyWaiting(usize),
+    /// Too many are there.
+    #[error("{0} engines hold a lease, and that is the most: let some go, or start another cluster")]
+    TooManyEngines(usize),
     /// A later call of the same engine waits in its place.
     #[error("a later call of the same engine has taken the place of this one")]
     Repeated,

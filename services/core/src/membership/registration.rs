@@ -80,6 +80,9 @@ impl Membership {
             self.renew_engine(now, id);
             return Ok(Some(id));
         }
+        if self.engines.len() >= self.config.engines {
+            return Err(Refusal::TooManyEngines(self.engines.len()));
+        }
         if let Some(id) = engine.id.filter(|_| engine.proven) {
             self.come_back(now, id, engine)?;
             return Ok(Some(id));

@@ -13,3 +13,13 @@ fn a_slow_watcher_costs_nothing_for_engines_that_come_and_go() {
     }
     assert_eq!(world.free(1), [], "nothing has changed since the snapshot");
 }
+
+#[test]
+fn engines_beyond_the_limit_are_refused_and_those_that_are_there_are_not() {
+    let mut world = World::new(Some(0));
+    world.machine.config.engines = 2;
+    assert_eq!(granted(&world.register(1, None, false)), [0]);
+    assert_eq!(granted(&world.register(2, None, false)), [1]);
+    assert_eq!(refused(&world.register(3, None, false)), Some(Refusal::TooManyEngines(2)));
+    assert_eq!(granted(&world.register(1, None, false)), [0]);
+}
