@@ -10,6 +10,9 @@ use crate::{
 /// Scheduler processes are members too; their ids have the upper half, so that engines count from 0.
 pub(super) const FIRST_SCHEDULER_ID: u32 = EngineId::MOST.0 + 1;
 
+/// Holes that are remembered at the most.
+const HOLES: usize = 1 << 16;
+
 /// The ids that were given: all below `next`, but for the holes that wishes have left.
 #[derive(Debug)]
 pub(super) struct Ids {
@@ -65,6 +68,7 @@ impl Ids {
             if id > self.next {
                 self.holes.insert(self.next, id);
             }
+            self.fill_up();
             self.next = id + 1;
             return true;
         }
@@ -82,7 +86,15 @@ impl Ids {
         if id + 1 < end {
             self.holes.insert(id + 1, end);
         }
+        self.fill_up();
         true
+    }
+
+    /// The lowest hole counts as given where there are too many to remember.
+    fn fill_up(&mut self) {
+        if self.holes.len() > HOLES {
+            self.holes.pop_first();
+        }
     }
 
     /// Checks that holes lie below what was given, apart from each other.
@@ -94,7 +106,7 @@ impl Ids {
             }
             free_from = end + 1;
         }
-        Ok(())
+        if self.holes.len() > HOLES { Err(format!("{} holes are remembered", self.holes.len())) } else { Ok(()) }
     }
 
     /// `id` was given before this machine.

@@ -23,3 +23,19 @@ fn engines_beyond_the_limit_are_refused_and_those_that_are_there_are_not() {
     assert_eq!(refused(&world.register(3, None, false)), Some(Refusal::TooManyEngines(2)));
     assert_eq!(granted(&world.register(1, None, false)), [0]);
 }
+
+#[test]
+fn wishes_leave_no_more_holes_than_can_be_remembered() {
+    let mut world = World::new(Some(0));
+    let first = granted(&world.register(1, Some(1), false))[0];
+    for number in 2..70_000 {
+        world.register(number, Some(2 * u32::try_from(number).unwrap()), false);
+        world.give(Stimulus::Deregister {
+            member_id: 2 * u32::try_from(number).unwrap(),
+            incarnation: Incarnation(number),
+        });
+    }
+    assert_eq!(world.machine.check(), Ok(()));
+    assert_eq!(first, 1);
+    assert_ne!(granted(&world.register(99_999, Some(0), false)), [0], "the lowest hole counts as given");
+}
