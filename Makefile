@@ -20,7 +20,7 @@ lint: setup ## Check formatting, lints, types, the schema and generated code
 bench: setup ## Measure latency, throughput and bandwidth of a local cluster
 	@.venv/bin/python tests/bench/local.py
 
-fuzz: ## Send hostile messages to the scheduler machine until it breaks or you stop it
+fuzz: ## Send hostile messages to every machine until one breaks or you stop it
 	@cargo run --locked --profile ci -p paraply-fuzz
 
 dist: ## Build the three wheels into dist/

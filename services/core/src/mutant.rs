@@ -11,7 +11,8 @@ macro_rules! mutants {
             /// Every one.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
             /// Those that only a peer which breaks its own rules puts to the test: for `tests/fuzz` to find.
-            pub const HOSTILE: &'static [Self] = &[Self::OverdraftTaken];
+            pub const HOSTILE: &'static [Self] =
+                &[Self::OverdraftTaken, Self::EventTakenTwice, Self::ReportedTwice, Self::SignalsUnbounded];
         }
     };
 }
@@ -61,6 +62,12 @@ mutants! {
     SubmitCreditUnchecked,
     /// Client: after a break it says that nothing is lost.
     SubmitNotRepeated,
+    /// Client: an event that came before is taken again.
+    EventTakenTwice,
+    /// Scheduler: a task that is asked for twice is reported twice.
+    ReportedTwice,
+    /// Controller: any number of signals wait for an engine that is away.
+    SignalsUnbounded,
     /// Controller: a wish for an id is granted though the id was given before.
     IdGivenTwice,
 }

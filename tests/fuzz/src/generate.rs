@@ -37,7 +37,7 @@ fn message(random: &mut Random, kind: &MessageDescriptor, depth: u32) -> Dynamic
         let fields: Vec<FieldDescriptor> = choice.fields().collect();
         let mut field = &fields[random.index(fields.len())];
         // Others end a stream, wait for something, or change nothing.
-        let busy = ["submit", "reports", "function_digest", "inline", "result"];
+        let busy = ["submit", "reports", "orders", "update", "finished", "function_digest", "inline", "result"];
         if let Some(busy) = fields.iter().find(|field| busy.contains(&field.name()) && random.chance(500)) {
             field = busy;
         }
@@ -73,7 +73,9 @@ fn likelihood(field: &FieldDescriptor) -> u64 {
     match field.name() {
         // Rare, or there is nothing but waiting, refusing, running out and going away.
         "data_blob" | "blob" | "queue_timeout_millis" | "run_timeout_millis" | "namespace" | "draining" => 60,
+        "drain" | "exit" => 4,
         "buffers" | "start_once" | "complete" | "traceparent" => 300,
+        "kill_after_millis" => 200,
         "resume" => 150,
         _ if field.is_list() || matches!(field.kind(), Kind::Bool) => 700,
         // What is left out there is refused, as a rule.
@@ -145,6 +147,7 @@ fn number(random: &mut Random, field: &str) -> u64 {
         "stream" => random.below(4).saturating_sub(2),
         "total_tasks" => random.below(200),
         "total_bytes" => random.below(1 << 20),
+        "lease_millis" => random.between(200, 20_000),
         "retries" => random.below(4),
         "size_bytes" => random.below(1 << 17),
         _ => random.below(40),

@@ -1,13 +1,20 @@
-//! Hostile peers against the real scheduler machine: messages made after the schema, in any order, some with their bytes
-//! changed, decoded as the service decodes them.
+//! Hostile peers against the real machines: messages made after the schema, in any order, some with their bytes changed,
+//! decoded as the services decode them.
 //!
-//! After every input the machine's invariants hold, and at the end of each world an honest client with an honest engine
-//! still gets its result. Everything depends on a seed alone.
+//! Each [`Entry`] is a way in. After every input the machine's invariants hold and what it holds stays within its limits;
+//! at the end of each world honest peers are still served. Everything depends on a seed alone.
 
+mod client;
+mod engine;
+mod entry;
 mod generate;
-mod honest;
+mod membership;
 mod mutate;
 mod names;
-mod world;
+mod peers;
+mod scheduler;
+mod tally;
+mod wakes;
 
-pub use world::{Failure, INPUTS, Tally, run};
+pub use entry::{Entry, INPUTS, run};
+pub use tally::{Failure, Tally};

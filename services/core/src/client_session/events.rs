@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 use super::{ClientSession, Transition, calls};
 use crate::{
     id::EngineId,
+    mutant::{Mutant, forgets},
     outcome::Outcome,
     session_link::{EngineInfo, Event, EventKind, KnownClaim, Update},
     time::Time,
@@ -31,7 +32,7 @@ impl ClientSession {
             }
             if event.sequence == 0 {
                 self.membership(event.kind);
-            } else if event.sequence <= self.sequence {
+            } else if event.sequence <= self.sequence && !forgets(Mutant::EventTakenTwice) {
                 self.transitions.took(Transition::DroppedEvent);
             } else {
                 self.sequence = event.sequence;

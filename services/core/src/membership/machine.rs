@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     id::{ConnectionId, EngineId},
+    mutant::{Mutant, forgets},
     session_link::EngineInfo,
     time::Time,
     transitions::Transitions,
@@ -272,9 +273,10 @@ impl Membership {
 
     fn signal(&mut self, engines: &[EngineId], signal: &Bytes) {
         for id in engines {
-            let Some(engine) = self.engines.get_mut(id).filter(|engine| engine.signals.len() < SIGNALS) else {
+            let Some(engine) = self.engines.get_mut(id) else { continue };
+            if engine.signals.len() >= SIGNALS && !forgets(Mutant::SignalsUnbounded) {
                 continue;
-            };
+            }
             self.transitions.took(Transition::Signalled);
             engine.signals.push(signal.clone());
             self.due.extend(engine.stream);

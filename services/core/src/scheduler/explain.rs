@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     id::{EngineId, SessionId, TaskId},
+    mutant::{Mutant, forgets},
     outcome::Outcome,
 };
 
@@ -69,7 +70,9 @@ impl Scheduler {
         for (id, mut indexes) in by_session {
             let Some(session) = self.sessions.get(&id) else { continue };
             indexes.sort_unstable();
-            indexes.dedup();
+            if !forgets(Mutant::ReportedTwice) {
+                indexes.dedup();
+            }
             let mut over = Vec::new();
             for index in indexes {
                 match session.tasks.get(&index) {

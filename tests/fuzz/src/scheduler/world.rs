@@ -1,6 +1,6 @@
 //! One scheduler among hostile peers.
 
-use std::{collections::BTreeMap, fmt, sync::LazyLock, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use paraply_common::wire::{engine_link as engine_wire, session_link as session_wire};
 use paraply_core::{
@@ -12,60 +12,14 @@ use paraply_core::{
     time::Time,
 };
 use paraply_proto::scheduler::v1::{AttachEngineRequest, EngineHello, OpenSessionRequest, SessionHello};
-use paraply_sim::Random;
-use prost::Message;
 
-use crate::{generate::Schema, honest::Honest, mutate::mutate, names};
+use super::honest::Honest;
+use crate::{entry, names, peers::Peers, tally::Tally, wakes::Wakes};
 
-/// Inputs in one world.
-pub const INPUTS: u64 = 400;
 /// Streams that are open at a time.
 const STREAMS: usize = 6;
 /// Tasks that an engine may speak of.
 const GIVEN: usize = 64;
-
-static SCHEMA: LazyLock<Schema> = LazyLock::new(Schema::new);
-
-/// What went wrong, and in which world.
-#[derive(Debug)]
-pub struct Failure {
-    /// The world.
-    pub seed: u64,
-    /// The input after which it went wrong; `INPUTS` if the honest peers were not served.
-    pub input: u64,
-    /// What.
-    pub what: String,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "seed {}, input {}: {}", self.seed, self.input, self.what)
-    }
-}
-
-/// How many messages were understood, and how many were not.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    /// The machine took them in.
-    pub understood: u64,
-    /// Decoding refused them.
-    pub refused: u64,
-    /// Calls, or parts of them, that engines were given.
-    pub assigned: u64,
-}
-
-/// Runs the world of a seed.
-///
-/// # Errors
-/// An invariant that does not hold, or an honest client that is not served.
-pub fn run(seed: u64) -> Result<Tally, Failure> {
-    let mut world = World::new(seed);
-    for input in 0..INPUTS {
-        world.step().map_err(|what| Failure { seed, input, what })?;
-    }
-    Honest::new(&mut world).serve().map_err(|what| Failure { seed, input: INPUTS, what })?;
-    Ok(world.tally)
-}
 
 /// Who is at the other end of a stream.
 enum Peer {
@@ -80,11 +34,13 @@ enum Peer {
 }
 
 pub(crate) struct World {
-    random: Random,
-    scheduler: Scheduler,
+    pub(super) peers: Peers,
+    pub(super) scheduler: Scheduler,
     now: Time,
     connections: u64,
-    peers: BTreeMap<ConnectionId, Peer>,
+    open: BTreeMap<ConnectionId, Peer>,
+    /// Questions are asked, too.
+    asked: bool,
     /// Lines that are taken.
     taken: Vec<ConnectionId>,
     /// What the store has been given and has not confirmed.
@@ -94,12 +50,26 @@ pub(crate) struct World {
     pub(crate) to_engine: Vec<(ConnectionId, ToEngine)>,
     /// Everybody is served at once.
     pub(crate) prompt: bool,
-    tally: Tally,
+}
+
+impl entry::World for World {
+    fn step(&mut self) -> Result<(), String> {
+        self.act()
+    }
+
+    fn serve(&mut self) -> Result<(), String> {
+        Honest::new(self).serve()
+    }
+
+    fn tally(&self) -> Tally {
+        self.peers.tally
+    }
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
-        let mut random = Random::new(seed);
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut peers = Peers::new(seed);
+        let random = &mut peers.random;
         let now = Time(1_000_000_000_000);
         let config = Config {
             sessions: 256,
@@ -113,15 +83,22 @@ impl World {
             ..Config::default()
         };
         let scheduler = Scheduler::new(config, Epoch(1), now);
-        let (peers, taken) = (BTreeMap::new(), Vec::new());
-        let (to_session, to_engine, tally) = (Vec::new(), Vec::new(), Tally::default());
-        let (connections, unconfirmed, prompt) = (0, 0, false);
-        Self { random, scheduler, now, connections, peers, taken, unconfirmed, to_session, to_engine, prompt, tally }
+        let (open, taken, to_session, to_engine) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
+        let (connections, unconfirmed, prompt, asked) = (0, 0, false, false);
+        Self { peers, scheduler, now, connections, open, asked, taken, unconfirmed, to_session, to_engine, prompt }
     }
 
-    fn step(&mut self) -> Result<(), String> {
-        match self.random.below(100) {
-            0..4 => return self.pass(Duration::from_millis(self.random.clone().below(12_000))),
+    /// One that is asked questions.
+    pub(crate) fn asked(seed: u64) -> Self {
+        Self { asked: true, ..Self::new(seed) }
+    }
+
+    fn act(&mut self) -> Result<(), String> {
+        if self.asked && self.peers.random.chance(300) {
+            return self.ask();
+        }
+        match self.peers.random.below(100) {
+            0..4 => return self.pass(Duration::from_millis(self.peers.random.clone().below(12_000))),
             4..6 => self.break_one(),
             6..9 => {
                 let blob = self.blob();
@@ -136,12 +113,12 @@ impl World {
                 self.scheduler.handle(self.now, Stimulus::MemberRemoved { engine });
             }
             11 => {
-                let engines = (0..self.random.below(3)).map(|_| (self.engine(), Incarnation(0))).collect();
+                let engines = (0..self.peers.random.below(3)).map(|_| (self.engine(), Incarnation(0))).collect();
                 self.scheduler.handle(self.now, Stimulus::MembersKnown { engines });
             }
             12..18 => self.free_lines(),
-            18..24 if self.peers.len() < STREAMS => self.open_session(),
-            24..34 if self.peers.len() < STREAMS => self.open_engine(),
+            18..24 if self.open.len() < STREAMS => self.open_session(),
+            24..34 if self.open.len() < STREAMS => self.open_engine(),
             _ => self.say(),
         }
         self.settle()
@@ -161,7 +138,9 @@ impl World {
 
     pub(crate) fn pass(&mut self, time: Duration) -> Result<(), String> {
         let until = self.now + time;
+        let mut wakes = Wakes::default();
         while let Some(next) = self.scheduler.next_timeout().filter(|next| *next <= until) {
+            wakes.count()?;
             self.now = self.now.max(next);
             self.scheduler.handle(self.now, Stimulus::Tick);
             self.settle()?;
@@ -192,7 +171,7 @@ impl World {
         match instruction {
             Instruction::ToSession { connection, message } => {
                 if let (ToClient::Welcome(welcome), Some(Peer::Session { next })) =
-                    (&message, self.peers.get_mut(&connection))
+                    (&message, self.open.get_mut(&connection))
                 {
                     *next = if welcome.replay { 0 } else { welcome.accepted_up_to };
                 }
@@ -203,7 +182,7 @@ impl World {
             }
             Instruction::ToEngine { connection, message } => {
                 if let (ToEngine::Orders(orders), Some(Peer::Engine { given })) =
-                    (&message, self.peers.get_mut(&connection))
+                    (&message, self.open.get_mut(&connection))
                 {
                     for call in &orders.assigned {
                         given.extend(call.tasks.iter().map(|task| AttemptId {
@@ -211,7 +190,7 @@ impl World {
                             attempt: task.attempt,
                         }));
                     }
-                    self.tally.assigned += orders.assigned.len() as u64;
+                    self.peers.tally.done += orders.assigned.len() as u64;
                     given.drain(..given.len().saturating_sub(GIVEN));
                 }
                 self.wrote(connection);
@@ -220,12 +199,12 @@ impl World {
                 }
             }
             Instruction::Close { connection, .. } => {
-                self.peers.remove(&connection);
+                self.open.remove(&connection);
                 self.taken.retain(|taken| *taken != connection);
             }
             Instruction::Persist { sequence, .. } => {
                 self.unconfirmed = sequence;
-                if self.prompt || self.random.chance(700) {
+                if self.prompt || self.peers.random.chance(700) {
                     self.confirm();
                 }
             }
@@ -237,7 +216,7 @@ impl World {
     }
 
     fn wrote(&mut self, connection: ConnectionId) {
-        if self.prompt || self.random.chance(700) {
+        if self.prompt || self.peers.random.chance(700) {
             self.scheduler.handle(self.now, Stimulus::LineFree { connection });
         } else {
             self.taken.push(connection);
@@ -258,67 +237,49 @@ impl World {
     }
 
     fn break_one(&mut self) {
-        let open: Vec<ConnectionId> = self.peers.keys().copied().collect();
-        if let Some(connection) = self.random.pick(&open) {
+        let open: Vec<ConnectionId> = self.open.keys().copied().collect();
+        if let Some(connection) = self.peers.random.pick(&open) {
             self.hang_up(connection);
         }
     }
 
     fn hang_up(&mut self, connection: ConnectionId) {
-        self.peers.remove(&connection);
+        self.open.remove(&connection);
         self.taken.retain(|taken| *taken != connection);
         self.scheduler.handle(self.now, Stimulus::Broken { connection });
     }
 
     fn blob(&mut self) -> BlobId {
-        let name = names::bytes(&mut self.random, "blob_id").unwrap_or_default();
+        let name = names::bytes(&mut self.peers.random, "blob_id").unwrap_or_default();
         BlobId(<[u8; 16]>::try_from(&name[..]).map_or(0, u128::from_be_bytes))
     }
 
     fn engine(&mut self) -> EngineId {
-        EngineId(u32::try_from(self.random.below(names::ENGINES)).unwrap_or_default())
+        EngineId(u32::try_from(self.peers.random.below(names::ENGINES)).unwrap_or_default())
     }
 
     // What peers say.
 
-    /// A message of this name, as it comes from the wire. `None` if it is not one any more.
-    fn message<M: Message + Default>(&mut self, name: &str) -> Option<M> {
-        let mut bytes = SCHEMA.message(&mut self.random, name)?.encode_to_vec();
-        if self.random.chance(60) {
-            mutate(&mut self.random, &mut bytes);
-        }
-        let message = M::decode(&bytes[..]).ok();
-        self.tally.refused += u64::from(message.is_none());
-        message
-    }
-
-    fn understood<T, E>(&mut self, decoded: Result<T, E>) -> Option<T> {
-        let understood = decoded.ok();
-        self.tally.understood += u64::from(understood.is_some());
-        self.tally.refused += u64::from(understood.is_none());
-        understood
-    }
-
     fn open_session(&mut self) {
-        let Some(hello) = self.message::<SessionHello>("paraply.scheduler.v1.SessionHello") else { return };
-        let Some(hello) = self.understood(session_wire::decode_hello(hello)) else { return };
+        let Some(hello) = self.peers.message::<SessionHello>("paraply.scheduler.v1.SessionHello") else { return };
+        let Some(hello) = self.peers.understood(session_wire::decode_hello(hello)) else { return };
         let connection = self.connect();
-        self.peers.insert(connection, Peer::Session { next: 0 });
+        self.open.insert(connection, Peer::Session { next: 0 });
         self.scheduler.handle(self.now, Stimulus::SessionOpened { connection, hello });
     }
 
     fn open_engine(&mut self) {
-        let Some(hello) = self.message::<EngineHello>("paraply.scheduler.v1.EngineHello") else { return };
-        let Some(hello) = self.understood(engine_wire::decode_hello(hello)) else { return };
+        let Some(hello) = self.peers.message::<EngineHello>("paraply.scheduler.v1.EngineHello") else { return };
+        let Some(hello) = self.peers.understood(engine_wire::decode_hello(hello)) else { return };
         let connection = self.connect();
-        self.peers.insert(connection, Peer::Engine { given: Vec::new() });
+        self.open.insert(connection, Peer::Engine { given: Vec::new() });
         self.scheduler.handle(self.now, Stimulus::EngineOpened { connection, hello });
     }
 
     fn say(&mut self) {
-        let open: Vec<ConnectionId> = self.peers.keys().copied().collect();
-        let Some(connection) = self.random.pick(&open) else { return };
-        let stimulus = match self.peers.get(&connection) {
+        let open: Vec<ConnectionId> = self.open.keys().copied().collect();
+        let Some(connection) = self.peers.random.pick(&open) else { return };
+        let stimulus = match self.open.get(&connection) {
             Some(Peer::Session { next }) => {
                 let next = *next;
                 self.session_message(connection, next)
@@ -337,20 +298,20 @@ impl World {
     }
 
     fn session_message(&mut self, connection: ConnectionId, next: u64) -> Option<Stimulus> {
-        let message = self.message::<OpenSessionRequest>("paraply.scheduler.v1.OpenSessionRequest")?;
-        let mut message = self.understood(session_wire::decode_request(message))?;
+        let message = self.peers.message::<OpenSessionRequest>("paraply.scheduler.v1.OpenSessionRequest")?;
+        let mut message = self.peers.understood(session_wire::decode_request(message))?;
         if let FromSession::Submit { calls, .. } | FromSession::Replay { calls, .. } = &mut message
-            && self.random.chance(900)
+            && self.peers.random.chance(900)
         {
             let after = number(calls, next);
-            self.peers.insert(connection, Peer::Session { next: after });
+            self.open.insert(connection, Peer::Session { next: after });
         }
         Some(Stimulus::SessionMessage { connection, message })
     }
 
     fn engine_message(&mut self, connection: ConnectionId, given: &[AttemptId]) -> Option<Stimulus> {
-        let message = self.message::<AttachEngineRequest>("paraply.scheduler.v1.AttachEngineRequest")?;
-        let mut message = self.understood(engine_wire::decode_request(message))?;
+        let message = self.peers.message::<AttachEngineRequest>("paraply.scheduler.v1.AttachEngineRequest")?;
+        let mut message = self.peers.understood(engine_wire::decode_request(message))?;
         if let FromEngine::Reports(reports) = &mut message {
             self.name(reports, given);
         }
@@ -364,8 +325,8 @@ impl World {
         let finished = reports.finished.iter_mut().map(|(attempt, _)| attempt);
         let retracted = reports.retracted.iter_mut().map(|(attempt, _)| attempt);
         for attempt in claimed.chain(output).chain(finished).chain(retracted) {
-            if self.random.chance(800) {
-                *attempt = self.random.pick(given).unwrap_or(*attempt);
+            if self.peers.random.chance(800) {
+                *attempt = self.peers.random.pick(given).unwrap_or(*attempt);
             }
         }
     }

@@ -13,7 +13,7 @@ use paraply_core::{
     session_link::{self, EngineInfo, EventKind, Hello, ToClient},
 };
 
-use crate::world::World;
+use super::World;
 
 const SESSION: SessionId = SessionId(u128::MAX);
 const ENGINE: EngineId = EngineId(1000);

@@ -1,0 +1,7 @@
+//! A client's machine and a scheduler that says anything.
+
+mod honest;
+mod told;
+mod world;
+
+pub(crate) use world::World;

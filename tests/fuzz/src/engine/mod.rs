@@ -1,0 +1,7 @@
+//! An engine's machine and a scheduler that says anything.
+
+mod honest;
+mod runtime;
+mod world;
+
+pub(crate) use world::World;
