@@ -27,8 +27,8 @@ pub(super) struct Kept {
     /// By task: whether its result is held.
     done: Vec<bool>,
     open: u64,
-    /// Where its open tasks were claimed last.
-    claims: Vec<KnownClaim>,
+    /// Where its open tasks were claimed last, by index.
+    claims: BTreeMap<u64, KnownClaim>,
 }
 
 /// What a result was to the task it names.
@@ -50,7 +50,7 @@ impl Calls {
         let done = (0..open).map(|_| false).collect();
         self.next_index += open;
         self.open_tasks += open;
-        self.kept.insert(call.first_index, Kept { call, bytes, done, open, claims: Vec::new() });
+        self.kept.insert(call.first_index, Kept { call, bytes, done, open, claims: BTreeMap::new() });
     }
 
     /// Calls from the one that holds `index` on, or from the first after it.
@@ -67,8 +67,7 @@ impl Calls {
     /// Remembers where an open task was claimed.
     pub(super) fn claimed(&mut self, claim: KnownClaim) {
         if let Some(kept) = self.holding_mut(claim.index) {
-            kept.claims.retain(|old| old.index != claim.index);
-            kept.claims.push(claim);
+            kept.claims.insert(claim.index, claim);
         }
     }
 
@@ -80,7 +79,7 @@ impl Calls {
             return Result::Repeated;
         }
         kept.open -= 1;
-        kept.claims.retain(|claim| claim.index != index);
+        kept.claims.remove(&index);
         if kept.call.arguments.len() > 1 {
             kept.call.arguments[nth] = Payload::default();
         }
@@ -110,10 +109,7 @@ impl Calls {
             let open = kept.done.iter().filter(|done| !**done).count() as u64;
             ensure(open == kept.open && open > 0, || format!("call {first} has {open} tasks open, not {}", kept.open))?;
             open_tasks += open;
-            let mut claimed: Vec<u64> = kept.claims.iter().map(|claim| claim.index).collect();
-            claimed.sort_unstable();
-            claimed.dedup();
-            let known = claimed.len() == kept.claims.len() && claimed.iter().all(|index| self.is_open(*index));
+            let known = kept.claims.keys().all(|index| self.is_open(*index));
             ensure(known, || format!("call {first} keeps claims {:?}", kept.claims))?;
             ensure(kept.range().end <= self.next_index, || format!("call {first} goes beyond {}", self.next_index))?;
         }
@@ -147,8 +143,8 @@ impl Kept {
         self.range().zip(&self.done).filter(|(_, done)| **done).map(|(index, _)| index)
     }
 
-    pub(super) fn claims(&self) -> &[KnownClaim] {
-        &self.claims
+    pub(super) fn claims(&self) -> impl Iterator<Item = KnownClaim> + '_ {
+        self.claims.values().copied()
     }
 
     /// What the call takes of a message, about.

@@ -53,27 +53,29 @@ impl Functions {
         }
     }
 
-    pub(super) fn is_needed(&self) -> bool {
-        !self.needed.is_empty()
+    /// The next one that the scheduler asked for.
+    pub(super) fn needed(&self) -> Option<&Arc<Function>> {
+        self.kept.get(self.needed.first()?).map(|kept| &kept.function)
     }
 
-    /// One that the scheduler asked for.
+    /// The same, which is sent now.
     pub(super) fn take_needed(&mut self) -> Option<Arc<Function>> {
         let digest = self.needed.pop_first()?;
         self.kept.get(&digest).map(|kept| Arc::clone(&kept.function))
     }
 
-    /// The function, if this epoch's scheduler has to be sent it, which counts as done. At most `remembered` count as
-    /// sent: sending one again does no harm.
-    pub(super) fn take_unsent(&mut self, digest: Digest, remembered: usize) -> Option<Arc<Function>> {
-        if self.sent.contains(&digest) {
-            return None;
-        }
+    /// The function, if this epoch's scheduler has to be sent it.
+    pub(super) fn unsent(&self, digest: Digest) -> Option<&Arc<Function>> {
+        let kept = self.kept.get(&digest).filter(|_| !self.sent.contains(&digest));
+        kept.map(|kept| &kept.function)
+    }
+
+    /// The function was sent. At most `remembered` count as sent: sending one again does no harm.
+    pub(super) fn sent(&mut self, digest: Digest, remembered: usize) {
         if self.sent.len() >= remembered {
             self.sent.clear();
         }
         self.sent.insert(digest);
-        self.kept.get(&digest).map(|kept| Arc::clone(&kept.function))
     }
 
     /// Checks that those are kept that `calls` name, so often, and that no more than `remembered` count as sent.

@@ -32,7 +32,7 @@
 //! attempt. The engines of a welcome are delivered as joins and leaves. Delivered events are acknowledged with the next
 //! submit, or alone after `ack_events`, `ack_bytes` or `ack_delay`.
 //!
-//! **Order on the line** where several are due: close; cancels; replay; submit (with functions and ack); ack; releases.
+//! **Order on the line** where several are due: close; cancels; replay; releases; submit (with functions and ack); ack.
 
 mod calls;
 mod events;

@@ -1,6 +1,6 @@
 //! What is due to the scheduler: one message at a time, whatever the line has room for.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{ClientSession, Transition, invariants::ensure, link::Link};
 use crate::{
@@ -72,7 +72,7 @@ impl Outbox {
 }
 
 /// What a function takes of a message, about.
-fn function_size(function: &Function) -> u64 {
+fn function_size(function: &Arc<Function>) -> u64 {
     64 + function.payload.inline_size() + function.name.len() as u64
 }
 
@@ -91,9 +91,10 @@ impl ClientSession {
             Link::Attached => self
                 .cancels()
                 .or_else(|| self.replay())
+                // Before submits, of which there may be no end.
+                .or_else(|| self.releases())
                 .or_else(|| self.submission())
-                .or_else(|| self.ack(now))
-                .or_else(|| self.releases()),
+                .or_else(|| self.ack(now)),
             _ => None,
         }
     }
@@ -133,21 +134,20 @@ impl ClientSession {
             if kept.call.first_index >= until {
                 break;
             }
-            size += kept.wire_size() + kept.known_size();
+            let unsent = kept.function().and_then(|digest| self.functions.unsent(digest));
+            size += kept.wire_size() + kept.known_size() + unsent.map_or(0, function_size);
             if size > self.config.message_bytes && !calls.is_empty() {
                 self.outbox.replay = Some(Replay { next: kept.call.first_index, until });
                 self.transitions.took(Transition::CutReplay);
                 complete = false;
                 break;
             }
-            if let Some(function) =
-                kept.function().and_then(|digest| self.functions.take_unsent(digest, self.config.functions_remembered))
-            {
-                size += function_size(&function);
+            if let Some(function) = unsent.cloned() {
+                self.functions.sent(function.digest, self.config.functions_remembered);
                 functions.push(function);
             }
             finished.extend(kept.done_indexes());
-            claims.extend_from_slice(kept.claims());
+            claims.extend(kept.claims());
             calls.push(kept.call.clone());
         }
         // What is cancelled is not to start: the scheduler hears of it before the replay is complete.
@@ -165,13 +165,13 @@ impl ClientSession {
     fn submission(&mut self) -> Option<ToScheduler> {
         let mut size = 0;
         let mut functions = Vec::new();
-        while size < self.config.message_bytes
-            && self.functions.is_needed()
-            && let Some(function) = self.functions.take_needed()
-        {
+        while let Some(function) = self.functions.needed() {
+            size += function_size(function);
+            if size > self.config.message_bytes && !functions.is_empty() {
+                break;
+            }
             self.transitions.took(Transition::SentFunctionAgain);
-            size += function_size(&function);
-            functions.push(function);
+            functions.extend(self.functions.take_needed());
         }
         let mut calls = Vec::new();
         for kept in self.calls.from(self.outbox.next_to_send) {
@@ -183,15 +183,14 @@ impl ClientSession {
                 self.transitions.took(Transition::WaitedForCredit);
                 break;
             }
-            size += kept.wire_size();
+            let unsent = kept.function().and_then(|digest| self.functions.unsent(digest));
+            size += kept.wire_size() + unsent.map_or(0, function_size);
             if size > self.config.message_bytes && !(calls.is_empty() && functions.is_empty()) {
                 break;
             }
-            if let Some(function) =
-                kept.function().and_then(|digest| self.functions.take_unsent(digest, self.config.functions_remembered))
-            {
+            if let Some(function) = unsent.cloned() {
                 self.transitions.took(Transition::SentFunction);
-                size += function_size(&function);
+                self.functions.sent(function.digest, self.config.functions_remembered);
                 functions.push(function);
             }
             self.transitions.took(if again { Transition::SubmittedAgain } else { Transition::Submitted });

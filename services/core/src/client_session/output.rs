@@ -33,9 +33,8 @@ impl Delivered {
             written.next_offsets.push((output.kind, end));
             return Some(output);
         };
-        // An empty piece is a notice of bytes dropped at its offset.
-        let repeated = if output.data.is_empty() { output.dropped == 0 || end < *next } else { end <= *next };
-        if repeated {
+        // An empty piece is a notice of bytes dropped up to its offset.
+        if end <= *next || (output.data.is_empty() && output.dropped == 0) {
             return None;
         }
         if is_stream && output.offset < *next {
@@ -76,6 +75,16 @@ mod tests {
         assert_eq!(delivered.new_part(0, 1, stdout(0, "abc")), None);
         assert_eq!(delivered.new_part(0, 1, stdout(1, "bcde")), Some(stdout(3, "de")));
         assert_eq!(delivered.new_part(0, 1, stdout(9, "j")), Some(stdout(9, "j")), "a hole is passed on");
+    }
+
+    #[test]
+    fn a_notice_of_dropped_bytes_is_passed_on_once() {
+        let mut delivered = Delivered::default();
+        let notice = Output { dropped: 20, ..stdout(23, "") };
+        delivered.new_part(0, 1, stdout(0, "abc"));
+        assert_eq!(delivered.new_part(0, 1, notice.clone()), Some(notice.clone()));
+        assert_eq!(delivered.new_part(0, 1, notice), None);
+        assert_eq!(delivered.new_part(0, 1, stdout(23, "d")), Some(stdout(23, "d")));
     }
 
     #[test]
