@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from fake_scheduler import engine, finished, update, welcome
 
+from paraply._proto.common.v1 import task_pb2
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply._serialize import Encoding, Function, Payload
 from paraply._session import machine, wire
 from paraply._session.call import Call
 from paraply._session.machine import Session
+from paraply.client._output import TaskOutput
 
 FUNCTION = Function(b"d" * 32, Payload(Encoding.PICKLE5, b"code"), "f")
 
@@ -347,6 +349,31 @@ def test_a_replay_is_complete_once_cancels_are_said(line: Wire) -> None:
     assert replay.complete and not replay.calls
 
 
+def test_functions_that_are_asked_for_are_cut(line: Wire) -> None:
+    line.connect()
+    large = [Function(bytes([n]) * 32, Payload(Encoding.PICKLE5, bytes(700_000)), "f") for n in range(3)]
+    for function in large:
+        line.session.submit(make_call("a", function=function))
+        while line.said() is not None:
+            pass
+    line.hear(update(need_functions=[function.digest for function in large]))
+    for function in large:
+        said = line.said()
+        assert said.ByteSize() < machine.MESSAGE_BYTES
+        assert [each.digest for each in said.submit.functions] == [function.digest]
+    assert line.said() is None
+
+
+def test_blobs_of_a_result_that_comes_again_are_released(line: Wire) -> None:
+    line.connect()
+    line.session.submit(make_call("a"))
+    line.said()
+    again = finished(0, 2)
+    again.finished.outcome.result.buffers.add().blob.blob_id = b"b" * 16
+    assert line.hear(update(finished(0, 1), again)).reply
+    assert list(line.said().release.blob_ids) == [b"b" * 16]
+
+
 def test_released_blobs_are_named(line: Wire) -> None:
     line.connect()
     line.session.released.extend([b"1" * 16, b"2" * 16])
@@ -387,3 +414,11 @@ def test_hand_framing_is_protobuf() -> None:
     for value in (0, 1, 127, 128, 300, 16_383, 16_384, 1 << 40):
         encoded = wire.call(value, b"")
         assert session_pb2.Submit.FromString(encoded).calls[0].first_index == value
+
+
+def test_a_notice_of_dropped_output_is_shown_once() -> None:
+    output = TaskOutput()
+    for offset, data, dropped in ((0, b"abc", 0), (23, b"", 20), (23, b"", 20), (23, b"d", 0)):
+        piece = task_pb2.Output(kind=task_pb2.OUTPUT_KIND_STDOUT, offset=offset, data=data, dropped_bytes=dropped)
+        output.add(session_pb2.TaskOutput(index=0, attempt=1, output=piece))
+    assert output.stdout == "abc\n... 20 bytes over the task's output limit are not here ...\nd"

@@ -20,7 +20,7 @@ class SentFunctions:
         #: Functions that unfinished calls name, with the number of those calls.
         self._held: dict[bytes, tuple[Function, int]] = {}
         self._sent: dict[bytes, None] = {}
-        self._asked: list[bytes] = []
+        self._asked: set[bytes] = set()
 
     def hold(self, function: Function) -> None:
         """One more call names it."""
@@ -32,6 +32,7 @@ class SentFunctions:
         known, calls = self._held[function.digest]
         if calls == 1:
             del self._held[function.digest]
+            self._asked.discard(function.digest)
         else:
             self._held[function.digest] = (known, calls - 1)
 
@@ -49,13 +50,21 @@ class SentFunctions:
                 del self._sent[next(iter(self._sent))]
 
     def ask(self, digest: bytes) -> None:
-        """The scheduler lacks it."""
-        self._asked.append(digest)
+        """The scheduler lacks it. One that no call names any more is not needed."""
+        if digest in self._held:
+            self._asked.add(digest)
 
-    def asked(self) -> list[bytes]:
-        """Functions to send because the scheduler asked for them, as fields of a message."""
-        fields = [wire.function(self._held[digest][0]) for digest in self._asked if digest in self._held]
-        self._asked.clear()
+    def asked(self, most_bytes: int) -> list[bytes]:
+        """Functions to send because the scheduler asked for them, as fields of one message."""
+        fields: list[bytes] = []
+        size = 0
+        for digest in sorted(self._asked):
+            field = wire.function(self._held[digest][0])
+            size += len(field)
+            if size > most_bytes and fields:
+                break
+            fields.append(field)
+            self._asked.remove(digest)
         return fields
 
     def forget_sent(self) -> None:

@@ -27,6 +27,10 @@ T = TypeVar("T")
 MESSAGE_BYTES = 1 << 20
 #: Indexes of cancelled tasks in one message: at most ten bytes each.
 CANCEL_INDEXES = 100_000
+#: What the index of a finished task and what is known of a claim take of a replay at the most.
+INDEX_BYTES, CLAIM_BYTES = 10, 48
+#: Blobs released in one message.
+RELEASES = 1000
 #: An acknowledgement rides on the next submit. It goes alone once this many events or bytes wait for it, or they have
 #: waited this long (seconds): the scheduler keeps them until then.
 ACK_EVENTS = 256
@@ -90,7 +94,7 @@ class Session(Generic[T]):
         self._functions = SentFunctions()
         self._claims: dict[int, session_pb2.KnownClaim] = {}
         self._cancels: dict[int, tuple[session_pb2.CancelMode, float | None]] = {}
-        self._cancels_due: list[int] = []
+        self._cancels_due: set[int] = set()
         #: Result blobs that are not needed any more. Appended to from anywhere, finalizers included.
         self.released: deque[bytes] = deque()
         # The scheduler's epoch; None before the first welcome.
@@ -101,13 +105,16 @@ class Session(Generic[T]):
         self._ack_at: float | None = None
         #: Calls below were sent at some time: what a resume point names, and what is replayed.
         self._sent_up_to = 0
-        #: Bytes of calls submitted in this epoch. Replays do not count.
+        #: Bytes of calls submitted in this epoch, each counted once. Replays do not count.
         self._sent_bytes = 0
+        self._counted_up_to = 0
         self._credit_tasks = 0
         self._credit_bytes = 0
         # The stream.
         self._hello_due = False
         self._open = False
+        #: The scheduler has welcomed this stream.
+        self._welcome_heard = False
         #: Calls that are still to be replayed; None where nothing is replayed.
         self._replay: deque[Call[T]] | None = None
         self._closing = False
@@ -137,7 +144,7 @@ class Session(Generic[T]):
         for index in indexes:
             if index in self._calls:
                 self._cancels[index] = (mode, kill_after)
-                self._cancels_due.append(index)
+                self._cancels_due.add(index)
 
     def close(self) -> None:
         """Ends the session at once, on its next message."""
@@ -152,11 +159,11 @@ class Session(Generic[T]):
         """A stream was opened: hello is the first message on it."""
         self._hello.stream += 1
         self._hello_due = True
-        self._open = False
+        self._open = self._welcome_heard = False
 
     def broken(self) -> None:
         """The stream is gone."""
-        self._hello_due = self._open = False
+        self._hello_due = self._open = self._welcome_heard = False
         self._replay = None
 
     def outstanding(self) -> list[int]:
@@ -177,12 +184,14 @@ class Session(Generic[T]):
         """Takes one message of the scheduler."""
         delivery: Delivery[T] = Delivery()
         kind = response.WhichOneof("message")
-        if kind == "update":
+        if kind == "update" and self._welcome_heard:
             self._updated(response.update, now, delivery)
-        elif kind == "welcome":
+        elif kind == "welcome" and not self._welcome_heard:
             self._welcomed(response.welcome, delivery)
         elif kind == "closed":
             self._closed(response.closed, delivery)
+        elif kind is not None:
+            delivery.hang_up = f"the scheduler sent its {kind} out of turn"
         else:
             delivery.hang_up = "the scheduler sent a message that this client does not know"
         return delivery
@@ -196,15 +205,16 @@ class Session(Generic[T]):
             return self._say_hello()
         if not self._open:
             return None
-        if self._replay is not None:
-            return (None if self._replay else self._next_cancel()) or self._next_replay(self._replay)
         if self._closing:
             self._open = False
             return session_pb2.OpenSessionRequest(close=session_pb2.CloseSession()).SerializeToString()
-        if self.released:
-            blobs = [self.released.popleft() for _ in range(min(len(self.released), 1000))]
-            return session_pb2.OpenSessionRequest(release=session_pb2.ReleaseBlobs(blob_ids=blobs)).SerializeToString()
-        return self._next_cancel() or self._next_submit() or self._next_ack(now)
+        cancel = self._next_cancel()
+        if cancel is not None:
+            return cancel
+        if self._replay is not None:
+            return self._next_replay(self._replay)
+        # Before submits, of which there may be no end.
+        return self._next_release() or self._next_submit() or self._next_ack(now)
 
     def next_timeout(self) -> float | None:
         """When to ask `next_message` again though nothing happened."""
@@ -228,15 +238,17 @@ class Session(Generic[T]):
         if not same_epoch:
             self._epoch = welcome.epoch
             self._sequence = self._acknowledged = 0
-            self._sent_bytes = 0
+            self._sent_bytes = self._counted_up_to = 0
         if not same_epoch or welcome.replay:
             self._functions.forget_sent()
-        self._open = True
+        self._open = self._welcome_heard = True
         self._credit_tasks = welcome.credit.total_tasks
         self._credit_bytes = welcome.credit.total_bytes
         delivery.engines = list(welcome.engines)
         delivery.reply = True
-        self._cancels_due = list(self._cancels)
+        self._cancels_due = set(self._cancels)
+        known = self._sent_up_to if welcome.replay else welcome.accepted_up_to
+        self._counted_up_to = max(self._counted_up_to, known)
         if welcome.replay:
             delivery.replayed = list(dict.fromkeys(self._calls.values()))
             self._sent.clear()
@@ -246,7 +258,6 @@ class Session(Generic[T]):
             self._accept(welcome.accepted_up_to)
             while self._sent:
                 call = self._sent.pop()
-                self._sent_bytes -= call.argument_bytes if same_epoch else 0
                 self._unsent.appendleft(call)
 
     def _updated(self, update: session_pb2.SessionUpdate, now: float, delivery: Delivery[T]) -> None:
@@ -283,16 +294,21 @@ class Session(Generic[T]):
         kind = event.WhichOneof("event")
         if kind == "finished":
             finished = event.finished
-            slot = self._finish(finished.index)
+            # A call that was never sent cannot have run: it is still to be sent.
+            slot = self._finish(finished.index) if finished.index < self._sent_up_to else None
             if slot is not None:
                 delivery.finished.append((slot, finished))
+            elif finished.index < self._sent_up_to:
+                # It came before, and nobody will read this one.
+                self.released.extend(wire.blobs(finished.outcome))
+                delivery.reply = delivery.reply or bool(self.released)
         elif kind == "output":
-            slot = self.slot(event.output.index)
+            slot = self._sent_slot(event.output.index)
             if slot is not None:
                 delivery.output.append((slot, event.output))
         elif kind == "claimed":
             claimed = event.claimed
-            slot = self.slot(claimed.index)
+            slot = self._sent_slot(claimed.index)
             if slot is not None:
                 self._claims[claimed.index] = session_pb2.KnownClaim(
                     index=claimed.index,
@@ -303,6 +319,9 @@ class Session(Generic[T]):
                 delivery.claimed.append((slot, claimed))
         elif kind is not None:
             delivery.membership.append(event)
+
+    def _sent_slot(self, index: int) -> T | None:
+        return self.slot(index) if index < self._sent_up_to else None
 
     def _finish(self, index: int) -> T | None:
         call = self._calls.pop(index, None)
@@ -318,6 +337,7 @@ class Session(Generic[T]):
             self._claims.pop(index, None)
         if self._cancels:
             self._cancels.pop(index, None)
+            self._cancels_due.discard(index)
         return slot
 
     def _complete(self, call: Call[T]) -> None:
@@ -345,29 +365,35 @@ class Session(Generic[T]):
         """Cancels of tasks that the scheduler has been told of: a cancel must not overtake its submit."""
         if not self._cancels_due:
             return None
-        known = self._unsent[0].first_index if self._unsent else self.next_index
-        due = [index for index in self._cancels_due if index in self._cancels and index < known]
-        self._cancels_due = [index for index in self._cancels_due if index in self._cancels and index >= known]
+        later = self._replay or self._unsent
+        known = later[0].first_index if later else self.next_index
+        due = sorted(index for index in self._cancels_due if index < known)
         if not due:
             return None
         how = self._cancels[due[0]]
-        same = [index for index in due if self._cancels[index] == how]
-        self._cancels_due += [index for index in due if self._cancels[index] != how] + same[CANCEL_INDEXES:]
+        same = [index for index in due if self._cancels[index] == how][:CANCEL_INDEXES]
+        self._cancels_due.difference_update(same)
         mode, kill_after = how
         cancel = session_pb2.CancelIndexes(
-            indexes=same[:CANCEL_INDEXES],
+            indexes=same,
             mode=mode,
             kill_after_millis=None if kill_after is None else max(0, round(kill_after * 1000)),
         )
         return session_pb2.OpenSessionRequest(cancel=cancel).SerializeToString()
 
     def _next_submit(self) -> bytes | None:
-        fields = self._functions.asked()
+        fields = self._functions.asked(MESSAGE_BYTES)
         size = sum(map(len, fields))
         while self._unsent and size < MESSAGE_BYTES:
             call = self._unsent[0]
-            sent_bytes = self._sent_bytes + call.argument_bytes
-            if call.first_index + call.count > self._credit_tasks or sent_bytes > self._credit_bytes:
+            if not call.remaining:
+                # Sent before a break, and finished since: results may come before it is told that a call is accepted.
+                self._unsent.popleft()
+                continue
+            end = call.first_index + call.count
+            again = call.first_index < self._counted_up_to
+            sent_bytes = self._sent_bytes + (0 if again else call.argument_bytes)
+            if end > self._credit_tasks or sent_bytes > self._credit_bytes:
                 break
             function = self._functions.unsent(call.function)
             encoded = wire.call(call.first_index, call.body)
@@ -377,7 +403,8 @@ class Session(Generic[T]):
             self._unsent.popleft()
             self._sent.append(call)
             self._sent_bytes = sent_bytes
-            self._sent_up_to = max(self._sent_up_to, call.first_index + call.count)
+            self._counted_up_to = max(self._counted_up_to, end)
+            self._sent_up_to = max(self._sent_up_to, end)
             if function:
                 self._functions.mark(call.function)
                 fields.append(function)
@@ -392,21 +419,33 @@ class Session(Generic[T]):
         fields: list[bytes] = []
         rest = session_pb2.Replay()
         size = 0
-        while calls and size < MESSAGE_BYTES // 2:
-            call = calls.popleft()
+        while calls:
+            call = calls[0]
             function = self._functions.unsent(call.function)
+            encoded = wire.call(call.first_index, call.body)
+            indexes = range(call.first_index, call.first_index + call.count)
+            finished = [index for index in indexes if index not in self._calls]
+            claims = [self._claims[index] for index in indexes if index in self._claims]
+            size += len(encoded) + len(function) + INDEX_BYTES * len(finished) + CLAIM_BYTES * len(claims)
+            if size > MESSAGE_BYTES and fields:
+                break
+            calls.popleft()
             if function:
                 self._functions.mark(call.function)
                 fields.append(function)
-            fields.append(wire.call(call.first_index, call.body))
-            indexes = range(call.first_index, call.first_index + call.count)
-            rest.finished_indexes.extend(index for index in indexes if index not in self._calls)
-            rest.claims.extend(self._claims[index] for index in indexes if index in self._claims)
-            size += len(fields[-1]) + len(function) + 40 * len(indexes)
+            fields.append(encoded)
+            rest.finished_indexes.extend(finished)
+            rest.claims.extend(claims)
         rest.complete = not calls and not any(index < self._sent_up_to for index in self._cancels_due)
         if rest.complete:
             self._replay = None
         return wire.replay(fields, rest)
+
+    def _next_release(self) -> bytes | None:
+        if not self.released:
+            return None
+        blobs = [self.released.popleft() for _ in range(min(len(self.released), RELEASES))]
+        return session_pb2.OpenSessionRequest(release=session_pb2.ReleaseBlobs(blob_ids=blobs)).SerializeToString()
 
     def _next_ack(self, now: float) -> bytes | None:
         if self._ack_at is None or now < self._ack_at:

@@ -14,8 +14,9 @@ from paraply._proto.common.v1 import payload_pb2
 from paraply._proto.scheduler.v1 import session_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from paraply._proto.common.v1 import task_pb2
     from paraply._serialize import BytesLike, Function, Payload
 
 Blobs = list[tuple[bytes, "BytesLike"]]
@@ -143,6 +144,16 @@ def function(value: Function) -> bytes:
     payload, _ = payload_message(value.payload, 1 << 62, [])
     message = payload_pb2.Function(digest=value.digest, payload=payload, name=value.name[:256])
     return delimited(_FUNCTIONS, message.SerializeToString())
+
+
+def blobs(outcome: task_pb2.Outcome) -> Iterator[bytes]:
+    """Names of the blobs that hold parts of a result, or of an exception."""
+    payload = outcome.failure.exception if outcome.HasField("failure") else outcome.result
+    if payload.HasField("data_blob"):
+        yield payload.data_blob.blob_id
+    for buffer in payload.buffers:
+        if buffer.HasField("blob"):
+            yield buffer.blob.blob_id
 
 
 def call(first_index: int, body: bytes) -> bytes:

@@ -50,7 +50,9 @@ class TaskOutput:
 
     def _write(self, stream: int, offset: int, data: bytes, dropped: int) -> None:
         repeated = max(self._ends[stream] - offset, 0)
-        if repeated >= len(data):
+        # Without data it is a notice: bytes were dropped up to its offset.
+        news = repeated < len(data) if data else dropped > 0 and offset > self._ends[stream]
+        if not news:
             return
         if dropped and not repeated:
             self._streams[stream].extend(b"\n... %d bytes over the task's output limit are not here ...\n" % dropped)
