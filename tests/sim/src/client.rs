@@ -20,6 +20,7 @@ use crate::{
     network::{Ending, Kind, Message, Side},
     oracle::Violation,
     program::Program,
+    record::What,
     setting::GRACE,
     world::{Clock, World},
 };
@@ -60,6 +61,7 @@ impl World {
         config.dial.jitter_seed = self.random.any();
         config.cancel_on_disconnect = self.random.chance(50);
         self.oracle.client_started(session, config.cancel_on_disconnect);
+        self.recorder.starts(slot, &config);
         self.clients[slot] = Some(ClientProcess {
             pid,
             session,
@@ -82,6 +84,7 @@ impl World {
         let now = self.now;
         let Some(process) = &mut self.clients[slot] else { return };
         self.story.tell(now, || format!("client {slot} <- {stimulus:?}"));
+        self.recorder.note(slot, now, || What::Given(stimulus.clone()));
         process.machine.handle(now, stimulus);
         self.stimuli += 1;
         let pid = process.pid;
@@ -100,6 +103,11 @@ impl World {
         let process = self.clients[slot].as_mut()?;
         let blobs: Vec<BlobId> = arguments.iter().flat_map(Payload::blobs).map(|blob| blob.id).collect();
         let head = Arc::new(head);
+        self.recorder.note(slot, now, || What::Submitted {
+            head: Arc::clone(&head),
+            arguments: arguments.clone(),
+            function: function.clone(),
+        });
         let indexes = match process.machine.submit(Arc::clone(&head), arguments, function) {
             Ok(indexes) => indexes,
             Err(error) => {
@@ -228,6 +236,7 @@ impl World {
         let mut out = Vec::new();
         process.machine.flush(now, &mut out);
         let checked = process.machine.check();
+        self.recorder.note(slot, now, || What::Flushed(out.clone()));
         let due = process.machine.next_timeout();
         Self::rearm(&mut self.agenda, now, process.pid, &mut process.clock, due);
         self.check_machine(checked);

@@ -17,6 +17,7 @@ mod network;
 mod oracle;
 mod program;
 mod random;
+pub mod record;
 pub mod run;
 mod scheduler;
 pub mod setting;
@@ -26,5 +27,5 @@ mod workload;
 pub mod world;
 
 pub use random::Random;
-pub use run::{Failure, run, run_with};
+pub use run::{Failure, record, run, run_with};
 pub use tally::Tally;

@@ -12,6 +12,7 @@ use crate::{
     oracle::Violation,
     program::Program,
     random::Random,
+    record::{Recorder, Recording},
     setting::{GRACE, Setting},
     story::Story,
     tally::Tally,
@@ -62,6 +63,18 @@ pub fn run_with(seed: u64, adjust: impl Fn(&mut Setting)) -> Result<Tally, Failu
     let scheduler = world.scheduler.as_ref().map(|scheduler| format!("{:?}\n", scheduler.machine));
     let story = world.story.of(subject.as_deref()) + &facts.unwrap_or_default() + &scheduler.unwrap_or_default();
     Err(Failure { seed, violation, story, history: world.story.of(None) })
+}
+
+/// Runs a seed and gives what happened to one of its clients.
+#[must_use]
+pub fn record(seed: u64, adjust: impl Fn(&mut Setting)) -> Option<Recording> {
+    let mut setting = Setting::draw(&mut Random::new(seed));
+    adjust(&mut setting);
+    let mut world = World::new(seed, setting, Story::default());
+    world.recorder = Recorder::on();
+    // Whether all is well with it is for `run` to say.
+    let _violation = live(&mut world);
+    world.recorder.finish()
 }
 
 fn live(world: &mut World) -> Result<(), Violation> {

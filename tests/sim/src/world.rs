@@ -15,6 +15,7 @@ use crate::{
     network::{Ending, Kind, Message, Network, Side},
     oracle::{Oracle, Violation},
     random::Random,
+    record::Recorder,
     scheduler::SchedulerProcess,
     setting::Setting,
     story::Story,
@@ -36,6 +37,8 @@ pub struct World {
     pub setting: Setting,
     /// What happened.
     pub story: Story,
+    /// What happens to one client.
+    pub recorder: Recorder,
     /// What has to be true.
     pub oracle: Oracle,
     /// What the machines did.
@@ -85,6 +88,7 @@ impl World {
             agenda,
             network: Network::default(),
             story,
+            recorder: Recorder::default(),
             oracle: Oracle::new(&setting),
             tally: Tally::default(),
             controller: None,
