@@ -23,6 +23,7 @@ const ENOUGH: SubmitCredit = SubmitCredit { total_tasks: u64::MAX, total_bytes: 
 pub(super) struct Honest<'a> {
     world: &'a mut World,
     welcomes: u32,
+    epoch: Epoch,
     /// Calls below this index are accepted.
     accepted: u64,
     sequence: u64,
@@ -34,7 +35,7 @@ pub(super) struct Honest<'a> {
 impl<'a> Honest<'a> {
     pub(super) fn new(world: &'a mut World) -> Self {
         let (functions, waiting) = (BTreeSet::new(), BTreeMap::new());
-        Self { world, welcomes: 0, accepted: 0, sequence: 0, functions, waiting }
+        Self { world, welcomes: 0, epoch: Epoch(1), accepted: 0, sequence: 0, functions, waiting }
     }
 
     /// Has everything said again, loses a stream meanwhile, and finishes every task.
@@ -70,11 +71,13 @@ impl<'a> Honest<'a> {
                 self.welcomes += 1;
                 let replay = !again && hello.resume.is_some();
                 let accepted_up_to = if again { self.accepted } else { 0 };
-                if replay {
-                    self.accepted = hello.resume.map_or(0, |resume| resume.next_index);
+                if replay && let Some(resume) = hello.resume {
+                    self.accepted = resume.next_index;
+                    // Another scheduler than the last one, whatever that called itself.
+                    self.epoch = Epoch(resume.epoch.0 ^ (1 << 40));
                 }
                 let grace = Duration::from_secs(3600);
-                let epoch = Epoch(u64::MAX);
+                let epoch = self.epoch;
                 self.tell(ToClient::Welcome(Welcome {
                     epoch,
                     accepted_up_to,
