@@ -142,6 +142,11 @@ impl ClusterFolder {
         self.path.join("store")
     }
 
+    /// Large payloads that the scheduler keeps in files.
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.store().join("blobs")
+    }
+
     pub(crate) fn lock(&self) -> PathBuf {
         self.path.join("lock")
     }

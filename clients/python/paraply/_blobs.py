@@ -1,5 +1,5 @@
-"""Bytes too large for a message: those of arguments go up while their call is submitted, those of results come down when
-somebody reads them."""
+"""Bytes too large for a message: those of arguments go into the store, or to the one engine that reads them; those of
+results come when somebody reads them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol
 
 from paraply._proto.blob.v1 import blob_pb2
@@ -18,12 +19,15 @@ from paraply._workers import Workers
 if TYPE_CHECKING:
     from paraply._proto.common.v1 import payload_pb2
     from paraply._serialize import BytesLike
+    from paraply._session.call import Blob
 
-#: Transfers at a time. Python copies with its lock held, so more would only take turns.
+#: Transfers at a time, each way. Python copies with its lock held, so more would only take turns.
 TRANSFERS = 4
 #: Blobs from this size on are read into fresh pages.
 MAPPED_BYTES = 1 << 20
 _RETRIED = frozenset({"UNAVAILABLE", "INTERNAL", "UNKNOWN", "DEADLINE_EXCEEDED", "CANCELLED"})
+#: Between attempts to pass a blob on, in seconds.
+LONGEST_DELAY = 5.0
 _NO_WAY = "the blob store could not be reached for a minute"
 _METHOD = "paraply.blob.v1.BlobService/QueryWriteStatus"
 
@@ -37,7 +41,7 @@ class Roads(Protocol):
 
 
 class ResultBlob:
-    """A part of a result that is in the blob store until it has been read, or nobody can ask for it any more."""
+    """A part of a result that stays at its engine, or in the store, until it has been read or nobody can ask for it."""
 
     __slots__ = ("__weakref__", "_release", "blob_id", "size")
 
@@ -62,48 +66,81 @@ class Blobs:
         self._session_id = session_id
         self._roads = roads
         self._release = release
-        self._workers = Workers("paraply-blobs", TRANSFERS)
+        self._readers = Workers("paraply-reads", TRANSFERS)
+        self._writers = Workers("paraply-writes", TRANSFERS)
         #: Why there are no more transfers.
         self._closed: ConnectionError | None = None
 
     def close(self, why: ConnectionError) -> None:
         """Ends the threads. `why` is what those are told who want something transferred."""
         self._closed = why
-        self._workers.close()
+        self._readers.close()
+        self._writers.close()
 
     def after_fork(self, why: ConnectionError) -> None:
         """In a forked child, which has none of the threads: nothing is transferred any more."""
-        self._workers.after_fork()
+        self._readers.after_fork()
+        self._writers.after_fork()
         self.close(why)
 
     def result(self, ref: payload_pb2.BlobRef) -> ResultBlob:
         """A part of a result, to be fetched later if at all."""
         return ResultBlob(ref.blob_id, ref.size_bytes, self._release)
 
-    def upload(self, blob_id: bytes, data: BytesLike, done: Callable[[Exception | None], None]) -> None:
-        """Uploads a blob in the background, again and again as long as the way is what fails. Then calls `done`, with
-        what was wrong if the scheduler refused it."""
+    def store(self, blob: Blob, done: Callable[[Exception | None], None]) -> None:
+        """Has the scheduler store a blob, in the background, again and again as long as the way is what fails. Then calls
+        `done`, with what was wrong if the scheduler refused it."""
 
         def job() -> None:
             try:
-                self._upload(blob_id, memoryview(data).cast("B"))
+                if self._store(blob.blob_id, blob.data):
+                    blob.data = None
             except Exception as refused:  # noqa: BLE001  # whatever it is, the task that waits for it fails by it
                 done(refused)
             else:
                 done(None)
 
-        if not self._workers.run(job):
+        if not self._writers.run(job):
             done(self._closed)
 
-    def _upload(self, blob_id: bytes, data: memoryview) -> None:
-        header = blob_pb2.BlobHeader(blob_id=blob_id, size_bytes=data.nbytes, session_id=self._session_id)
+    def pass_on(self, blob: Blob, want: payload_pb2.BlobWant) -> None:
+        """Writes a blob to who reads it, in the background. Who does not get all of it asks again."""
+        data = blob.data
+        if data is not None:
+            self._writers.run(lambda: self._pass_on(want, memoryview(data).cast("B")))
+
+    def _pass_on(self, want: payload_pb2.BlobWant, data: memoryview) -> None:
+        header = blob_pb2.BlobHeader(
+            blob_id=want.blob_id, size_bytes=data.nbytes, session_id=self._session_id, transfer_id=want.transfer_id
+        )
+        failed: Connection | None = None
+        with contextlib.suppress(ConnectionError):
+            # Until the reader has it or has left: nobody else can tell it that there is no way.
+            for delay in chain(_delays(), repeat(LONGEST_DELAY)):
+                connection = self._roads.bulk_connection(failed)
+                try:
+                    connection.write_blob(header, data, want.offset)
+                    return
+                except TransportError as failure:
+                    if failure.code not in _RETRIED:
+                        return
+                failed = connection
+                time.sleep(delay)
+
+    def _store(self, blob_id: bytes, data: BytesLike | None) -> bool:
+        """Returns whether it outlives the scheduler, so that it need not be kept here."""
+        view = None if data is None else memoryview(data).cast("B")
         failed: Connection | None = None
         for delay in _delays():
             connection = self._roads.bulk_connection(failed)
             try:
-                offset = self._committed(connection, blob_id) if failed else 0
-                if offset >= data.nbytes or connection.write_blob(header, data, offset) >= data.nbytes:
-                    return
+                if view is None:
+                    return self._is_stored(connection, blob_id)
+                offset = self._progress(connection, blob_id).committed_bytes if failed else 0
+                header = blob_pb2.BlobHeader(blob_id=blob_id, size_bytes=view.nbytes, session_id=self._session_id)
+                answer = connection.write_blob(header, view, offset)
+                if answer.committed_bytes >= view.nbytes:
+                    return answer.durable
             except TransportError as failure:
                 if failure.code not in _RETRIED:
                     raise
@@ -111,11 +148,18 @@ class Blobs:
             time.sleep(delay)
         raise ConnectionError(_NO_WAY)
 
+    def _is_stored(self, connection: Connection, blob_id: bytes) -> bool:
+        """Whether a restarted scheduler has a blob that is not here any more. Raises ConnectionError if it has not."""
+        progress = self._progress(connection, blob_id)
+        if not progress.size_bytes or progress.committed_bytes < progress.size_bytes:
+            raise ConnectionError("the scheduler was restarted and has lost it, and it was not kept here")
+        return True
+
     @staticmethod
-    def _committed(connection: Connection, blob_id: bytes) -> int:
-        """From where to go on: what the store has of it."""
+    def _progress(connection: Connection, blob_id: bytes) -> blob_pb2.QueryWriteStatusResponse:
+        """What the store has of a blob."""
         try:
-            answer = connection.call(
+            return connection.call(
                 _METHOD,
                 blob_pb2.QueryWriteStatusRequest(blob_id=blob_id),
                 blob_pb2.QueryWriteStatusResponse,
@@ -123,12 +167,11 @@ class Blobs:
             )
         except TransportError as failure:
             if failure.code == "NOT_FOUND":
-                return 0
+                return blob_pb2.QueryWriteStatusResponse()
             raise
-        return answer.committed_bytes
 
     def fetch(self, parts: Sequence[bytes | ResultBlob]) -> list[BytesLike]:
-        """The bytes of `parts`, those in the blob store fetched side by side. The caller waits where Ctrl-C works.
+        """The bytes of `parts`, those that are elsewhere fetched side by side. The caller waits where Ctrl-C works.
 
         Raises:
             ConnectionError: The cluster is gone, or has lost them.
@@ -148,7 +191,7 @@ class Blobs:
             finally:
                 finished.release()
 
-        jobs = [self._workers.run(job) for _ in missing.copy()]
+        jobs = [self._readers.run(job) for _ in missing.copy()]
         for _ in filter(None, jobs):
             finished.acquire()
         if not all(jobs) and self._closed is not None:
@@ -163,7 +206,7 @@ class Blobs:
             for delay in _delays():
                 connection = self._roads.bulk_connection(failed)
                 try:
-                    for offset, piece in connection.read_blob(blob.blob_id, reached):
+                    for offset, piece in connection.read_blob(blob.blob_id, self._session_id, reached):
                         skipped = reached - offset
                         if skipped < 0 or offset + len(piece) > blob.size:
                             raise ConnectionError(f"the blob store sent bytes at {offset} where {reached} was due")
@@ -196,7 +239,7 @@ def _fresh(size: int) -> bytearray | mmap.mmap:
 
 def _lost(failure: TransportError) -> str:
     if failure.code == "NOT_FOUND":
-        return "the result's bytes are gone: the scheduler was restarted, or the session ended, before they were read"
+        return f"the result's bytes are gone: {failure.message}"
     return f"the result's bytes cannot be read: {failure}"
 
 

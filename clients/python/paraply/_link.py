@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from paraply._connection import ConnectionInfo
+    from paraply._session.call import Blob
     from paraply.client._task import SubmittedCall, Task
 
     Response = TypeVar("Response", bound=Message)
@@ -84,8 +85,10 @@ class Link:
         # How it ends: tasks are left to run on, and until when what was submitted may take to reach the scheduler.
         self._leaves = not cancel_on_disconnect
         self._leave_by: float | None = None
-        #: Blobs of calls that are not uploaded. `_lock` guards it.
+        #: Blobs on their way into the store. `_lock` guards it.
         self._uploads = 0
+        #: Blobs that were kept here and go into the store, because this client leaves.
+        self._leaving: set[Blob] = set()
         #: Gives tasks that wait and that the session may not know of. For a forked child, where nobody will bring them.
         self.unfinished: Callable[[], Iterable[Task]] = tuple
         self._thread = threading.Thread(target=self._run, name="paraply-session", daemon=True)
@@ -122,12 +125,11 @@ class Link:
         with self._lock:
             self.check_open()
             self._session.submit(call)
-            self._uploads += len(call.blobs)
             line = self._line
         if line is not None:
             line.wake()
-        for blob_id, data in call.blobs:
-            self._upload(call, blob_id, data)
+        if call.blobs and not call.keeps_blobs:
+            self._store_blobs(call)
 
     def cancel(self, indexes: Iterable[int], mode: session_pb2.CancelMode, kill_after: float | None = None) -> None:
         """Cancels tasks that are not finished.
@@ -218,21 +220,41 @@ class Link:
         self._session.released.append(blob_id)
         self._wake()
 
-    def _upload(self, call: SubmittedCall, blob_id: bytes, data: Any) -> None:
+    def _store_blobs(self, call: SubmittedCall) -> None:
+        blobs = list(call.blobs)
+        with self._lock:
+            self._uploads += len(blobs)
+        for blob in blobs:
+            self._store_blob(call, blob)
+
+    def _store_blob(self, call: SubmittedCall, blob: Blob) -> None:
+        """Has a blob stored. It is among `_uploads` already."""
         tasks = call.tasks()
 
         def done(refused: Exception | None) -> None:
             with self._lock:
                 self._uploads -= 1
+                if call.keeps_blobs:
+                    self._session.let_go(blob.blob_id)
+                else:
+                    call.blob_settled(blob)
             if self._leave_by is not None:
                 self._wake()
-            call.uploaded()
             if refused is not None and not self.closed:
                 for task in tasks:
                     task.doom(ConnectionError(f"an argument could not be sent: {refused}"))
                 self.cancel([task.index for task in tasks], session_pb2.CANCEL_MODE_ABORT)
 
-        self.blobs.upload(blob_id, data, done)
+        self.blobs.store(blob, done)
+
+    def _store_kept(self) -> None:
+        """This client leaves: what it keeps of arguments goes into the store."""
+        with self._lock:
+            kept = [(call, blob) for call, blob in self._session.kept() if blob not in self._leaving]
+            self._uploads += len(kept)
+            self._leaving.update(blob for _, blob in kept)
+        for call, blob in kept:
+            self._store_blob(cast("SubmittedCall", call), blob)
 
     # The end.
 
@@ -262,7 +284,7 @@ class Link:
 
     def _has_arrived(self) -> bool:
         """Whether the scheduler has all that was submitted. `_lock` is held."""
-        return self._session.all_accepted and not self._uploads
+        return self._session.all_accepted and not self._uploads and not self._session.kept()
 
     def _is_over(self) -> bool:
         """Whether there is nothing to connect for any more."""
@@ -422,7 +444,10 @@ class Link:
                 return None, None
             if self._leave_by is None:
                 return self._session.next_message(now), self._session.next_timeout()
-            return self._next_of_last_messages(line, now, self._leave_by), self._leave_by
+            message = self._next_of_last_messages(line, now, self._leave_by)
+        if self._leaves:
+            self._store_kept()
+        return message, self._leave_by
 
     def _next_of_last_messages(self, line: Line, now: float, end: float) -> bytes | None:
         """What is still to be said by a client that is being closed. `_lock` is held."""
@@ -466,11 +491,13 @@ class Link:
             last = [task for task, _ in delivery.finished[-RECENT:] if task.is_small()]
             with self._lock:
                 self._recent += last
+        for blob, want in delivery.wanted:
+            self.blobs.pass_on(blob, want)
+        for blob_id in delivery.lacking:
+            self._release(blob_id)
         for call in delivery.replayed:
-            with self._lock:
-                self._uploads += len(call.blobs)
-            for blob_id, data in call.blobs:
-                self._upload(cast("SubmittedCall", call), blob_id, data)
+            if not call.keeps_blobs:
+                self._store_blobs(cast("SubmittedCall", call))
 
 
 class _Serving:

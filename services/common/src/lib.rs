@@ -11,6 +11,7 @@ pub mod connection;
 pub mod feed;
 pub mod fork;
 pub mod health;
+pub mod heap;
 pub mod inherited;
 pub mod line;
 pub mod mailbox;

@@ -44,6 +44,14 @@ pub enum Placement {
     },
 }
 
+impl Placement {
+    /// Nothing of it will ever run on any but one engine.
+    #[must_use]
+    pub fn is_one_engine(&self) -> bool {
+        matches!(self, Self::Direct { engines } if engines.len() == 1)
+    }
+}
+
 /// What the tasks of a call share: stored once, however many they are.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallHead {
@@ -121,6 +129,10 @@ impl Call {
         self.arguments.get(if shared { 0 } else { nth }).cloned().unwrap_or_default()
     }
 
+    fn keeps_blobs(&self) -> bool {
+        self.arguments.iter().flat_map(Payload::blobs).any(|blob| blob.kept)
+    }
+
     /// Why the call cannot be taken, if it cannot: the number of its arguments does not fit its placement.
     ///
     /// # Errors
@@ -138,6 +150,9 @@ impl Call {
                 Err("a direct call takes one argument for all engines or one an engine")
             }
             (Placement::Balanced { .. }, _) if arguments == 0 => Err("a balanced call has no argument and so no task"),
+            (placement, _) if self.keeps_blobs() && !placement.is_one_engine() => {
+                Err("blobs can be kept by the client for a call to one engine only: others go into the store")
+            }
             _ => Ok(()),
         }
     }

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     call::CallHead,
-    id::{AttemptId, Digest, Epoch, SessionId},
+    id::{AttemptId, BlobId, Digest, Epoch, SessionId},
     outcome::{Outcome, Output},
-    payload::{Function, Payload},
+    payload::{BlobWant, Function, Payload},
     session_link::{CancelMode, EngineInfo},
 };
 
@@ -46,6 +46,8 @@ pub struct Hello {
     pub credit: Credit,
     /// Counts this process's streams from 1; 0: not said.
     pub stream: u64,
+    /// Parts of results that it keeps, and of which.
+    pub kept_blobs: Vec<(AttemptId, BlobId)>,
 }
 
 /// A task that an attaching engine holds.
@@ -96,6 +98,8 @@ pub struct Reports {
     pub need_functions: Vec<Digest>,
     /// It takes no new work.
     pub draining: bool,
+    /// All bytes of these tasks' arguments are there.
+    pub fetched: Vec<AttemptId>,
 }
 
 /// What the scheduler may have sent in total on this stream.
@@ -128,6 +132,12 @@ pub struct Orders {
     pub drain: bool,
     /// Leave now.
     pub exit: bool,
+    /// Blobs that it keeps and somebody reads.
+    pub wanted_blobs: Vec<BlobWant>,
+    /// Blobs that it keeps and is to put into the store.
+    pub store_blobs: Vec<BlobId>,
+    /// Blobs that it keeps and nobody wants any more.
+    pub release_blobs: Vec<BlobId>,
 }
 
 /// Tasks of one call that go to one engine together.
@@ -139,6 +149,8 @@ pub struct AssignedCall {
     pub session: SessionId,
     /// They go to the engine's direct queue.
     pub direct: bool,
+    /// The call has tasks on other engines too.
+    pub several: bool,
     /// The tasks.
     pub tasks: Vec<AssignedTask>,
 }

@@ -40,6 +40,12 @@ mutants! {
     OrphanOutcomeDropped,
     /// Scheduler: a large argument is kept though no task names it.
     BlobLeaked,
+    /// Scheduler: a client that came back is not asked again for bytes that it was asked for before.
+    WantNotRepeated,
+    /// Scheduler: an engine is not told that a part of a result is not wanted any more.
+    ReleaseForgotten,
+    /// Scheduler: parts of results stay at their engine however long their client is away.
+    AwayNotNoticed,
     /// Scheduler: an engine is sent more than it has granted.
     EngineCreditUnchecked,
     /// Scheduler: an event that was sent is not sent again after a break.
@@ -54,6 +60,12 @@ mutants! {
     StartedUnasked,
     /// Engine: a task that it was told it has claimed is given back.
     ClaimedGivenBack,
+    /// Engine: a task is claimed though bytes of its arguments are still on their way.
+    StartedWithoutBytes,
+    /// Engine: a call overtakes an earlier one of its session that waits for bytes.
+    OvertookOwnCall,
+    /// Engine: a part of a result is kept though its client has released it.
+    KeptBlobLeaked,
     /// Engine: an outcome that a broken stream may have lost is not reported again.
     OutcomeNotRepeated,
     /// Engine: tasks beyond what was granted are taken.

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::{id::EngineId, payload::Payload};
+use crate::{
+    id::EngineId,
+    payload::{BlobRef, Payload},
+};
 
 /// Why a task has no result. The wire names of these say what each means.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -71,6 +74,15 @@ impl Outcome {
             stderr_bytes: 0,
             records: 0,
         }
+    }
+
+    /// The blobs that it names.
+    pub fn blobs(&self) -> impl Iterator<Item = BlobRef> + '_ {
+        let payload = match &self.value {
+            Ok(payload) => Some(payload),
+            Err(failure) => failure.exception.as_ref(),
+        };
+        payload.into_iter().flat_map(Payload::blobs)
     }
 
     /// Bytes that it keeps in memory, blobs not counted.

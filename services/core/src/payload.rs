@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::id::{BlobId, Digest};
+use crate::id::{BlobId, Digest, TransferId};
 
 /// How a payload is to be read. The machines only carry it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -53,6 +53,19 @@ pub struct BlobRef {
     pub id: BlobId,
     /// Its size in bytes.
     pub size: u64,
+    /// Who names it keeps its bytes until they are wanted; else they are in the store, or on their way there.
+    pub kept: bool,
+}
+
+/// Somebody reads a blob that a client or an engine keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct BlobWant {
+    /// Which.
+    pub blob: BlobId,
+    /// What to call the answer.
+    pub transfer: TransferId,
+    /// From where on.
+    pub offset: u64,
 }
 
 impl Payload {

@@ -9,7 +9,7 @@ use crate::{
     call::Call,
     id::{BlobId, Digest, EngineId, Epoch, Incarnation, SessionId},
     outcome::{Outcome, Output},
-    payload::Function,
+    payload::{BlobWant, Function},
 };
 
 /// Client to scheduler.
@@ -94,6 +94,10 @@ pub struct Update {
     pub need_functions: Vec<Digest>,
     /// What happened, in order.
     pub events: Vec<Event>,
+    /// Blobs that the client keeps and an engine reads.
+    pub wanted_blobs: Vec<BlobWant>,
+    /// Blobs that an engine has all of.
+    pub taken_blobs: Vec<BlobId>,
 }
 
 /// A session to open or to resume.

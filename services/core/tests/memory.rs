@@ -79,7 +79,8 @@ impl World {
         let (id, incarnation) = (EngineId(0), Incarnation(1));
         let info = Arc::new(EngineInfo { id, incarnation, peer: Bytes::new(), labels: Vec::new() });
         let credit = Credit { total_tasks: 0, total_bytes: 0 };
-        let hello = engine_link::Hello { info, last_epoch: None, held: Vec::new(), credit, stream: 0 };
+        let hello =
+            engine_link::Hello { info, last_epoch: None, held: Vec::new(), credit, stream: 0, kept_blobs: Vec::new() };
         world.step(Stimulus::EngineOpened { connection: ENGINE, hello });
         world
     }

@@ -18,6 +18,9 @@ use crate::error::Error;
 /// Output kept for one task until the scheduler says what its limit is, in bytes a stream.
 const OUTPUT_BYTES: u64 = 1 << 20;
 
+/// Results kept until they are read, in bytes.
+const RESULT_BYTES: u64 = 2 << 30;
+
 /// What an engine says of itself.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
@@ -44,6 +47,8 @@ pub struct Config {
     pub stop_grace: Duration,
     /// Output kept for one task until the scheduler says otherwise, in bytes a stream.
     pub output_bytes: u64,
+    /// Bytes of results kept here until their clients have read them; what has no room goes into the scheduler's store.
+    pub result_bytes: u64,
     /// Limits and times of the machine.
     pub session: engine_session::Config,
 }
@@ -59,7 +64,8 @@ impl Config {
         let mut session = engine_session::Config::default();
         session.dial.jitter_seed = incarnation.0 as u64;
         let path = path.to_owned();
-        Ok(Self { connection, path, identity, incarnation, stop_grace, output_bytes: OUTPUT_BYTES, session })
+        let (output_bytes, result_bytes) = (OUTPUT_BYTES, RESULT_BYTES);
+        Ok(Self { connection, path, identity, incarnation, stop_grace, output_bytes, result_bytes, session })
     }
 
     /// What the engine's messages say of it.

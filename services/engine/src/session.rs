@@ -5,15 +5,14 @@ mod received;
 
 use std::{pin::pin, sync::Arc};
 
-use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use paraply_common::{
     clock,
     spawn::{Task, spawn},
 };
 use paraply_core::{
-    engine_link::ToEngine,
-    engine_session::{EngineSession, ExitReason, Instruction, RunTask, Stimulus},
-    id::{AttemptId, EngineId, Epoch},
+    engine_session::{EngineSession, ExitReason, Instruction, Stimulus},
+    id::{EngineId, Epoch},
     outcome::{FailureKind, Outcome},
     time::Time,
 };
@@ -75,9 +74,9 @@ pub async fn run(
             }
             event = session.link.event() => session.on_link(event),
             () = session.reports.arrived() => {}
-            Some(batch) = session.starting.next() => session.fetched(batch),
+            fetched = session.fetches.arrived() => session.fetched(fetched),
             Some(stored) = session.storing.next() => session.stored(stored),
-            () = session.kept.stored_again() => session.let_in(),
+            settled = session.kept.settled() => session.stimulus(settled),
             () = timer.as_mut(), if due.is_some() => {}
         }
         session.take_what_waits();
@@ -102,15 +101,9 @@ struct Session {
     instructions: Vec<Instruction>,
     bulk: Bulk,
     fetches: Fetches,
-    /// A claimed batch that waits for its bytes.
-    starting: FuturesUnordered<BoxFuture<'static, Vec<Fetched>>>,
-    /// Interrupted while it waited there.
-    interrupted: Vec<AttemptId>,
-    storing: FuturesUnordered<Task<Stored>>,
     kept: Kept,
-    /// The welcome of a scheduler whose store does not have yet what outcomes name, and what came after it. Bounded by the
-    /// credit that the hello granted.
-    held_back: Vec<ToEngine>,
+    /// Outcomes whose large parts have no room here.
+    storing: FuturesUnordered<Task<Stored>>,
     epoch: Option<Epoch>,
     inline_bytes: u64,
 }
@@ -119,6 +112,7 @@ impl Session {
     fn new(config: Config, runtime: Arc<dyn Runtime>, reports: Reports) -> Self {
         let mut machine = EngineSession::new(config.session, clock::now());
         machine.handle(clock::now(), Stimulus::RuntimeIdle);
+        let kept = Kept::new(config.result_bytes);
         Self {
             config,
             machine,
@@ -130,11 +124,8 @@ impl Session {
             instructions: Vec::new(),
             bulk: Bulk::default(),
             fetches: Fetches::new(),
-            starting: FuturesUnordered::new(),
-            interrupted: Vec::new(),
+            kept,
             storing: FuturesUnordered::new(),
-            kept: Kept::default(),
-            held_back: Vec::new(),
             epoch: None,
             inline_bytes: INLINE_BYTES,
         }
@@ -178,7 +169,6 @@ impl Session {
             Event::Received(message) => self.received(*message),
             Event::Broken(why) => {
                 tracing::warn!(why, "no stream to the scheduler");
-                self.held_back.clear();
                 self.stimulus(Stimulus::Broken);
             }
         }
@@ -197,7 +187,8 @@ impl Session {
                 if let Err(failure) = &mut outcome.value {
                     failure.engine = engine;
                 }
-                match blobs::store(attempt, outcome, self.inline_bytes, engine, self.epoch, &self.bulk) {
+                let (kept, bulk) = (&mut self.kept, &self.bulk);
+                match blobs::place(attempt, outcome, self.inline_bytes, engine, self.epoch, kept, bulk) {
                     Ok(outcome) => self.stimulus(Stimulus::Finished { attempt, outcome: *outcome }),
                     Err(storing) => self.storing.push(spawn(storing)),
                 }
@@ -213,46 +204,20 @@ impl Session {
             self.storing.push(spawn(stored.again(self.epoch, self.engine(), self.bulk.clone())));
             return;
         }
-        let Stored { attempt, outcome, blobs, .. } = stored;
-        self.kept.keep(attempt, blobs);
+        let Stored { attempt, outcome, .. } = stored;
         self.stimulus(Stimulus::Finished { attempt, outcome: *outcome });
     }
 
-    /// A batch that waited for its bytes has them, or will never.
-    fn fetched(&mut self, batch: Vec<Fetched>) {
-        let interrupted = std::mem::take(&mut self.interrupted);
-        let engine = self.engine();
-        let mut whole = Vec::with_capacity(batch.len());
-        for fetched in batch {
-            let (attempt, kind, name, message) = match fetched {
-                Ok(RunTask { attempt, .. }) | Err((attempt, _)) if interrupted.contains(&attempt) => {
-                    let message = "interrupted before it started".to_owned();
-                    (attempt, FailureKind::Cancelled, "KeyboardInterrupt", message)
-                }
-                Ok(task) => {
-                    whole.push(task);
-                    continue;
-                }
-                Err((attempt, error)) => {
-                    let message = format!("the arguments could not be fetched: {error}");
-                    (attempt, FailureKind::Refused, "ArgumentsLost", message)
-                }
-            };
-            let outcome = Outcome::failed(kind, name, message, engine);
-            self.stimulus(Stimulus::Finished { attempt, outcome });
-        }
-        if whole.is_empty() {
-            self.stimulus(Stimulus::RuntimeIdle);
-        } else {
-            self.runtime.run(whole);
-        }
-    }
-
-    fn start(&mut self, batch: Vec<RunTask>) {
-        match self.fetches.complete(batch, &self.bulk) {
-            Ok(whole) => self.runtime.run(whole),
-            Err(waiting) => self.starting.push(waiting),
-        }
+    /// A task has all its bytes, or never will.
+    fn fetched(&mut self, (attempt, fetched): Fetched) {
+        self.stimulus(match fetched {
+            Ok(arguments) => Stimulus::Fetched { attempt, arguments },
+            Err(error) => {
+                let message = format!("the arguments could not be fetched: {error}");
+                let outcome = Outcome::failed(FailureKind::Refused, "ArgumentsLost", message, self.engine());
+                Stimulus::NotFetched { attempt, outcome }
+            }
+        });
     }
 
     /// Lets the machine say what is to be done, and does it; why to leave, if that is it.
@@ -263,20 +228,19 @@ impl Session {
         for instruction in instructions.drain(..) {
             match instruction {
                 Instruction::Dial => self.dial(),
-                Instruction::Send(mut message) => {
-                    self.kept.correct(&mut message, self.engine());
-                    self.link.send(message);
+                Instruction::Send(message) => self.link.send(message),
+                Instruction::HangUp => self.link.hang_up(),
+                Instruction::Run(batch) => {
+                    batch.iter().for_each(|task| self.fetches.over(task.attempt));
+                    self.runtime.run(batch);
                 }
-                Instruction::HangUp => {
-                    self.held_back.clear();
-                    self.link.hang_up();
-                }
-                Instruction::Run(batch) => self.start(batch),
-                Instruction::Interrupt { attempt } if self.starting.is_empty() => self.runtime.interrupt(attempt),
-                Instruction::Interrupt { attempt } => {
-                    self.interrupted.push(attempt);
-                    self.fetches.give_up(attempt);
-                }
+                Instruction::Interrupt { attempt } => self.runtime.interrupt(attempt),
+                Instruction::Fetch { attempt, arguments } => self.fetches.start(attempt, arguments, &self.bulk),
+                Instruction::FetchNow { attempt } => self.fetches.hurry(attempt),
+                Instruction::GiveUpFetch { attempt } => self.fetches.over(attempt),
+                Instruction::PassOn(want) => self.kept.pass_on(want, &self.bulk),
+                Instruction::StoreBlob { blob, .. } => self.kept.store(blob, &self.bulk),
+                Instruction::DropBlob { blob } => self.kept.drop_blob(blob),
                 Instruction::Exit { reason } => exit = Some(reason),
             }
         }

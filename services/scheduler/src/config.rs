@@ -41,8 +41,12 @@ pub struct Config {
     pub session_bytes: u64,
     /// Largest payload that travels inside a message.
     pub inline_bytes: u32,
-    /// Bytes of large payloads kept in memory for all sessions together.
+    /// Bytes of large payloads kept for all sessions together, in memory and files.
     pub blob_bytes: u64,
+    /// Bytes of these in memory; what has no room there goes into files.
+    pub blob_memory_bytes: u64,
+    /// Where the files are. Unset: in the system's folder for temporary files, as long as the process lives.
+    pub blob_dir: Option<PathBuf>,
     /// Bytes of functions kept though no task names them just now.
     pub function_bytes: u64,
     /// Bytes of output that engines keep for one task.
@@ -65,7 +69,9 @@ impl Default for Config {
             session_tasks: machine.session_tasks,
             session_bytes: machine.session_bytes,
             inline_bytes: INLINE_BYTES as u32,
-            blob_bytes: 2 << 30,
+            blob_bytes: 64 << 30,
+            blob_memory_bytes: 32 << 20,
+            blob_dir: None,
             function_bytes: machine.function_bytes,
             task_output_bytes: 8 << 20,
         }

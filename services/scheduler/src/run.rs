@@ -28,7 +28,7 @@ use paraply_proto::{
 use tonic::service::RoutesBuilder;
 
 use crate::{
-    blob::{BlobStore, BlobThread, BlobTransfers, Blobs, OnBlobThread},
+    blob::{BlobCalls, BlobStore, BlobThread, Blobs, Files, Limits, OnBlobThread, Transfers},
     config::Config,
     controller::{self, Member, News, Superseded},
     engine_link_service::EngineLinks,
@@ -91,7 +91,7 @@ pub async fn run_with_store<S: Store>(
     config: Config,
     listeners: Vec<Listener>,
     shutdown: Shutdown,
-    store: S,
+    records: S,
 ) -> Result<(), Error> {
     config.check()?;
     let tokens = config.tokens()?;
@@ -108,8 +108,11 @@ pub async fn run_with_store<S: Store>(
     let (mailbox, inbox) = mailbox(MAILBOX);
     let news = News::default();
     let thread = BlobThread::start()?;
-    let blobs = Blobs { store: Arc::new(BlobStore::new(config.blob_bytes)), thread: thread.handle().clone() };
-    let transfers = BlobTransfers { store: Arc::clone(&blobs.store), mailbox: mailbox.clone() };
+    let store = blob_store(&config, incarnation);
+    let adopted = store.adopt(clock::now());
+    let transfers = Transfers::new(mailbox.clone());
+    let calls = BlobCalls { store: Arc::clone(&store), transfers: transfers.clone(), mailbox: mailbox.clone() };
+    let blobs = Blobs { store, transfers, thread: thread.handle().clone() };
     let access = Access::new(mailbox.clone(), identity.clone());
 
     let pulse = Pulse::default();
@@ -122,7 +125,7 @@ pub async fn run_with_store<S: Store>(
                 .max_decoding_message_size(MAX_MESSAGE_BYTES),
         )
         .add_service(OnBlobThread::new(
-            BlobServiceServer::new(transfers.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES),
+            BlobServiceServer::new(calls).max_decoding_message_size(MAX_MESSAGE_BYTES),
             thread.handle().clone(),
         ));
     reflection::add_to(&mut routes)?;
@@ -144,11 +147,14 @@ pub async fn run_with_store<S: Store>(
         news: news.clone(),
     };
 
-    let machine = Scheduler::new(config.machine(), epoch, clock::now());
-    let mut shell = Shell::new(machine, blobs.clone(), news, store);
+    let mut machine = Scheduler::new(config.machine(), epoch, clock::now());
+    for blob in adopted {
+        machine.handle(clock::now(), scheduler::Stimulus::BlobReady { blob });
+    }
+    let mut shell = Shell::new(machine, blobs.clone(), news, records);
     let beat = pulse.clone();
     let acting = spawn(async move { actor::run(&mut shell, inbox, beat).await });
-    let sweeping = spawn(sweep(blobs, transfers.mailbox));
+    let sweeping = spawn(sweep(blobs, mailbox.clone()));
     let (stop, shutdown) = shutdown.nested();
     let leaving = shutdown.clone();
     let membership = spawn(async move {
@@ -176,6 +182,13 @@ pub async fn run_with_store<S: Store>(
     tracing::info!("scheduler ends");
     // A task that has panicked has said so itself.
     Ok(kept.unwrap_or(Ok(()))?)
+}
+
+fn blob_store(config: &Config, incarnation: Incarnation) -> Arc<BlobStore> {
+    let files = config.blob_dir.as_deref().map_or_else(|| Files::passing(incarnation.0), Files::at);
+    let grace = Duration::from_millis(config.session_grace_millis);
+    let limits = Limits { total: config.blob_bytes, memory: config.blob_memory_bytes, grace };
+    Arc::new(BlobStore::new(limits, files))
 }
 
 /// Drops blobs that nobody finishes or fetches, and says so to the tasks that wait for them.

@@ -85,7 +85,13 @@ impl<S: Store> Shell<S> {
                 let up_to = self.store.append(sequence, records);
                 self.machine.handle(now, scheduler::Stimulus::Persisted { up_to });
             }
-            Instruction::DropBlob { blob } => self.blobs.drop_blob(blob),
+            Instruction::DropBlob { blob } => {
+                self.blobs.drop_blob(blob);
+                // It may have become complete since the machine said so.
+                self.machine.handle(now, scheduler::Stimulus::BlobGone { blob });
+            }
+            Instruction::BlobIsStored { transfer } => self.blobs.is_stored(transfer),
+            Instruction::NobodyHasBlob { transfer, reason } => self.blobs.nobody_has(transfer, reason),
             Instruction::SessionForgotten { session } => {
                 tracing::info!(%session, "session ended");
                 for blob in self.blobs.forget_session(session) {

@@ -16,7 +16,7 @@ pub(crate) fn bytes(random: &mut Random, field: &str) -> Option<Bytes> {
     let (kind, count) = match field {
         "session_id" => (1, SESSIONS),
         "incarnation" => (2, INCARNATIONS),
-        "blob_id" | "blob_ids" => (3, BLOBS),
+        "blob_id" | "blob_ids" | "store_blobs" | "release_blobs" | "taken_blobs" => (3, BLOBS),
         "digest" | "function_digest" | "need_functions" | "forget_functions" => {
             return Some(digest(random.below(FUNCTIONS)));
         }

@@ -49,6 +49,13 @@ def to_proto(payload: _serialize.Payload, blobs: dict[bytes, bytes] | None = Non
     return message
 
 
+def blobs_of(outcome: task_pb2.Outcome) -> list[payload_pb2.BlobRef]:
+    """The blobs that a result names."""
+    result = outcome.result
+    data = [result.data_blob] if result.HasField("data_blob") else []
+    return data + [buffer.blob for buffer in result.buffers if buffer.HasField("blob")]
+
+
 @dataclass
 class Finished:
     """What a task came to."""
@@ -134,6 +141,15 @@ class Scripted(
         #: What reads and writes of blobs fail with, while it is set.
         self.store_fails: grpc.StatusCode | None = None
         self.reads = 0
+        #: Whether large parts of results are asked for as soon as they are known.
+        self.fetches_results = True
+        #: What the engine keeps of each result.
+        self.kept: dict[int, list[bytes]] = {}
+        #: Of all blobs that were written.
+        self.headers: list[blob_pb2.BlobHeader] = []
+        #: Outcomes, and the blobs without which they are not whole.
+        self._waiting: list[tuple[link.AttemptFinished, set[bytes]]] = []
+        self._transfers = itertools.count(1)
         #: Where the controller says that the scheduler is; None: where the controller is.
         self.scheduler_port: int | None = None
         self.server = grpc.server(ThreadPoolExecutor(16))
@@ -213,11 +229,29 @@ class Scripted(
         acked = []
         for end in reports.finished:
             index = end.attempt_id.task_id.index
-            self._done[index] = Finished(end.outcome, self._output.pop(index, []), self.blobs)
-            self._finished.put(end.attempt_id)
             acked.append(end.attempt_id)
+            kept = [blob.blob_id for blob in blobs_of(end.outcome) if blob.kept]
+            self.kept[index] = kept
+            self._waiting.append((end, {blob for blob in kept if self.fetches_results}))
+            if kept and self.fetches_results:
+                self.want(kept)
+        self._finish_what_is_here()
         if acked and not self.hold_acks:
             self.order(link.EngineOrders(acked=acked))
+
+    def _finish_what_is_here(self) -> None:
+        for waiting in list(self._waiting):
+            end, blobs = waiting
+            if blobs <= self.blobs.keys():
+                self._waiting.remove(waiting)
+                index = end.attempt_id.task_id.index
+                self._done[index] = Finished(end.outcome, self._output.pop(index, []), self.blobs)
+                self._finished.put(end.attempt_id)
+
+    def want(self, blobs: list[bytes]) -> None:
+        """Asks for blobs that the engine keeps."""
+        wants = [payload_pb2.BlobWant(blob_id=blob, transfer_id=next(self._transfers)) for blob in blobs]
+        self.order(link.EngineOrders(wanted_blobs=wants))
 
     def WriteBlob(self, requests: Any, context: Any) -> Any:
         if self.store_fails is not None:
@@ -227,6 +261,8 @@ class Scripted(
             data += request.chunk.data
         assert len(data) == header.size_bytes and header.session_id == SESSION
         self.blobs[header.blob_id] = bytes(data)
+        self.headers.append(header)
+        self._finish_what_is_here()
         return blob_pb2.WriteBlobResponse(committed_bytes=len(data))
 
     def ReadBlob(self, request: Any, context: Any) -> Iterator[Any]:

@@ -242,7 +242,7 @@ def test_it_comes_back_to_a_scheduler_that_hung_up(fresh: Any, engine: Any) -> N
     assert fresh.run(lambda: sys.modules["__main__"].kept).value == 1  # type: ignore[attr-defined]
 
 
-def test_results_in_the_store_are_stored_again_for_a_new_scheduler(fresh: Any, engine: Any) -> None:
+def test_results_that_it_keeps_are_read_by_a_new_scheduler(fresh: Any, engine: Any) -> None:
     import scripted
 
     fresh.hold_acks = True
@@ -253,7 +253,8 @@ def test_results_in_the_store_are_stored_again_for_a_new_scheduler(fresh: Any, e
     del fresh._done[index]
     fresh.hold_acks = False
     fresh._to_engine.put(None)
-    fresh.hellos.get(timeout=scripted.PATIENCE)
+    hello = fresh.hellos.get(timeout=scripted.PATIENCE)
+    assert [kept.blob_id for kept in hello.kept_blobs] == fresh.kept[index]
     assert fresh.wait(index).value == first
 
 

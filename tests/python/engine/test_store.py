@@ -15,6 +15,7 @@ from scripted import to_proto
 
 from paraply import _serialize
 from paraply._proto.common.v1 import task_pb2
+from paraply._proto.scheduler.v1 import engine_link_pb2 as link
 
 
 @pytest.fixture
@@ -44,11 +45,11 @@ def test_a_task_that_waits_for_its_arguments_can_be_interrupted(fresh: Any, engi
     fresh.store_fails = grpc.StatusCode.UNAVAILABLE
     index = call_with_blob(fresh)
     deadline = time.monotonic() + scripted.PATIENCE
-    while fresh.reads < 2:  # it was claimed before the engine tried again
+    while fresh.reads < 2:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     fresh.cancel(index)
-    assert fresh.wait(index).failure.kind == task_pb2.FAILURE_KIND_CANCELLED
+    assert fresh.wait(index).failure.kind == task_pb2.FAILURE_KIND_ABORTED, "it had not been claimed"
     assert fresh.run(int, 3).value == 3
 
 
@@ -77,44 +78,93 @@ def test_a_result_of_very_many_arrays_comes_back(fresh: Any, engine: Any, count:
     assert done.outcome.ByteSize() < 1 << 20 and len(done.outcome.result.buffers) <= 256
 
 
-def store_again(fresh: Any) -> int:
-    """A result in a store, and a new scheduler with an empty one that fails."""
-    fresh.hold_acks = True
-    index: int = fresh.call(bytes, 1_000_000)
+def eventually(condition: Any) -> None:
+    deadline = time.monotonic() + scripted.PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_result_is_kept_until_it_is_released(fresh: Any, engine: Any) -> None:
+    fresh.fetches_results = False
+    index = fresh.call(bytes, 1_000_000)
     fresh.wait(index)
-    fresh.blobs.clear()
-    fresh.epoch += 1
-    del fresh._done[index]
-    fresh.hold_acks = False
-    return index
-
-
-def test_an_engine_that_stores_results_again_hears_what_else_there_is(fresh: Any, engine: Any) -> None:
-    index = store_again(fresh)
-    fresh.store_fails = grpc.StatusCode.UNAVAILABLE
+    assert not fresh.headers, "nobody has asked for it"
+    for _ in range(2):
+        fresh.blobs.clear()
+        fresh.want(fresh.kept[index])
+        eventually(lambda: fresh.blobs)
+    assert all(header.transfer_id and not header.only_copy for header in fresh.headers)
+    fresh.order(link.EngineOrders(release_blobs=fresh.kept[index]))
     fresh._to_engine.put(None)
-    fresh.hellos.get(timeout=scripted.PATIENCE)
-    # What comes after the welcome is kept until the store has everything.
-    later = fresh.call(int, 4)
+    assert not fresh.hellos.get(timeout=scripted.PATIENCE).kept_blobs
+
+
+def test_a_result_that_is_to_be_stored_leaves_the_engine(fresh: Any, engine: Any) -> None:
+    fresh.fetches_results = False
+    index = fresh.call(bytes, 1_000_000)
+    fresh.wait(index)
+    fresh.order(link.EngineOrders(store_blobs=fresh.kept[index]))
+    eventually(lambda: fresh.headers)
+    (header,) = fresh.headers
+    assert header.only_copy and not header.transfer_id
+    assert fresh.run(int, 4).value == 4
+    fresh._to_engine.put(None)
+    assert not fresh.hellos.get(timeout=scripted.PATIENCE).kept_blobs
+
+
+def test_a_result_that_the_store_refuses_stays(fresh: Any, engine: Any) -> None:
+    fresh.fetches_results = False
+    index = fresh.call(bytes, 1_000_000)
+    fresh.wait(index)
+    fresh.store_fails = grpc.StatusCode.RESOURCE_EXHAUSTED
+    fresh.order(link.EngineOrders(store_blobs=fresh.kept[index]))
+    eventually(lambda: "the store did not take it" in engine.logged())
     fresh.store_fails = None
-    assert len(fresh.wait(index).value) == 1_000_000
-    assert fresh.wait(later).value == 4
+    fresh.want(fresh.kept[index])
+    eventually(lambda: fresh.blobs)
 
 
-def test_sigterm_ends_an_engine_whose_store_does_not_come_back(fresh: Any, engine: Any) -> None:
-    store_again(fresh)
+def test_an_engine_stores_what_it_keeps_before_it_leaves(fresh: Any, engine: Any) -> None:
+    fresh.fetches_results = False
+    index = fresh.call(bytes, 1_000_000)
+    fresh.wait(index)
+    os.kill(engine.pid, signal.SIGTERM)
+    assert engine.process.wait(scripted.PATIENCE) == 0
+    assert list(fresh.blobs) == fresh.kept[index]
+
+
+def test_sigterm_ends_an_engine_whose_store_does_not_answer(fresh: Any, engine: Any) -> None:
+    fresh.fetches_results = False
+    fresh.wait(fresh.call(bytes, 1_000_000))
     fresh.store_fails = grpc.StatusCode.UNAVAILABLE
-    fresh._to_engine.put(None)
-    fresh.hellos.get(timeout=scripted.PATIENCE)
     os.kill(engine.pid, signal.SIGTERM)
     assert engine.process.wait(scripted.PATIENCE) == 0
 
 
-def test_a_result_that_a_new_store_refuses_is_a_failure(fresh: Any, engine: Any) -> None:
-    index = store_again(fresh)
+@pytest.fixture
+def small_engine(fresh: Any) -> Iterator[Any]:
+    """An engine that keeps 200,000 bytes of results."""
+    started = scripted.Engine(fresh, "--stop-grace", "0.5", "--result-bytes", "200000")
+    fresh.hellos.get(timeout=scripted.PATIENCE)
+    yield started
+    started.stop()
+
+
+def test_a_result_without_room_is_stored_before_it_is_reported(fresh: Any, small_engine: Any) -> None:
+    fresh.fetches_results = False
+    kept, stored = fresh.call(bytes, 150_000), fresh.call(bytes, 150_000)
+    assert len(fresh.wait(stored).value) == 150_000
+    assert fresh.kept[kept] and not fresh.kept[stored]
+    fresh.order(link.EngineOrders(release_blobs=fresh.kept[kept]))
+    again = fresh.call(bytes, 150_000)
+    fresh.wait(again)
+    assert fresh.kept[again], "there is room again"
+
+
+def test_a_result_without_room_anywhere_is_a_failure(fresh: Any, small_engine: Any) -> None:
     fresh.store_fails = grpc.StatusCode.RESOURCE_EXHAUSTED
-    fresh._to_engine.put(None)
-    failure = fresh.wait(index).failure
+    failure = fresh.run(bytes, 1_000_000).failure
     assert failure.kind == task_pb2.FAILURE_KIND_REFUSED and "the store says no" in failure.message
 
 

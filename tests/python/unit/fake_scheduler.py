@@ -207,8 +207,12 @@ class FakeScheduler:
         return fetched
 
     def _blob(self, ref: payload_pb2.BlobRef) -> bytearray:
-        """Waits for an upload, which may end after its call was submitted."""
+        """Waits for an upload, which may end after its call was submitted, or asks for it."""
         end = time.monotonic() + 10
+        if ref.kept:
+            want = payload_pb2.BlobWant(blob_id=ref.blob_id, transfer_id=1)
+            update = session_pb2.SessionUpdate(wanted_blobs=[want])
+            self.transport.streams[-1].send(session_pb2.OpenSessionResponse(update=update))
         while len(self.transport.blobs.get(ref.blob_id, b"")) < ref.size_bytes and time.monotonic() < end:
             time.sleep(0.005)
         return self.transport.blobs[ref.blob_id]

@@ -209,17 +209,55 @@ def test_a_restarted_scheduler_gets_all_again(rc: Client, scheduler: FakeSchedul
     rc[0].apply_sync(abs, 1)
     scheduler.hold = lambda index: True
     result = rc.load_balanced_view().map_async(abs, range(1000))
-    array = rc[0].apply_async(np.sum, np.ones(10_000))
-    eventually(lambda: len(scheduler.held) == 1001 and scheduler.transport.blobs)
+    array = rc[:].apply_async(np.sum, np.ones(10_000))
+    eventually(lambda: len(scheduler.held) == 1004 and scheduler.transport.blobs)
     scheduler.held.clear()
     scheduler.functions.clear()
     scheduler.transport.blobs.clear()
     scheduler.epoch, scheduler.sequence, scheduler.accepted = 2, 0, 0
     scheduler.transport.streams[0].cancel()
-    eventually(lambda: len(scheduler.held) == 1001 and scheduler.transport.blobs)
+    eventually(lambda: len(scheduler.held) == 1004 and scheduler.transport.blobs)
     scheduler.release(scheduler.transport.streams[-1].send)
     assert result.get(10) == list(range(1000))
-    assert array.get(10) == 10_000
+    assert array.get(10) == [10_000] * 4
+
+
+def test_a_large_argument_for_one_engine_goes_when_it_is_asked_for(rc: Client, scheduler: FakeScheduler) -> None:
+    scheduler.hold = lambda index: True
+    array = np.ones(10_000)
+    result = rc[0].apply_async(np.sum, array)
+    eventually(lambda: scheduler.held)
+    assert not scheduler.transport.blobs
+    assert not result.sent
+    with pytest.raises(TimeoutError):
+        result.wait_for_send(0.01)
+    scheduler.release(scheduler.transport.streams[0].send)
+    assert result.get(10) == 10_000
+    assert result.sent
+
+
+def test_a_buffer_may_be_changed_once_an_engine_has_it(rc: Client, scheduler: FakeScheduler) -> None:
+    scheduler.hold = lambda index: True
+    result = rc[0].apply_async(np.sum, np.ones(10_000))
+    eventually(lambda: scheduler.held)
+    (call,) = {task.call for task in result._tasks}
+    update = session_pb2.SessionUpdate(taken_blobs=[blob.blob_id for blob in call.blobs])
+    scheduler.transport.streams[0].send(session_pb2.OpenSessionResponse(update=update))
+    result.wait_for_send(10)
+    assert [blob.data for blob in call.blobs] == [None]
+
+
+def test_what_a_restarted_scheduler_may_need_again_is_not_the_users_buffer(
+    rc: Client, scheduler: FakeScheduler
+) -> None:
+    scheduler.hold = lambda index: True
+    array = np.ones(10_000)
+    result = rc[:].apply_async(np.sum, array)
+    eventually(lambda: scheduler.transport.blobs)
+    result.wait_for_send(10)
+    array[:] = 7
+    (blob,) = result._tasks[0].call.blobs
+    assert np.frombuffer(blob.data).sum() == 10_000
 
 
 def test_waiting(rc: Client, scheduler: FakeScheduler) -> None:

@@ -110,7 +110,7 @@ def test_an_argument_that_cannot_be_sent_any_more_counts_as_sent(scheduler: Fake
     rc = connect(scheduler)
     scheduler.hold = lambda index: True
     rc._link.blobs.close(ConnectionError("closed"))
-    result = rc[0].apply_async(len, np.zeros(10_000))
+    result = rc[:].apply_async(len, np.zeros(10_000))
     result.wait_for_send(10)
     assert result.sent
     rc.close()

@@ -11,7 +11,7 @@ from paraply._proto.common.v1 import task_pb2
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply._serialize import Encoding, Function, Payload
 from paraply._session import machine, wire
-from paraply._session.call import Call
+from paraply._session.call import Blob, Call
 from paraply._session.machine import Session
 from paraply.client._output import TaskOutput
 
@@ -402,7 +402,7 @@ def test_a_closed_session_is_over_or_is_tried_again(line: Wire, reason: str, fin
 
 
 def test_hand_framing_is_protobuf() -> None:
-    blobs: wire.Blobs = []
+    blobs: list[Blob] = []
     payload = Payload(Encoding.PICKLE5, b"p" * 300, [b"b" * 5000, bytearray(b"c" * 10)], "3.11")
     field, inline = wire.argument(payload, 4000, blobs)
     message = session_pb2.Call.FromString(field)
@@ -410,7 +410,8 @@ def test_hand_framing_is_protobuf() -> None:
     argument = message.arguments[0]
     assert (argument.data, argument.python_version, argument.buffers[1].inline) == (b"p" * 300, "3.11", b"c" * 10)
     assert argument.buffers[0].blob.size_bytes == 5000
-    assert [(name, bytes(data)) for name, data in blobs] == [(argument.buffers[0].blob.blob_id, b"b" * 5000)]
+    (blob,) = blobs
+    assert (blob.blob_id, bytes(blob.data or b"")) == (argument.buffers[0].blob.blob_id, b"b" * 5000)
     for value in (0, 1, 127, 128, 300, 16_383, 16_384, 1 << 40):
         encoded = wire.call(value, b"")
         assert session_pb2.Submit.FromString(encoded).calls[0].first_index == value

@@ -16,7 +16,7 @@ from paraply._proto.common.v1 import payload_pb2
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply._serialize import Encoding, Function, Payload
 from paraply._session import machine
-from paraply._session.call import Call
+from paraply._session.call import Blob, Call
 from paraply._session.machine import Delivery, Session
 from paraply.client._output import TaskOutput
 
@@ -42,6 +42,8 @@ class _Normal:
         self.engines: list[tuple[str, int]] = []
         self.claims: list[session_pb2.TaskClaimed] = []
         self.finished: list[session_pb2.TaskFinished] = []
+        #: Blobs kept here that somebody reads, with the transfer and the offset.
+        self.wanted: list[tuple[bytes, int, int]] = []
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Normal) and vars(self) == vars(other)
@@ -147,7 +149,10 @@ class _Python:
             sent = payload_pb2.Function.FromString(bytes.fromhex(step["function"]))
             function = Function(sent.digest, Payload(Encoding(sent.payload.encoding), sent.payload.data), sent.name)
         first = self.session.next_index
-        return Call(call.SerializeToString(), list(range(first, first + count)), inline, function)
+        refs = [buffer.blob for argument in call.arguments for buffer in argument.buffers if buffer.HasField("blob")]
+        blobs = [Blob(ref.blob_id, b"") for ref in refs if ref.kept]
+        slots = list(range(first, first + count))
+        return Call(call.SerializeToString(), slots, inline, function, blobs, keeps_blobs=bool(blobs))
 
     def _break(self) -> None:
         self._connected = self._line_free = False
@@ -171,6 +176,7 @@ class _Python:
                 self._engines.joined(event.engine_joined, self.normal)
             else:
                 self._engines.left(event.engine_left.engine_id, self.normal)
+        self.normal.wanted += [(want.blob_id, want.transfer_id, want.offset) for _, want in delivery.wanted]
         self.normal.claims += [claim for _, claim in delivery.claimed]
         for index, output in delivery.output:
             self.outputs.setdefault(index, TaskOutput()).add(output)
@@ -194,6 +200,9 @@ class _Stored:
                 update = session_pb2.OpenSessionResponse.FromString(bytes.fromhex(each["deliver"])).update
                 for event in update.events:
                     self._told(event, normal)
+            if "pass_on" in each:
+                want = each["pass_on"]
+                normal.wanted.append((bytes.fromhex(want["blob"]), want["transfer"], want["offset"]))
             normal.hung_up |= "hang_up" in each
             normal.ended |= "ended" in each
         for each in out:

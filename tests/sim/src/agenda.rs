@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use paraply_core::{
-    id::{AttemptId, BlobId, ConnectionId, Incarnation},
+    id::{AttemptId, BlobId, ConnectionId, Incarnation, SessionId},
     membership,
+    payload::BlobWant,
     time::Time,
 };
 
-use crate::network::{Ending, Kind, Side};
+use crate::{
+    network::{Ending, Kind, Side},
+    transfers::Reading,
+};
 
 /// One process. Never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -60,6 +64,14 @@ pub enum Event {
     Persisted { scheduler: Pid, up_to: u64 },
     /// A blob is complete, or lost.
     Blob { scheduler: Pid, blob: BlobId, ready: bool },
+    /// Somebody asks for a blob.
+    Read(Reading),
+    /// Somebody has a blob, or will not have it.
+    ReadDone { reading: Reading, whole: bool },
+    /// A blob arrives from whoever keeps it.
+    Passed { from: Pid, want: BlobWant },
+    /// An engine has put a part of a result into the store.
+    Stored { engine: Pid, blob: BlobId, session: SessionId },
     /// A process starts.
     Start(Place),
     /// The driver does something.

@@ -10,7 +10,7 @@ use paraply_core::{
     call::CallHead,
     client_session::{ClientSession, Config, EndReason, Instruction, Stimulus},
     id::{BlobId, ConnectionId, EngineId, Epoch, SessionId, TaskId},
-    payload::{Function, Payload},
+    payload::{BlobRef, Buffer, Function, Payload},
     session_link::{CancelMode, EventKind, ToClient, ToScheduler},
     time::Time,
 };
@@ -22,6 +22,7 @@ use crate::{
     program::Program,
     record::What,
     setting::GRACE,
+    transfers::{ARGUMENTS_LOST, Reading},
     world::{Clock, World},
 };
 
@@ -47,6 +48,12 @@ pub struct ClientProcess {
     dial: u64,
     /// Large arguments of open tasks: kept until the result is held, uploaded to each scheduler.
     blobs: BTreeMap<u64, (u64, Vec<BlobId>)>,
+    /// Large arguments that go nowhere before an engine reads them, and of which task.
+    pub kept: BTreeMap<BlobId, u64>,
+    /// Tasks whose engine had all of them, and in which epoch.
+    taken: BTreeMap<u64, Option<Epoch>>,
+    /// Parts of results that the person reads.
+    pub reading: BTreeSet<BlobId>,
     epoch: Option<Epoch>,
     /// The last event that this scheduler has told it of.
     pub heard: u64,
@@ -73,6 +80,9 @@ impl World {
             closing: false,
             dial: 0,
             blobs: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            reading: BTreeSet::new(),
             epoch: None,
             heard: 0,
             heard_at: self.now,
@@ -101,7 +111,8 @@ impl World {
     ) -> Option<Range<u64>> {
         let now = self.now;
         let process = self.clients[slot].as_mut()?;
-        let blobs: Vec<BlobId> = arguments.iter().flat_map(Payload::blobs).map(|blob| blob.id).collect();
+        let (kept, stored): (Vec<_>, Vec<_>) = arguments.iter().flat_map(Payload::blobs).partition(|blob| blob.kept);
+        let blobs: Vec<BlobId> = stored.into_iter().map(|blob| blob.id).collect();
         let head = Arc::new(head);
         self.recorder.note(slot, now, || What::Submitted {
             head: Arc::clone(&head),
@@ -117,6 +128,7 @@ impl World {
         };
         self.stimuli += 1;
         process.open.extend(indexes.clone());
+        process.kept.extend(kept.into_iter().map(|blob| (blob.id, indexes.start)));
         if !blobs.is_empty() {
             process.blobs.insert(indexes.start, (indexes.end, blobs.clone()));
         }
@@ -274,6 +286,15 @@ impl World {
                     self.hang_up(link, Side::Caller);
                 }
             }
+            Instruction::PassOn(want) if process.kept.contains_key(&want.blob) => {
+                let pid = process.pid;
+                self.pass_on(pid, want);
+            }
+            Instruction::PassOn(want) => self.to_client(slot, Stimulus::Release { blobs: vec![want.blob] }),
+            Instruction::BlobTaken { blob } => {
+                let taken = process.kept.remove(&blob).map(|index| (index, process.epoch));
+                process.taken.extend(taken);
+            }
             Instruction::Deliver(events) => {
                 for event in events {
                     self.delivered(slot, &event.kind);
@@ -305,33 +326,59 @@ impl World {
                 let (session, index) = (process.session, *index);
                 let id = TaskId { session, index };
                 let first = process.open.remove(&index);
+                process.kept.retain(|_, of| *of != index);
+                let (taken, now_epoch) = (process.taken.remove(&index), process.epoch);
                 let open = &process.open;
                 process.blobs.retain(|first, (end, _)| open.range(*first..*end).next().is_some());
                 let listed = process.engines.clone();
                 let attached: BTreeSet<_> = attached.into_iter().flatten().map(|engine| engine.info.id).collect();
                 let result = self.oracle.delivered(id, first, outcome, &listed, &attached);
                 self.check(result);
-                if let Ok(payload) = &outcome.value {
-                    let blobs: Vec<_> = payload.blobs().map(|blob| blob.id).collect();
-                    if !blobs.is_empty() {
-                        self.to_client(slot, Stimulus::Release { blobs });
-                    }
+                // What its engine came to may go with a scheduler; to be run again it would need them again.
+                let again = taken.is_some_and(|epoch| epoch != now_epoch);
+                if outcome.value.as_ref().is_err_and(|failure| failure.type_name == ARGUMENTS_LOST) && !again {
+                    self.check(Err(Violation::of(id, "has lost bytes of its arguments")));
+                }
+                for blob in outcome.blobs() {
+                    self.read_result(slot, blob.id);
                 }
             }
-            EventKind::Claimed(_) | EventKind::Output { .. } => {}
+            EventKind::Claimed(claim) => process.kept.retain(|_, of| *of != claim.index),
+            EventKind::Output { .. } => {}
         }
     }
 
-    /// Arguments for a task that runs this program, with a large part sometimes.
-    pub fn arguments(&mut self, program: Program) -> Payload {
+    /// The person reads a part of a result at some time, or does not want it.
+    fn read_result(&mut self, slot: usize, blob: BlobId) {
+        let later = match self.random.below(10) {
+            0..=2 => return self.release(slot, blob),
+            3..=6 => self.random.micros(1, 2000),
+            7..=8 => self.random.micros(1000, 500_000),
+            _ => self.random.micros(1_000_000, 30_000_000),
+        };
+        let Some(process) = &mut self.clients[slot] else { return };
+        process.reading.insert(blob);
+        let reading = Reading { reader: process.pid, task: None, blob, session: process.session };
+        self.agenda.at(self.now + later, Event::Read(reading));
+    }
+
+    /// The person has read a part of a result, or does not want it.
+    pub fn release(&mut self, slot: usize, blob: BlobId) {
+        if let Some(process) = &mut self.clients[slot] {
+            process.reading.remove(&blob);
+            self.to_client(slot, Stimulus::Release { blobs: vec![blob] });
+        }
+    }
+
+    /// Arguments for a task that runs this program, with a large part sometimes, which may be `kept` by the client.
+    pub fn arguments(&mut self, program: Program, may_keep: bool) -> Payload {
         let padding = self.random.index(60);
         let data = program.encode(padding);
         let mut payload = Payload { data, ..Payload::default() };
-        if self.random.chance(40) {
+        if self.random.chance(if may_keep { 300 } else { 120 }) {
             let id = BlobId(u128::from(self.name()));
-            payload
-                .buffers
-                .push(paraply_core::payload::Buffer::Blob(paraply_core::payload::BlobRef { id, size: 100_000 }));
+            let kept = may_keep && self.random.chance(800);
+            payload.buffers.push(Buffer::Blob(BlobRef { id, size: 100_000, kept }));
         }
         payload
     }

@@ -187,6 +187,7 @@ impl World {
             held: held.collect(),
             credit: engine_link::Credit { total_tasks: 10, total_bytes: 1000 },
             stream: 0,
+            kept_blobs: Vec::new(),
         };
         let connection = self.network.open(Kind::Link, Pid(0), service);
         self.story.tell(self.now, || format!("* {connection:?} pretends: {hello:?}"));

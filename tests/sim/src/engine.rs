@@ -1,7 +1,7 @@
 //! An engine: the session machine, a runtime that runs one task after the other, and the thinnest of shells.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use paraply_core::{
     engine_link::ToScheduler,
     engine_session::{Config, EngineSession, Instruction, RunTask, Stimulus},
-    id::{AttemptId, BlobId, ConnectionId, EngineId, Incarnation},
+    id::{AttemptId, BlobId, ConnectionId, EngineId, Incarnation, SessionId},
     payload::BlobRef,
     session_link::EngineInfo,
     time::Time,
@@ -22,6 +22,7 @@ use crate::{
     network::{Ending as StreamEnding, Kind, Message, Side},
     oracle::Violation,
     program::{self, Ending, Program},
+    transfers::Fetch,
     world::{Clock, World},
 };
 
@@ -46,6 +47,10 @@ pub struct EngineProcess {
     batch: VecDeque<RunTask>,
     running: Option<Running>,
     interrupted: BTreeSet<AttemptId>,
+    /// Arguments on their way.
+    pub fetches: BTreeMap<AttemptId, Fetch>,
+    /// Parts of results, whose they are, and since when.
+    pub kept: BTreeMap<BlobId, (SessionId, Time)>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +81,8 @@ impl World {
             batch: VecDeque::new(),
             running: None,
             interrupted: BTreeSet::new(),
+            fetches: BTreeMap::new(),
+            kept: BTreeMap::new(),
         });
     }
 
@@ -222,6 +229,17 @@ impl World {
                     self.agenda.at(self.now + Duration::from_micros(50), Event::TaskEnds { engine, attempt });
                 }
             }
+            Instruction::Fetch { attempt, arguments } => self.fetch(slot, attempt, arguments),
+            Instruction::FetchNow { .. } => {}
+            Instruction::GiveUpFetch { attempt } => self.give_up_fetch(slot, attempt),
+            Instruction::PassOn(want) => {
+                let pid = process.pid;
+                self.pass_on(pid, want);
+            }
+            Instruction::StoreBlob { blob, session } => self.store_blob(slot, blob, session),
+            Instruction::DropBlob { blob } => {
+                process.kept.remove(&blob);
+            }
             Instruction::Exit { .. } => {
                 self.deregister(Place::Engine(slot));
                 self.kill(Place::Engine(slot), StreamEnding::Clean);
@@ -274,10 +292,18 @@ impl World {
             Ending::Interrupted
         } else if running.program.raises {
             Ending::Raised
+        } else if running.program.large && self.random.chance(750) {
+            let (now, session) = (self.now, attempt.task.session);
+            self.keepers.insert(blob, engine);
+            if let Some(process) = &mut self.engines[slot] {
+                process.kept.insert(blob, (session, now));
+            }
+            Ending::Returned { blob: Some(BlobRef { id: blob, size: 100_000, kept: true }) }
         } else if running.program.large && self.knows_session(attempt.task.session) {
-            // Large results go up before they are reported.
+            // What has no room here goes up before it is reported.
             self.upload(blob, attempt.task.session, Duration::ZERO, true);
-            Ending::Returned { blob: Some(BlobRef { id: blob, size: 100_000 }) }
+            self.disk.insert(blob, attempt.task.session);
+            Ending::Returned { blob: Some(BlobRef { id: blob, size: 100_000, kept: false }) }
         } else {
             Ending::Returned { blob: None }
         };

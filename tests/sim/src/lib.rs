@@ -23,6 +23,7 @@ mod scheduler;
 pub mod setting;
 mod story;
 mod tally;
+mod transfers;
 mod workload;
 pub mod world;
 

@@ -43,7 +43,7 @@ impl Program {
             runs,
             raises: random.chance(120),
             writes: u8::try_from(writes).unwrap_or_default(),
-            large: random.chance(50),
+            large: random.chance(120),
             stubborn: random.chance(350),
         }
     }
@@ -61,6 +61,9 @@ impl Program {
     /// What a task does that an engine was given.
     #[must_use]
     pub fn of(task: &RunTask) -> Option<Self> {
+        if task.arguments.blobs().next().is_some() {
+            return None;
+        }
         let bytes = match &task.head.work {
             Work::Function(_) => &task.arguments.data,
             Work::Execute { source, .. } => source,

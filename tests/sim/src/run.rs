@@ -117,7 +117,9 @@ fn finish_all(world: &mut World) -> Result<(), Violation> {
             .find_map(|client| client.open.first().map(|index| TaskId { session: client.session, index: *index }))
     };
     if run_until(world, limit, |world| open(world).is_none())? {
-        return Ok(());
+        let reads = |world: &World| world.clients.iter().flatten().find_map(|client| client.reading.first().copied());
+        let all_read = run_until(world, world.now + BOUND, |world| reads(world).is_none())?;
+        return ensure(all_read, || format!("blob {:?} of a result is still being read", reads(world)));
     }
     let task = open(world);
     let what = format!("is still open {BOUND:?} after faults stopped, and {work:?} for its work");
@@ -204,9 +206,12 @@ fn nothing_is_left(world: &mut World) -> Result<(), Violation> {
         let clean = status.tasks == 0
             && status.held == Default::default()
             && status.functions_waited_for == 0
-            && status.output_bytes == 0;
+            && status.output_bytes == 0
+            && status.kept_blobs == 0;
         ensure(clean, || format!("engine {slot} is left with {status:?}"))?;
+        ensure(engine.kept.is_empty(), || format!("engine {slot} is left with blobs {:?}", engine.kept))?;
     }
+    world.sweep_blobs();
     let Some(scheduler) = &world.scheduler else { return Err(Violation::general("the scheduler is gone")) };
     let status = scheduler.machine.status();
     let sessions = status.sessions.len();
@@ -214,6 +219,7 @@ fn nothing_is_left(world: &mut World) -> Result<(), Violation> {
     ensure(status.unassigned == 0, || format!("the scheduler is left with {} tasks", status.unassigned))?;
     let idle = status.engines.iter().all(|engine| engine.queued + engine.claimed == 0);
     ensure(idle, || format!("the scheduler is left with {:?}", status.engines))?;
+    ensure(status.blobs == 0, || format!("the scheduler is left with {} blobs", status.blobs))?;
     ensure(scheduler.blobs.is_empty(), || format!("the blob store is left with {:?}", scheduler.blobs))
 }
 

@@ -15,6 +15,7 @@ use crate::{
     agenda::{Event, Pid, Place},
     member::Member,
     network::{Ending, Message, Side},
+    transfers::Absence,
     world::{Clock, World},
 };
 
@@ -35,13 +36,26 @@ pub struct SchedulerProcess {
     pub member: Member,
     /// Where it hears of engines.
     pub watch: Option<ConnectionId>,
-    /// What the blob store has, and for whom.
-    pub blobs: BTreeMap<BlobId, SessionId>,
+    /// What the blob store has.
+    pub blobs: BTreeMap<BlobId, StoredBlob>,
+    /// Engines that were attached, by id.
+    pub absences: BTreeMap<EngineId, Absence>,
+    /// Since when sessions have no stream.
+    pub away: BTreeMap<SessionId, Time>,
     /// It takes no new streams.
     pub leaving: bool,
     /// When the store has written the last batch.
     written: Time,
     told: BTreeMap<EngineId, EngineLoad>,
+}
+
+/// A blob in the store.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredBlob {
+    /// For whom.
+    pub session: SessionId,
+    /// All of it is there.
+    pub complete: bool,
 }
 
 impl SchedulerProcess {
@@ -81,11 +95,20 @@ impl World {
             machine,
             member: Member::new(self.now),
             watch: None,
-            blobs: BTreeMap::new(),
+            blobs: self
+                .disk
+                .iter()
+                .map(|(blob, session)| (*blob, StoredBlob { session: *session, complete: true }))
+                .collect(),
+            absences: BTreeMap::new(),
+            away: BTreeMap::new(),
             leaving: false,
             written: self.now,
             told: BTreeMap::new(),
         });
+        for blob in self.disk.keys().copied().collect::<Vec<_>>() {
+            self.to_scheduler(Stimulus::BlobReady { blob });
+        }
     }
 
     /// Gives the machine a stimulus.
@@ -95,6 +118,11 @@ impl World {
         self.story.tell(now, || format!("scheduler <- {stimulus:?}"));
         self.oracle.scheduler_hears(&stimulus);
         process.machine.handle(now, stimulus);
+        let sessions = process.machine.status().sessions;
+        process.away.retain(|id, _| sessions.iter().any(|session| session.id == *id && !session.connected));
+        for session in sessions.iter().filter(|session| !session.connected) {
+            process.away.entry(session.id).or_insert(now);
+        }
         self.stimuli += 1;
         let pid = process.pid;
         self.flush_later(pid);
@@ -191,7 +219,9 @@ impl World {
         if self.pid_of(Place::Scheduler) != Some(scheduler) {
             return;
         }
-        if ready && self.scheduler.as_ref().is_some_and(|process| process.blobs.contains_key(&blob)) {
+        let stored = self.scheduler.as_mut().and_then(|process| process.blobs.get_mut(&blob));
+        if let Some(stored) = stored.filter(|_| ready) {
+            stored.complete = true;
             self.to_scheduler(Stimulus::BlobReady { blob });
         } else if !ready {
             if let Some(process) = &mut self.scheduler {
@@ -199,6 +229,24 @@ impl World {
             }
             self.to_scheduler(Stimulus::BlobGone { blob });
             self.upload_failed(blob);
+        }
+    }
+
+    /// What nobody who is there will fetch is dropped, as the store does when sessions have had the time to come back.
+    pub fn sweep_blobs(&mut self) {
+        let Some(process) = &self.scheduler else { return };
+        let stored = process.blobs.iter().map(|(blob, stored)| (*blob, stored.session));
+        let unwanted: Vec<_> = stored.filter(|(_, session)| !self.knows_session(*session)).collect();
+        for (blob, _) in unwanted {
+            self.drop_stored(blob);
+            self.to_scheduler(Stimulus::BlobGone { blob });
+        }
+    }
+
+    fn drop_stored(&mut self, blob: BlobId) {
+        self.disk.remove(&blob);
+        if let Some(process) = &mut self.scheduler {
+            process.blobs.remove(&blob);
         }
     }
 
@@ -263,16 +311,29 @@ impl World {
                 self.agenda.at(process.written, Event::Persisted { scheduler: process.pid, up_to: sequence });
             }
             Instruction::DropBlob { blob } => {
-                if let Some(process) = &mut self.scheduler {
-                    process.blobs.remove(&blob);
-                }
+                self.drop_stored(blob);
+                self.to_scheduler(Stimulus::BlobGone { blob });
             }
+            Instruction::BlobIsStored { transfer } => self.reader_hears(transfer, true),
+            Instruction::NobodyHasBlob { transfer, .. } => self.reader_hears(transfer, false),
             Instruction::SessionForgotten { session } => {
-                if let Some(process) = &mut self.scheduler {
-                    process.blobs.retain(|_, owner| *owner != session);
+                let Some(process) = &self.scheduler else { return };
+                let theirs = process.blobs.iter().filter(|(_, stored)| stored.session == session);
+                for blob in theirs.map(|(blob, _)| *blob).collect::<Vec<_>>() {
+                    self.drop_stored(blob);
+                    self.to_scheduler(Stimulus::BlobGone { blob });
                 }
             }
-            Instruction::EngineAttached { .. } | Instruction::EngineLost { .. } => {}
+            Instruction::EngineAttached { info } => {
+                if let Some(process) = &mut self.scheduler {
+                    process.absences.insert(info.id, Absence { back: Some(now) });
+                }
+            }
+            Instruction::EngineLost { engine, .. } => {
+                if let Some(process) = &mut self.scheduler {
+                    process.absences.insert(engine, Absence { back: None });
+                }
+            }
         }
     }
 
@@ -286,7 +347,7 @@ impl World {
     pub fn upload(&mut self, blob: BlobId, owner: SessionId, delay: Duration, arrives: bool) {
         let now = self.now;
         let Some(process) = &mut self.scheduler else { return };
-        process.blobs.insert(blob, owner);
+        process.blobs.insert(blob, StoredBlob { session: owner, complete: false });
         self.agenda.at(now + delay, Event::Blob { scheduler: process.pid, blob, ready: arrives });
     }
 }

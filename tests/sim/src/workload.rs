@@ -38,10 +38,11 @@ impl World {
             Placement::Balanced { .. } if self.random.chance(600) => 1,
             Placement::Balanced { .. } => self.random.index(8) + 1,
         };
+        let may_keep = placement.is_one_engine();
         let arguments: Vec<Payload> = (0..tasks)
             .map(|_| {
                 let program = self.program();
-                self.arguments(program)
+                self.arguments(program, may_keep)
             })
             .collect();
         let head = self.head(Work::Function(Digest([number; 32])), placement);

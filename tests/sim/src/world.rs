@@ -1,9 +1,12 @@
 //! A cluster: every process, the network between them, and what happens next.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use paraply_core::{
-    id::{ConnectionId, EngineId, Epoch, Incarnation, SessionId},
+    id::{BlobId, ConnectionId, EngineId, Epoch, Incarnation, SessionId, TransferId},
     time::Time,
 };
 
@@ -20,6 +23,7 @@ use crate::{
     setting::Setting,
     story::Story,
     tally::Tally,
+    transfers::Reading,
 };
 
 /// Everything there is.
@@ -65,6 +69,14 @@ pub struct World {
     pub work: Duration,
     /// Signals that were sent to engines and have not arrived.
     pub signals: BTreeMap<EngineId, u64>,
+    /// Who waits for a blob that the store does not have.
+    pub readings: BTreeMap<TransferId, Reading>,
+    /// What the scheduler's disk has: the only copies of parts of results.
+    pub disk: BTreeMap<BlobId, SessionId>,
+    /// Parts of results that the store did not take.
+    pub refused: BTreeSet<BlobId>,
+    /// Which process kept a part of a result.
+    pub keepers: BTreeMap<BlobId, Pid>,
     /// Nobody reaches anyone from here until then.
     cut_off: BTreeMap<Place, Time>,
     next_name: u64,
@@ -102,6 +114,10 @@ impl World {
             supervised: true,
             work: Duration::ZERO,
             signals: BTreeMap::new(),
+            readings: BTreeMap::new(),
+            disk: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            keepers: BTreeMap::new(),
             cut_off: BTreeMap::new(),
             next_name: 0,
             setting,
@@ -148,6 +164,10 @@ impl World {
             Event::TaskEnds { engine, attempt } => self.task_ends(engine, attempt),
             Event::Persisted { scheduler, up_to } => self.persisted(scheduler, up_to),
             Event::Blob { scheduler, blob, ready } => self.blob_moves(scheduler, blob, ready),
+            Event::Read(reading) => self.read(reading),
+            Event::ReadDone { reading, whole } => self.read_done(reading, whole),
+            Event::Passed { from, want } => self.passed(from, want),
+            Event::Stored { engine, blob, session } => self.stored(engine, blob, session),
             Event::Start(place) => self.start(place),
             Event::Act => self.act(),
         }
@@ -191,14 +211,23 @@ impl World {
             Place::Scheduler => {
                 self.scheduler = None;
                 self.oracle.scheduler_died();
+                for reading in std::mem::take(&mut self.readings).into_values() {
+                    self.agenda.at(self.now + Duration::from_millis(1), Event::Read(reading));
+                }
             }
-            Place::Engine(slot) => self.engines[slot] = None,
+            Place::Engine(slot) => {
+                if ending != Ending::Clean {
+                    self.engine_died(slot);
+                }
+                self.engines[slot] = None;
+            }
             Place::Client(slot) => {
                 if let Some(client) = self.clients[slot].take() {
                     self.oracle.client_died(client.session);
                 }
             }
         }
+        self.leave_unwanted();
         for (connection, side) in self.network.of(pid) {
             let Self { now, random, agenda, .. } = self;
             self.network.close(*now, random, agenda, connection, side, ending);

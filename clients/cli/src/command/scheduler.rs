@@ -46,8 +46,12 @@ settings! {
         session_bytes,
         /// Largest payload that travels inside a message
         inline_bytes,
-        /// Bytes of large payloads kept for all sessions together
+        /// Bytes of large payloads kept for all sessions together, in memory and files
         blob_bytes,
+        /// Bytes of these in memory
+        blob_memory_bytes,
+        /// Folder for those that memory has no room for; it must be no other scheduler's
+        blob_dir,
         /// Bytes of functions kept that no task needs just now
         function_bytes,
         /// Bytes of output kept for a task

@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use paraply_common::{
     config::Layers,
-    inherited,
+    heap, inherited,
     shutdown::{self, Shutdown},
     spawn::spawn,
     telemetry::{self, LogFormat},
@@ -79,6 +79,7 @@ where
     E: std::error::Error + Send + Sync + 'static,
     F: Future<Output = Result<(), E>>,
 {
+    heap::give_back_what_is_free();
     let format = if flags.log_json { LogFormat::Json } else { LogFormat::Text };
     telemetry::init(format, &flags.log).map_err(Error::service)?;
     open_files::raise();

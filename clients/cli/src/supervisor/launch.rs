@@ -23,8 +23,16 @@ const LISTENERS: [i32; 2] = [4, 5];
 const THREADS: [&str; 3] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
 
 /// Settings of services that say which cluster they belong to: what this process has inherited of them is of another.
-const OF_ONE_CLUSTER: [&str; 7] =
-    ["CLUSTER_ID", "CLIENT_TOKEN", "CLIENT_TOKEN_FILE", "ENGINE_TOKEN", "ENGINE_TOKEN_FILE", "STATE_DIR", "CONTROLLER"];
+const OF_ONE_CLUSTER: [&str; 8] = [
+    "CLUSTER_ID",
+    "CLIENT_TOKEN",
+    "CLIENT_TOKEN_FILE",
+    "ENGINE_TOKEN",
+    "ENGINE_TOKEN_FILE",
+    "STATE_DIR",
+    "BLOB_DIR",
+    "CONTROLLER",
+];
 
 /// Starts the processes of one cluster.
 #[derive(Debug)]

@@ -131,6 +131,8 @@ struct Settings<'a> {
     engine_token: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_dir: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob_dir: Option<PathBuf>,
     /// The controller's addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     controller: Option<Vec<&'a str>>,
@@ -147,11 +149,12 @@ fn write_config(folder: &ClusterFolder, client: &ConnectionFile, engine: &Connec
         client_token: client.token.expose(),
         engine_token: engine.token.expose(),
         state_dir: None,
+        blob_dir: None,
         controller: None,
     };
     let services = Services {
         controller: Settings { state_dir: Some(folder.store()), ..settings() },
-        scheduler: Settings { controller: Some(addresses.collect()), ..settings() },
+        scheduler: Settings { controller: Some(addresses.collect()), blob_dir: Some(folder.blobs()), ..settings() },
     };
     let path = folder.config();
     let text = toml::to_string(&services).map_err(io::Error::other);
@@ -189,6 +192,7 @@ impl Traces {
         for path in [folder.connection(), folder.engine_connection(), folder.config(), folder.record()] {
             let _ = fs::remove_file(path);
         }
+        let _ = fs::remove_dir_all(folder.blobs());
         if self.keep_nothing {
             let _ = fs::remove_dir_all(folder.path());
         }

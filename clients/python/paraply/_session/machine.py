@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply._session import wire
-from paraply._session.call import Call
+from paraply._session.call import Blob, Call
 from paraply._session.functions import SentFunctions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from paraply._proto.common.v1 import peer_pb2
+    from paraply._proto.common.v1 import payload_pb2, peer_pb2
 
 T = TypeVar("T")
 
@@ -51,6 +51,10 @@ class Delivery(Generic[T]):
     finished: list[tuple[T, session_pb2.TaskFinished]] = field(default_factory=list)
     #: The scheduler knows nothing of earlier blobs: upload those of these calls again.
     replayed: list[Call[T]] = field(default_factory=list)
+    #: Blobs kept here that somebody reads now.
+    wanted: list[tuple[Blob, payload_pb2.BlobWant]] = field(default_factory=list)
+    #: The same, and they are not here any more: to be released.
+    lacking: list[bytes] = field(default_factory=list)
     #: There is something to say now.
     reply: bool = False
     #: The stream is to be ended: why.
@@ -95,6 +99,8 @@ class Session(Generic[T]):
         self._claims: dict[int, session_pb2.KnownClaim] = {}
         self._cancels: dict[int, tuple[session_pb2.CancelMode, float | None]] = {}
         self._cancels_due: set[int] = set()
+        #: Parts of arguments that stay here until an engine has them.
+        self._kept: dict[bytes, tuple[Call[T], Blob]] = {}
         #: Result blobs that are not needed any more. Appended to from anywhere, finalizers included.
         self.released: deque[bytes] = deque()
         # The scheduler's epoch; None before the first welcome.
@@ -131,6 +137,8 @@ class Session(Generic[T]):
             self._calls.update(dict.fromkeys(range(call.first_index, self.next_index), call))
         if call.function is not None:
             self._functions.hold(call.function)
+        if call.keeps_blobs:
+            self._kept.update((blob.blob_id, (call, blob)) for blob in call.blobs)
         self._unsent.append(call)
 
     def cancel(self, indexes: Iterable[int], mode: session_pb2.CancelMode, kill_after: float | None = None) -> None:
@@ -174,6 +182,17 @@ class Session(Generic[T]):
         """What stands for a task, or None if it is finished or does not exist."""
         call = self._calls.get(index)
         return None if call is None else call.slots[index - call.first_index]
+
+    def kept(self) -> list[tuple[Call[T], Blob]]:
+        """Parts of arguments that no engine has yet, and that are nowhere but here."""
+        return list(self._kept.values())
+
+    def let_go(self, blob_id: bytes) -> None:
+        """A part of an argument is kept elsewhere from now on."""
+        call, blob = self._kept.pop(blob_id, (None, None))
+        if call is not None and blob is not None:
+            blob.data = None
+            call.blob_settled(blob)
 
     def abandon(self) -> list[T]:
         """Gives up every task. Returns what stands for them."""
@@ -268,6 +287,13 @@ class Session(Generic[T]):
         for digest in update.need_functions:
             self._functions.ask(digest)
             delivery.reply = True
+        for want in update.wanted_blobs:
+            if (kept := self._kept.get(want.blob_id)) is not None:
+                delivery.wanted.append((kept[1], want))
+            else:
+                delivery.lacking.append(want.blob_id)
+        for blob_id in update.taken_blobs:
+            self.let_go(blob_id)
         before = self._sequence
         for event in update.events:
             sequence = event.sequence
@@ -317,6 +343,7 @@ class Session(Generic[T]):
                     incarnation=claimed.incarnation,
                 )
                 delivery.claimed.append((slot, claimed))
+                self._let_go_of(self._calls[claimed.index])
         elif kind is not None:
             delivery.membership.append(event)
 
@@ -342,11 +369,17 @@ class Session(Generic[T]):
 
     def _complete(self, call: Call[T]) -> None:
         """All tasks of a call are finished: its bytes are not needed again."""
-        call.body = b""
-        call.blobs = []
+        self._let_go_of(call)
+        call.completed()
         if call.function is not None:
             self._functions.drop(call.function)
             call.function = None
+
+    def _let_go_of(self, call: Call[T]) -> None:
+        """An engine has what the one task of this call needs."""
+        if call.keeps_blobs:
+            for blob in call.blobs:
+                self.let_go(blob.blob_id)
 
     def _accept(self, up_to: int) -> None:
         while self._sent and self._sent[0].first_index < up_to:

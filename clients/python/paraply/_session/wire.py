@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from paraply._proto.common.v1 import payload_pb2
 from paraply._proto.scheduler.v1 import session_pb2
+from paraply._session.call import Blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from paraply._proto.common.v1 import task_pb2
-    from paraply._serialize import BytesLike, Function, Payload
+    from paraply._serialize import Function, Payload
 
-Blobs = list[tuple[bytes, "BytesLike"]]
 
 #: Parts of a payload below this size stay in the message, whatever else has to leave it.
 SMALLEST_BLOB = 4096
@@ -100,20 +100,22 @@ def _millis(seconds: float | None) -> int | None:
     return None if seconds is None else max(1, round(seconds * 1000))
 
 
-def argument(payload: Payload, inline_bytes: int, blobs: Blobs) -> tuple[bytes, int]:
+def argument(payload: Payload, inline_bytes: int, blobs: list[Blob], *, kept: bool = False) -> tuple[bytes, int]:
     """One argument of a call, encoded as a field of it, and how many of its bytes are inline.
 
-    What of it is over `inline_bytes` is added to `blobs`, and named in its place.
+    What of it is over `inline_bytes` is added to `blobs`, and named in its place, as `kept` here if it is.
     """
     data = payload.data
     if not payload.buffers and payload.encoding == 1 and not payload.python_version and len(data) <= inline_bytes:
         body = b"".join((_PICKLE5_DATA, varint(len(data)), data))
         return delimited(_CALL_ARGUMENTS, body), len(data)
-    message, inline = payload_message(payload, inline_bytes, blobs)
+    message, inline = payload_message(payload, inline_bytes, blobs, kept=kept)
     return delimited(_CALL_ARGUMENTS, message.SerializeToString()), inline
 
 
-def payload_message(payload: Payload, inline_bytes: int, blobs: Blobs) -> tuple[payload_pb2.Payload, int]:
+def payload_message(
+    payload: Payload, inline_bytes: int, blobs: list[Blob], *, kept: bool = False
+) -> tuple[payload_pb2.Payload, int]:
     """A payload as a message, and how many of its bytes are inline. The largest parts leave it first."""
     parts = [memoryview(part).cast("B") for part in (payload.data, *payload.buffers)]
     inline = sum(part.nbytes for part in parts)
@@ -123,8 +125,8 @@ def payload_message(payload: Payload, inline_bytes: int, blobs: Blobs) -> tuple[
         if inline <= inline_bytes or size < SMALLEST_BLOB:
             break
         blob_id = os.urandom(16)
-        blobs.append((blob_id, parts[position]))
-        named[position] = payload_pb2.BlobRef(blob_id=blob_id, size_bytes=size)
+        blobs.append(Blob(blob_id, parts[position]))
+        named[position] = payload_pb2.BlobRef(blob_id=blob_id, size_bytes=size, kept=kept)
         inline -= size
     message = payload_pb2.Payload(encoding=int(payload.encoding), python_version=payload.python_version)  # type: ignore[arg-type]
     if 0 in named:

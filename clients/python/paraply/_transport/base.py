@@ -81,11 +81,11 @@ class Connection(Protocol):
         """
         ...
 
-    def write_blob(self, header: blob_pb2.BlobHeader, data: memoryview, offset: int) -> int:
-        """Uploads `data` from `offset` on. Returns how many bytes are committed. Raises TransportError."""
+    def write_blob(self, header: blob_pb2.BlobHeader, data: memoryview, offset: int) -> blob_pb2.WriteBlobResponse:
+        """Writes `data` from `offset` on. Returns how far that came. Raises TransportError."""
         ...
 
-    def read_blob(self, blob_id: bytes, offset: int) -> Iterator[tuple[int, memoryview]]:
+    def read_blob(self, blob_id: bytes, session_id: bytes, offset: int) -> Iterator[tuple[int, memoryview]]:
         """Reads a blob from `offset` on: pieces of it, each with its own offset, in order. Raises TransportError."""
         ...
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from paraply._proto.blob.v1 import blob_pb2
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply._transport.base import Address, Connection, Received, SessionStream, TransportError
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from paraply._proto.blob.v1 import blob_pb2
     from paraply._transport.base import Response
 
 #: Answers one request of a session stream with any number of messages.
@@ -58,12 +58,12 @@ class FakeConnection:
         answer: Response = self._transport.unary[method](request)
         return answer
 
-    def write_blob(self, header: blob_pb2.BlobHeader, data: memoryview, offset: int) -> int:
+    def write_blob(self, header: blob_pb2.BlobHeader, data: memoryview, offset: int) -> blob_pb2.WriteBlobResponse:
         """See `Connection.write_blob`."""
         self._transport.blobs.setdefault(header.blob_id, bytearray())[offset:] = data[offset:]
-        return len(data)
+        return blob_pb2.WriteBlobResponse(committed_bytes=len(data))
 
-    def read_blob(self, blob_id: bytes, offset: int) -> Iterator[tuple[int, memoryview]]:
+    def read_blob(self, blob_id: bytes, session_id: bytes, offset: int) -> Iterator[tuple[int, memoryview]]:
         """See `Connection.read_blob`."""
         yield offset, memoryview(self._transport.blobs[blob_id])[offset:]
 

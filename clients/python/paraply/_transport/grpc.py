@@ -90,7 +90,7 @@ class GrpcConnection:
         )
         return cast("Response", _translated(lambda: stub(request, timeout=timeout, metadata=self._metadata)))
 
-    def write_blob(self, header: blob_pb2.BlobHeader, data: memoryview, offset: int) -> int:
+    def write_blob(self, header: blob_pb2.BlobHeader, data: memoryview, offset: int) -> blob_pb2.WriteBlobResponse:
         """See `Connection.write_blob`."""
         method = self._get_channel().stream_unary(
             "/paraply.blob.v1.BlobService/WriteBlob",
@@ -98,17 +98,16 @@ class GrpcConnection:
             response_deserializer=blob_pb2.WriteBlobResponse.FromString,
         )
         requests = write_requests(header, data, offset)
-        answer = _translated(lambda: method(requests, metadata=self._metadata))
-        return int(answer.committed_bytes)
+        return cast("blob_pb2.WriteBlobResponse", _translated(lambda: method(requests, metadata=self._metadata)))
 
-    def read_blob(self, blob_id: bytes, offset: int) -> Iterator[tuple[int, memoryview]]:
+    def read_blob(self, blob_id: bytes, session_id: bytes, offset: int) -> Iterator[tuple[int, memoryview]]:
         """See `Connection.read_blob`."""
         method = self._get_channel().unary_stream(
             "/paraply.blob.v1.BlobService/ReadBlob",
             request_serializer=blob_pb2.ReadBlobRequest.SerializeToString,
             response_deserializer=None,
         )
-        request = blob_pb2.ReadBlobRequest(blob_id=blob_id, offset=offset)
+        request = blob_pb2.ReadBlobRequest(blob_id=blob_id, session_id=session_id, offset=offset)
         frames = _translated(lambda: method(request, metadata=self._metadata))
         for frame in _translated_stream(frames):
             yield read_response(frame)

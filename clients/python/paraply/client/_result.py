@@ -241,7 +241,7 @@ class AsyncResult(TasksFuture, Timing):
     @property
     def sent(self) -> bool:
         """Whether buffers that were passed as arguments may be changed: this process does not need them any more."""
-        return all(task.call.is_sent() for task in self._tasks)
+        return all(task.call.wait_sent(0) for task in self._tasks)
 
     def wait_for_send(self, timeout: float = -1) -> None:
         """Waits until `sent`. Raises TimeoutError."""

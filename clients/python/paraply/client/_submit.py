@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from paraply._link import Link
     from paraply._serialize import Function
+    from paraply._session.call import Blob
     from paraply.client._task import Task
 
 #: A balanced call with more bytes of arguments than this is sent as several.
@@ -83,21 +84,23 @@ class _Submission:
     def _send_whole(self) -> None:
         """A call whose tasks belong together, in one piece."""
         spec = self._spec
-        blobs: wire.Blobs = []
+        blobs: list[Blob] = []
+        # One engine, and no other ever, will ask for its arguments: they stay here until it does.
+        kept = spec.direct and len(spec.engine_ids) == 1
         inline = self._inline
         if len(spec.arguments) > 1:
             inline = max(wire.SMALLEST_BLOB, min(inline, self._largest // 2 // len(spec.arguments)))
-        encoded = [wire.argument(payload, inline, blobs) for payload in spec.arguments]
+        encoded = [wire.argument(payload, inline, blobs, kept=kept) for payload in spec.arguments]
         places = spec.engine_ids if spec.direct else [None]
         size = sum(size for _, size in encoded)
         if isinstance(spec.work, Execute):
             size = len(spec.work.source.encode())
-        self._send([field for field, _ in encoded], size, blobs, places)
+        self._send([field for field, _ in encoded], size, blobs, places, kept=kept)
 
     def _send_in_pieces(self) -> None:
         """Independent tasks, as many to a call as a message has room for."""
         fields: list[bytes] = []
-        blobs: wire.Blobs = []
+        blobs: list[Blob] = []
         inline = size = 0
         for payload in self._spec.arguments:
             field, bytes_inline = wire.argument(payload, self._inline, blobs)
@@ -110,7 +113,15 @@ class _Submission:
         if fields:
             self._send(fields, inline, blobs, [None] * len(fields))
 
-    def _send(self, fields: list[bytes], inline: int, blobs: wire.Blobs, places: Sequence[int | None]) -> None:
+    def _send(
+        self,
+        fields: list[bytes],
+        inline: int,
+        blobs: list[Blob],
+        places: Sequence[int | None],
+        *,
+        kept: bool = False,
+    ) -> None:
         body = b"".join((self._head, *fields))
         if len(body) > self._largest:
             raise ValueError(
@@ -127,6 +138,7 @@ class _Submission:
             argument_bytes=inline,
             function=self._function,
             blobs=blobs,
+            keeps_blobs=kept,
         )
         self.tasks += call.tasks()
         self._link.submit(call)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from paraply._link import Link
     from paraply._proto.scheduler.v1 import session_pb2
     from paraply._results import Kept
-    from paraply._serialize import BytesLike, Function
+    from paraply._serialize import Function
+    from paraply._session.call import Blob
 
 _UNREAD: Any = object()
 
@@ -39,9 +40,10 @@ class SubmittedCall(Call["Task"]):
         argument_bytes: Inline bytes of its arguments.
         function: What it calls.
         blobs: What of its arguments is too large for a message.
+        keeps_blobs: They stay here until an engine reads them.
     """
 
-    __slots__ = ("label", "link", "method", "name", "sent", "submitted", "uploads")
+    __slots__ = ("_settled", "_unsettled", "label", "link", "method", "name", "submitted")
 
     def __init__(
         self,
@@ -54,37 +56,49 @@ class SubmittedCall(Call["Task"]):
         places: Sequence[int | None],
         argument_bytes: int = 0,
         function: Function | None = None,
-        blobs: list[tuple[bytes, BytesLike]] | None = None,
+        blobs: list[Blob] | None = None,
+        keeps_blobs: bool = False,
     ) -> None:
         slots: list[Task | None] = [Task(self, offset, place) for offset, place in enumerate(places)]
-        super().__init__(body, slots, argument_bytes, function, blobs)
+        super().__init__(body, slots, argument_bytes, function, blobs, keeps_blobs=keeps_blobs)
         self.link = link
         self.name = name
         self.label = label
         self.method = method
         #: Seconds since the epoch.
         self.submitted = time.time()
-        #: Set when nothing of it is left to upload; None if there never was.
-        self.sent = threading.Event() if blobs else None
-        self.uploads = len(self.blobs)
+        #: Set when no blob has to be read from the user's buffers any more; None where there are none.
+        self._settled = threading.Event() if blobs else None
+        self._unsettled = len(self.blobs)
 
     def tasks(self) -> list[Task]:
         """Its tasks that are not finished, in order."""
         return [task for task in self.slots if task is not None]
 
-    def is_sent(self) -> bool:
-        """Whether nothing of it is left to upload."""
-        return self.sent is None or self.sent.is_set()
-
     def wait_sent(self, timeout: float | None) -> bool:
-        """Waits until `is_sent`, at most `timeout` seconds. Returns whether it is."""
-        return self.sent is None or self.sent.wait(timeout)
+        """Waits until this process does not need the user's buffers any more, at most `timeout` seconds. Returns whether
+        that is so."""
+        if self._settled is None:
+            return True
+        if not self._settled.wait(timeout):
+            return False
+        # What a restarted scheduler would have to be sent again is kept apart from now on.
+        for blob in self.blobs:
+            blob.detach()
+        return True
 
-    def uploaded(self) -> None:
-        """One of its blobs has left, or was refused."""
-        self.uploads -= 1
-        if self.sent is not None and self.uploads <= 0:
-            self.sent.set()
+    def blob_settled(self, blob: Blob) -> None:
+        """See `Call.blob_settled`."""
+        del blob
+        self._unsettled -= 1
+        if self._settled is not None and self._unsettled <= 0:
+            self._settled.set()
+
+    def completed(self) -> None:
+        """See `Call.completed`."""
+        super().completed()
+        if self._settled is not None:
+            self._settled.set()
 
 
 class Task:

@@ -13,7 +13,8 @@ pub const INLINE_BYTES: usize = 64 << 10;
 /// Largest message that our ends take: a message and what frames it.
 pub const MAX_MESSAGE_BYTES: usize = MESSAGE_BYTES + 64 * 1024;
 
-const STREAM_WINDOW: u32 = 8 << 20;
+/// What one stream may have on its way, unread: more than a fast line holds, and what a stalled transfer costs.
+const STREAM_WINDOW: u32 = 4 << 20;
 
 /// h2 ends a connection on which small frames wait unread for half of this many bytes, whole connection and all: our
 /// streams are many small messages, so it is large. Streams are bounded by their own windows and by credit.

@@ -1,7 +1,7 @@
 //! Names of things.
 
 use bytes::Bytes;
-use paraply_core::id::{AttemptId, BlobId, Digest, Epoch, Incarnation, SessionId, TaskId};
+use paraply_core::id::{AttemptId, BlobId, Digest, Epoch, Incarnation, SessionId, TaskId, TransferId};
 use paraply_proto::common::v1 as proto;
 
 use super::error::{Inside as _, Problem, WireError, required};
@@ -36,6 +36,24 @@ pub fn incarnation(bytes: &[u8], field: &str) -> Result<Incarnation, WireError> 
 /// If it is not 16 bytes.
 pub fn blob(bytes: &[u8], field: &str) -> Result<BlobId, WireError> {
     fixed(bytes, field).map(|bytes| BlobId(u128::from_be_bytes(bytes)))
+}
+
+/// What a reading of a blob is called.
+///
+/// # Errors
+/// If it is 0, which is none.
+pub fn transfer(value: u64, field: &str) -> Result<TransferId, WireError> {
+    let zero = || WireError::new(field, Problem::Rule("0 is no transfer"));
+    if value == 0 { Err(zero()) } else { Ok(TransferId(value)) }
+}
+
+/// A blob's id in a repeated field.
+pub(crate) fn listed_blob(bytes: Bytes) -> Result<BlobId, WireError> {
+    blob(&bytes, "")
+}
+
+pub(crate) fn encode_blobs(blobs: Vec<BlobId>) -> Vec<Bytes> {
+    blobs.into_iter().map(|blob| encode_id(blob.to_bytes())).collect()
 }
 
 /// A function's digest.

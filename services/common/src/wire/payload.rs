@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use paraply_core::payload::{BlobRef, Buffer, Encoding, Function, Payload};
+use paraply_core::payload::{BlobRef, BlobWant, Buffer, Encoding, Function, Payload};
 use paraply_proto::common::v1 as proto;
 use proto::buffer::Holder;
 use sha2::{Digest as _, Sha256};
@@ -121,9 +121,21 @@ fn encode_buffer(buffer: Buffer) -> proto::Buffer {
 }
 
 fn blob_ref(message: &proto::BlobRef) -> Result<BlobRef, WireError> {
-    Ok(BlobRef { id: id::blob(&message.blob_id, "blob_id")?, size: message.size_bytes })
+    Ok(BlobRef { id: id::blob(&message.blob_id, "blob_id")?, size: message.size_bytes, kept: message.kept })
 }
 
 fn encode_blob_ref(blob: BlobRef) -> proto::BlobRef {
-    proto::BlobRef { blob_id: id::encode_id(blob.id.to_bytes()), size_bytes: blob.size }
+    proto::BlobRef { blob_id: id::encode_id(blob.id.to_bytes()), size_bytes: blob.size, kept: blob.kept }
+}
+
+/// A blob that somebody reads.
+pub(crate) fn blob_want(message: proto::BlobWant) -> Result<BlobWant, WireError> {
+    let blob = id::blob(&message.blob_id, "blob_id")?;
+    let transfer = id::transfer(message.transfer_id, "transfer_id")?;
+    Ok(BlobWant { blob, transfer, offset: message.offset })
+}
+
+/// The wire form of a blob that somebody reads.
+pub(crate) fn encode_blob_want(want: BlobWant) -> proto::BlobWant {
+    proto::BlobWant { blob_id: id::encode_id(want.blob.to_bytes()), transfer_id: want.transfer.0, offset: want.offset }
 }

@@ -119,7 +119,7 @@ impl BlobService for Fake {
         while chunks.message().await?.is_some() {
             committed_bytes += CHUNK as u64;
         }
-        Ok(Response::new(WriteBlobResponse { committed_bytes }))
+        Ok(Response::new(WriteBlobResponse { committed_bytes, durable: false }))
     }
 
     type ReadBlobStream = Answers<ReadBlobResponse>;

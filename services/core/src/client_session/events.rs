@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use super::{ClientSession, Transition, calls};
+use super::{ClientSession, Instruction, Transition, calls};
 use crate::{
     id::EngineId,
     mutant::{Mutant, forgets},
@@ -25,6 +25,8 @@ impl ClientSession {
         for digest in update.need_functions {
             self.functions.need(digest);
         }
+        self.urgent.extend(update.wanted_blobs.into_iter().map(Instruction::PassOn));
+        self.urgent.extend(update.taken_blobs.into_iter().map(|blob| Instruction::BlobTaken { blob }));
         for event in update.events {
             if event.sequence > self.sequence + 1 {
                 self.transitions.took(Transition::FoundGap);
@@ -127,10 +129,6 @@ impl ClientSession {
 
     /// Nobody will read the blobs of a result that was dropped.
     fn release_blobs(&mut self, outcome: &Outcome) {
-        let payload = match &outcome.value {
-            Ok(payload) => Some(payload),
-            Err(failure) => failure.exception.as_ref(),
-        };
-        self.outbox.release(payload.into_iter().flat_map(|payload| payload.blobs()).map(|blob| blob.id));
+        self.outbox.release(outcome.blobs().map(|blob| blob.id));
     }
 }

@@ -27,6 +27,9 @@
 //!
 //! **Functions** go with the first call that names them in an epoch, and again whenever the scheduler needs them.
 //!
+//! **Large arguments** that the client keeps (`BlobRef::kept`) are passed on when an engine reads them, and need not be
+//! kept once an engine has all of them, or their task was claimed or is finished.
+//!
 //! **Events** are delivered once, in order of sequence: what came before is dropped, a gap hangs up so that the resume
 //! fills it. A second result of a task is dropped and its blobs are released; output is trimmed by its offsets, per
 //! attempt. The engines of a welcome are delivered as joins and leaves. Delivered events are acknowledged with the next
@@ -52,6 +55,7 @@ pub use machine::ClientSession;
 pub use crate::backoff::DialConfig;
 use crate::{
     id::{BlobId, SessionId},
+    payload::BlobWant,
     session_link::{CancelMode, Event, ToClient, ToScheduler},
     transitions::transitions,
 };
@@ -141,6 +145,13 @@ pub enum Instruction {
     Send(ToScheduler),
     /// Drop the stream or the dial.
     HangUp,
+    /// Write a blob that the client keeps to who reads it; say `Release` where it does not have it any more.
+    PassOn(BlobWant),
+    /// An engine has all of a blob: it need not be kept any more.
+    BlobTaken {
+        /// Which.
+        blob: BlobId,
+    },
     /// Tell the user; the machine counts these as held.
     Deliver(Vec<Event>),
     /// The session is over. Nothing follows.

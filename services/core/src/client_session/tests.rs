@@ -323,7 +323,7 @@ fn a_second_result_is_dropped_and_its_blobs_released() {
     rig.give([]);
     let mut second = finished(2, 0);
     let EventKind::Finished { outcome, .. } = &mut second.kind else { unreachable!() };
-    let blob = BlobRef { id: BlobId(8), size: 1 };
+    let blob = BlobRef { id: BlobId(8), size: 1, kept: false };
     Arc::make_mut(outcome).value = Ok(Payload { data_blob: Some(blob), ..Payload::default() });
     let out = rig.give([Stimulus::LineFree, events(vec![finished(1, 0), second])]);
     let release = Instruction::Send(ToScheduler::Release { blobs: vec![BlobId(8)] });

@@ -96,7 +96,10 @@ impl EngineSession {
     }
 
     pub(super) fn is_drained(&self) -> bool {
-        self.draining && self.tasks.is_empty() && !(self.link == Link::Attached && self.draining_unsaid)
+        self.draining
+            && self.tasks.is_empty()
+            && self.kept.is_empty()
+            && !(self.link == Link::Attached && self.draining_unsaid)
     }
 
     /// The next message, if one is due.
@@ -121,6 +124,7 @@ impl EngineSession {
             held: self.held(),
             credit,
             stream: self.streams,
+            kept_blobs: self.kept.list(),
         }))
     }
 

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
-    Config, ExitReason, Instruction, Status, Stimulus, Transition, credit::Room, functions::Functions, link::Link,
-    outbox::Outbox, queue::Queues, runs::Runs, task::Task,
+    Config, ExitReason, Instruction, Status, Stimulus, Transition, credit::Room, functions::Functions, large::Kept,
+    link::Link, outbox::Outbox, queue::Queues, runs::Runs, task::Task,
 };
 use crate::{
     backoff::Backoff,
@@ -39,6 +39,7 @@ pub struct EngineSession {
     pub(super) outbox: Outbox,
     pub(super) idle: bool,
     pub(super) runs: Runs,
+    pub(super) kept: Kept,
     pub(super) draining: bool,
     /// The scheduler has yet to hear of it.
     pub(super) draining_unsaid: bool,
@@ -73,6 +74,7 @@ impl EngineSession {
             outbox: Outbox::new(config.output_bytes),
             idle: false,
             runs: Runs::default(),
+            kept: Kept::default(),
             draining: false,
             draining_unsaid: false,
             finished: 0,
@@ -100,6 +102,10 @@ impl EngineSession {
             }
             Stimulus::Output { attempt, output } => self.output(attempt, output),
             Stimulus::Finished { attempt, outcome } => self.ended(now, attempt, outcome),
+            Stimulus::Fetched { attempt, arguments } => self.fetched(attempt, arguments),
+            Stimulus::NotFetched { attempt, outcome } => self.not_fetched(attempt, outcome),
+            Stimulus::BlobStored { blob } => self.stored(blob),
+            Stimulus::BlobNotStored { blob } => self.not_stored(blob),
             Stimulus::Drain => self.drain(),
             Stimulus::Tick => {}
         }
@@ -182,6 +188,7 @@ impl EngineSession {
             functions_waited_for: self.functions.missing().count(),
             function_bytes: self.functions.bytes(),
             output_bytes: self.outbox.output_bytes(),
+            kept_blobs: self.kept.len(),
         }
     }
 }

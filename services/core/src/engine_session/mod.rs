@@ -10,8 +10,9 @@
 //! sent, and nothing is claimed, before the welcome. If nothing was heard for a lease, the machine hangs up.
 //!
 //! **Tasks.** An assigned task waits in one of two queues, direct and balanced, which take turns. Only the head of a
-//! queue may be claimed; a head that lacks its function, or waits for the scheduler's yes (`start_once`), holds up its
-//! own queue and not the other. When the runtime is idle and the engine is attached, one task is claimed, or tasks of
+//! queue may be claimed, or one that may pass it: a task that lacks its function or bytes holds up only those that must
+//! keep their order behind it. One that waits for the scheduler's yes (`start_once`) holds up its own queue and not the
+//! other. When the runtime is idle and the engine is attached, one task is claimed, or tasks of
 //! measured length up to `claim_ahead` together; the claim is put on the line before `Run`. A task assigned as claimed
 //! needs no report, and, being the scheduler's own word, no yes either. While detached nothing is claimed: the
 //! scheduler may have given it away.
@@ -19,6 +20,12 @@
 //! **Ends.** The runtime runs the tasks of a batch in their order, so the machine knows which one runs. One that has a
 //! `run_timeout` is interrupted when it has run that long. One that was cancelled with `kill_after` and still runs then
 //! has its outcome reported; once that is acknowledged, or a moment later, the engine exits.
+//!
+//! **Large bytes.** Arguments that blobs hold are fetched ahead (`Fetch`, answered by `Fetched` or `NotFetched`) and a task
+//! is claimed only when it has them: nobody waits for a slow client but the calls that must not pass its own. `FetchNow`
+//! says that nothing else keeps a task from starting. Results that the engine keeps as blobs (`BlobRef::kept`) are passed
+//! on to whoever reads them, put into the store when the scheduler asks for it or the engine drains, and dropped when
+//! their client has released them.
 //!
 //! **Reports** keep their order: a task's claim, then its output, then its outcome. Outcomes are kept until
 //! acknowledged, output until its outcome is (the oldest goes first when `output_bytes` is reached); after every
@@ -34,6 +41,7 @@
 mod credit;
 mod functions;
 mod invariants;
+mod large;
 mod link;
 mod machine;
 mod outbox;
@@ -53,9 +61,9 @@ pub use crate::backoff::DialConfig;
 use crate::{
     call::CallHead,
     engine_link::{Credit, ToEngine, ToScheduler},
-    id::AttemptId,
+    id::{AttemptId, BlobId, SessionId},
     outcome::{Outcome, Output},
-    payload::{Function, Payload},
+    payload::{BlobWant, Function, Payload},
     session_link::EngineInfo,
     transitions::transitions,
 };
@@ -132,6 +140,30 @@ pub enum Stimulus {
         /// How.
         outcome: Outcome,
     },
+    /// All bytes of a task's arguments are here.
+    Fetched {
+        /// Which.
+        attempt: AttemptId,
+        /// Without blobs.
+        arguments: Payload,
+    },
+    /// They will never be.
+    NotFetched {
+        /// Which.
+        attempt: AttemptId,
+        /// What that makes of the task.
+        outcome: Outcome,
+    },
+    /// The store has a blob that was kept here.
+    BlobStored {
+        /// Which.
+        blob: BlobId,
+    },
+    /// The store did not take it.
+    BlobNotStored {
+        /// Which.
+        blob: BlobId,
+    },
     /// Take no new work and leave when done (SIGTERM).
     Drain,
     /// Time passed.
@@ -153,6 +185,37 @@ pub enum Instruction {
     Interrupt {
         /// Which.
         attempt: AttemptId,
+    },
+    /// Fetch the bytes of a task's arguments, while there is room ahead of need.
+    Fetch {
+        /// Whose.
+        attempt: AttemptId,
+        /// What names them.
+        arguments: Payload,
+    },
+    /// The runtime waits for these.
+    FetchNow {
+        /// Whose.
+        attempt: AttemptId,
+    },
+    /// Nobody needs them any more, here already or not.
+    GiveUpFetch {
+        /// Whose.
+        attempt: AttemptId,
+    },
+    /// Write a blob that is kept here to who reads it.
+    PassOn(BlobWant),
+    /// Write a blob that is kept here into the store; answer with `BlobStored` or `BlobNotStored`.
+    StoreBlob {
+        /// Which.
+        blob: BlobId,
+        /// Whose.
+        session: SessionId,
+    },
+    /// Nobody needs a blob that is kept here any more.
+    DropBlob {
+        /// Which.
+        blob: BlobId,
     },
     /// Leave. Nothing follows.
     Exit {
@@ -187,6 +250,8 @@ pub struct Status {
     pub function_bytes: u64,
     /// Bytes of output kept, with an allowance for each piece.
     pub output_bytes: u64,
+    /// Parts of results kept.
+    pub kept_blobs: usize,
 }
 
 /// Why an engine leaves.
@@ -234,6 +299,15 @@ transitions!(
         ForgotFunction,
         DroppedOutput,
         CutReports,
+        Fetched,
+        NotFetched,
+        GaveUpFetch,
+        Overtook,
+        KeptBlob,
+        PassedBlobOn,
+        AskedToStoreBlob,
+        StoredBlob,
+        ReleasedBlob,
         SentHeartbeat,
         StartedDraining,
         Exited,

@@ -16,6 +16,7 @@ pub(super) struct Outbox {
     pub(super) outcomes: VecDeque<AttemptId>,
     pub(super) answers: Vec<(AttemptId, bool)>,
     pub(super) need_functions: Vec<Digest>,
+    pub(super) fetched: Vec<AttemptId>,
     output: VecDeque<Piece>,
     output_bytes: u64,
     max_output_bytes: u64,
@@ -47,6 +48,7 @@ impl Outbox {
             outcomes: VecDeque::new(),
             answers: Vec::new(),
             need_functions: Vec::new(),
+            fetched: Vec::new(),
             output: VecDeque::new(),
             output_bytes: 0,
             max_output_bytes,
@@ -62,6 +64,7 @@ impl Outbox {
         self.outcomes.clear();
         self.answers.clear();
         self.need_functions.clear();
+        self.fetched.clear();
         self.unsent = self.output.front().map_or(self.next_piece, |piece| piece.number);
     }
 
@@ -135,6 +138,7 @@ impl Outbox {
             && self.outcomes.is_empty()
             && self.answers.is_empty()
             && self.need_functions.is_empty()
+            && self.fetched.is_empty()
             && self.output.back().is_none_or(|piece| piece.number < self.unsent)
     }
 
@@ -145,9 +149,12 @@ impl Outbox {
             claimed: std::mem::take(&mut self.claims),
             retracted: std::mem::take(&mut self.answers),
             need_functions: std::mem::take(&mut self.need_functions),
+            fetched: std::mem::take(&mut self.fetched),
             ..Reports::default()
         };
-        let small = reports.claimed.len() + reports.retracted.len() + reports.need_functions.len();
+        let lists =
+            [reports.claimed.len(), reports.retracted.len(), reports.need_functions.len(), reports.fetched.len()];
+        let small: usize = lists.iter().sum();
         let room = max_bytes.saturating_sub(small as u64 * REPORT_OVERHEAD);
         let room = self.take_outcomes(tasks, room, &mut reports);
         let room = self.take_output(room, &mut reports);

@@ -27,12 +27,10 @@ impl Queues {
         self.queue(direct).remove(&place);
     }
 
-    /// The heads of both queues, that of the queue whose turn it is first.
-    pub(super) fn heads(&self) -> impl Iterator<Item = AttemptId> + use<> {
-        let direct = self.direct.values().next().copied();
-        let balanced = self.balanced.values().next().copied();
-        let (first, second) = if self.balanced_turn { (balanced, direct) } else { (direct, balanced) };
-        first.into_iter().chain(second)
+    /// Both queues, in order, that whose turn it is first.
+    pub(super) fn in_turn(&self) -> [impl Iterator<Item = AttemptId> + '_; 2] {
+        let (direct, balanced) = (self.direct.values().copied(), self.balanced.values().copied());
+        if self.balanced_turn { [balanced, direct] } else { [direct, balanced] }
     }
 
     /// A task of this queue was taken: the other is next.

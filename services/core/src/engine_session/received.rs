@@ -6,7 +6,7 @@ use super::{
     EngineSession, ExitReason, Instruction, Transition,
     link::Link,
     runs::Kill,
-    task::{Claim, NeededFunction, State, Task},
+    task::{Claim, LargeArguments, NeededFunction, State, Task},
 };
 use crate::{
     call::Work,
@@ -58,6 +58,9 @@ impl EngineSession {
         let mut finished = Vec::new();
         let mut asked = Vec::new();
         for (attempt, task) in &self.tasks {
+            if task.large == LargeArguments::Here {
+                self.outbox.fetched.push(*attempt);
+            }
             match &task.state {
                 State::Finished(end) => finished.push((end.order, *attempt)),
                 State::Queued { claim: Claim::Asked, place } => asked.push((*place, *attempt)),
@@ -66,6 +69,7 @@ impl EngineSession {
         }
         finished.sort_unstable();
         asked.sort_unstable();
+        self.outbox.fetched.sort_unstable();
         for _ in &finished {
             self.transitions.took(Transition::ReportedAgain);
         }
@@ -107,6 +111,7 @@ impl EngineSession {
                 self.transitions.took(Transition::ForgotFunction);
             }
         }
+        self.ordered_blobs(orders.wanted_blobs, orders.store_blobs, orders.release_blobs);
         if orders.drain {
             self.drain();
         }
@@ -167,8 +172,10 @@ impl EngineSession {
             head: Arc::clone(&call.head),
             function,
             arguments: task.arguments.clone(),
+            large: self.fetch(attempt, &task.arguments),
             expected: task.expected,
             direct: call.direct,
+            several: call.several,
             bytes,
             state,
         };

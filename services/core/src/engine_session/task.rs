@@ -6,6 +6,7 @@ use crate::{
     call::CallHead,
     engine_link::HeldState,
     id::{AttemptId, Digest},
+    mutant::{Mutant, forgets},
     outcome::Outcome,
     payload::{Function, Payload},
 };
@@ -16,8 +17,11 @@ pub(super) struct Task {
     pub(super) head: Arc<CallHead>,
     pub(super) function: NeededFunction,
     pub(super) arguments: Payload,
+    pub(super) large: LargeArguments,
     pub(super) expected: Option<Duration>,
     pub(super) direct: bool,
+    /// Its call has tasks on other engines too.
+    pub(super) several: bool,
     /// What it took of the byte window.
     pub(super) bytes: u64,
     pub(super) state: State,
@@ -29,6 +33,18 @@ pub(super) enum NeededFunction {
     None,
     Here(Arc<Function>),
     Missing(Digest),
+}
+
+/// The parts of its arguments that do not travel in messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum LargeArguments {
+    /// There are none.
+    None,
+    /// They are being fetched; nothing else is left to do before they are here, if `awaited`.
+    Coming {
+        awaited: bool,
+    },
+    Here,
 }
 
 #[derive(Debug)]
@@ -64,6 +80,12 @@ pub(super) struct Finished {
 }
 
 impl Task {
+    /// Nothing that it needs is still on its way.
+    pub(super) fn is_whole(&self) -> bool {
+        let coming = matches!(self.large, LargeArguments::Coming { .. }) && !forgets(Mutant::StartedWithoutBytes);
+        !coming && !matches!(self.function, NeededFunction::Missing(_))
+    }
+
     pub(super) fn held_state(&self) -> HeldState {
         match self.state {
             State::Queued { claim: Claim::None, .. } => HeldState::Queued,

@@ -61,7 +61,7 @@ fn task(index: u64) -> AssignedTask {
 }
 
 fn call(head: Arc<CallHead>, direct: bool, tasks: Vec<AssignedTask>) -> AssignedCall {
-    AssignedCall { head, session: SessionId(5), direct, tasks }
+    AssignedCall { head, session: SessionId(5), direct, several: false, tasks }
 }
 
 fn assign(calls: Vec<AssignedCall>) -> Stimulus {
@@ -93,6 +93,7 @@ fn hello(last_epoch: Option<u64>, held: Vec<(u64, HeldState)>, credit: Credit) -
         held,
         credit,
         stream,
+        kept_blobs: Vec::new(),
     }))
 }
 

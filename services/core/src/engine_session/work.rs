@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    EngineSession, RunTask, Transition,
-    task::{Claim, Finished, NeededFunction, State, Task, in_order},
+    EngineSession, Instruction, RunTask, Transition,
+    task::{Claim, Finished, LargeArguments, NeededFunction, State, Task, in_order},
 };
 use crate::{
-    id::AttemptId,
+    id::{AttemptId, SessionId},
     mutant::{Mutant, forgets},
     outcome::{Outcome, Output},
     time::Time,
@@ -37,24 +37,43 @@ impl EngineSession {
         batch
     }
 
-    /// The head of the queue whose turn it is, or of the other, and how long it will take. Asks for the scheduler's yes
-    /// where a head needs it.
+    /// The first task that may start, of the queue whose turn it is or of the other, and how long it will take. Asks for
+    /// the scheduler's yes where one needs it.
     fn next_runnable(&mut self) -> Option<(AttemptId, Option<Duration>)> {
-        for attempt in self.queues.heads() {
-            let Some(task) = self.tasks.get_mut(&attempt) else { continue };
-            let State::Queued { claim, .. } = &mut task.state else { continue };
-            if matches!(task.function, NeededFunction::Missing(_)) {
-                continue;
-            }
-            match *claim {
-                Claim::Given => return Some((attempt, task.expected)),
-                Claim::None if self.line_free && task.head.start_once && !forgets(Mutant::StartedUnasked) => {
-                    *claim = Claim::Asked;
-                    self.transitions.took(Transition::AskedToStart);
-                    self.outbox.claims.push(attempt);
+        let Self { queues, tasks, outbox, transitions, urgent, line_free, .. } = self;
+        for queue in queues.in_turn() {
+            let mut passed = Passed::default();
+            for attempt in queue {
+                let Some(task) = tasks.get_mut(&attempt) else { continue };
+                if passed.keeps_back(attempt.task.session, task) {
+                    passed.add(attempt.task.session, task);
+                    continue;
                 }
-                Claim::None if self.line_free => return Some((attempt, task.expected)),
-                Claim::None | Claim::Asked => {}
+                if !task.is_whole() {
+                    if passed.is_first_of(task)
+                        && let LargeArguments::Coming { awaited: awaited @ false } = &mut task.large
+                    {
+                        *awaited = true;
+                        urgent.push(Instruction::FetchNow { attempt });
+                    }
+                    passed.add(attempt.task.session, task);
+                    continue;
+                }
+                let State::Queued { claim, .. } = &mut task.state else { continue };
+                if !passed.is_empty() {
+                    transitions.took(Transition::Overtook);
+                }
+                match *claim {
+                    Claim::Given => return Some((attempt, task.expected)),
+                    Claim::None if *line_free && task.head.start_once && !forgets(Mutant::StartedUnasked) => {
+                        *claim = Claim::Asked;
+                        transitions.took(Transition::AskedToStart);
+                        outbox.claims.push(attempt);
+                    }
+                    Claim::None if *line_free => return Some((attempt, task.expected)),
+                    Claim::None | Claim::Asked => {}
+                }
+                break;
             }
         }
         None
@@ -70,6 +89,7 @@ impl EngineSession {
         self.queues.remove(task.direct, place);
         self.queues.took(task.direct);
         task.state = State::Running;
+        task.large = LargeArguments::None;
         let function = match std::mem::replace(&mut task.function, NeededFunction::None) {
             NeededFunction::Here(function) => Some(function),
             NeededFunction::None | NeededFunction::Missing(_) => None,
@@ -92,7 +112,10 @@ impl EngineSession {
         let running = self.tasks.get(&attempt).is_some_and(|task| matches!(task.state, State::Running));
         if running {
             self.transitions.took(Transition::Finished);
+            self.keep_blobs(attempt, &outcome);
             self.finish(attempt, outcome);
+        } else {
+            self.drop_blobs_of(&outcome);
         }
     }
 
@@ -101,6 +124,10 @@ impl EngineSession {
         let after_output = self.outbox.end_output(attempt);
         self.finished += 1;
         task.arguments = Default::default();
+        if std::mem::replace(&mut task.large, LargeArguments::None) != LargeArguments::None {
+            self.transitions.took(Transition::GaveUpFetch);
+            self.urgent.push(Instruction::GiveUpFetch { attempt });
+        }
         if !forgets(Mutant::CreditLeaked) {
             self.room.rid_of(task.bytes);
         }
@@ -121,6 +148,7 @@ impl EngineSession {
         for attempt in in_order(back) {
             self.give_back(attempt);
         }
+        self.store_all_blobs();
     }
 
     pub(super) fn give_back(&mut self, attempt: AttemptId) {
@@ -143,6 +171,39 @@ impl EngineSession {
         if let NeededFunction::Missing(digest) = task.function {
             self.functions.stop_waiting(digest, attempt);
         }
+        if task.large != LargeArguments::None {
+            self.transitions.took(Transition::GaveUpFetch);
+            self.urgent.push(Instruction::GiveUpFetch { attempt });
+        }
         Some(task)
+    }
+}
+
+/// Tasks of one queue that cannot start yet, and so whom those behind them may not pass: a session's direct calls keep
+/// their order, and so do all calls to several engines. Who waits for bytes of a slow client waits alone.
+#[derive(Debug, Default)]
+struct Passed {
+    sessions: Vec<SessionId>,
+    several: bool,
+}
+
+impl Passed {
+    fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    fn keeps_back(&self, session: SessionId, task: &Task) -> bool {
+        let ordered = task.direct && !forgets(Mutant::OvertookOwnCall);
+        ordered && (self.several && task.several || self.sessions.contains(&session))
+    }
+
+    /// Nothing but what it lacks keeps it back. Balanced tasks have no order: one at a time is enough to wait for.
+    fn is_first_of(&self, task: &Task) -> bool {
+        task.direct || self.is_empty()
+    }
+
+    fn add(&mut self, session: SessionId, task: &Task) {
+        self.sessions.push(session);
+        self.several |= task.several;
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     call::Call,
     engine_link,
-    id::{AttemptId, BlobId, ConnectionId, EngineId, Epoch, Incarnation, SessionId},
+    id::{AttemptId, BlobId, ConnectionId, EngineId, Epoch, Incarnation, SessionId, TransferId},
     outcome::Outcome,
     session_link::{self, EngineInfo},
 };
@@ -76,6 +76,22 @@ pub enum Stimulus {
         /// Which.
         blob: BlobId,
     },
+    /// Somebody reads a blob that the store does not have.
+    BlobWanted {
+        /// What the answer is to be called.
+        transfer: TransferId,
+        /// Which.
+        blob: BlobId,
+        /// Of the task whose argument or result it is.
+        session: SessionId,
+        /// From where on.
+        offset: u64,
+    },
+    /// Whoever keeps the blob has begun to write, or the reader has left.
+    TransferSettled {
+        /// Which.
+        transfer: TransferId,
+    },
     /// Time passed.
     Tick,
     /// End every stream, say why, and take nothing new.
@@ -117,6 +133,18 @@ pub enum Instruction {
     DropBlob {
         /// Which.
         blob: BlobId,
+    },
+    /// Tell a reader that the store has its blob.
+    BlobIsStored {
+        /// Which reading.
+        transfer: TransferId,
+    },
+    /// Tell a reader that nobody has its blob.
+    NobodyHasBlob {
+        /// Which reading.
+        transfer: TransferId,
+        /// For people.
+        reason: &'static str,
     },
     /// The session is gone: drop what else it has in the blob store.
     SessionForgotten {
@@ -203,6 +231,8 @@ pub struct Status {
     pub unassigned: u64,
     /// Sessions, by id.
     pub sessions: Vec<SessionStatus>,
+    /// Blobs that are named, kept or read.
+    pub blobs: usize,
     /// Tasks finished in this process.
     pub completed: u64,
     /// Bytes of arguments, results, output and functions.

@@ -9,6 +9,8 @@ pub struct Config {
     pub lease: Duration,
     /// How long a session outlives its stream. Its tasks run on, its results are kept.
     pub session_grace: Duration,
+    /// How long a client may be away before parts of its results are moved from engines into the store.
+    pub away_after: Duration,
     /// Most balanced work an engine is sent ahead of what it runs, by the function's measured times. More hides longer
     /// round trips; less leaves less to take back when another engine is idle.
     pub prefetch: Duration,
@@ -36,6 +38,7 @@ impl Default for Config {
         Self {
             lease: Duration::from_secs(10),
             session_grace: Duration::from_secs(3600),
+            away_after: Duration::from_secs(2),
             prefetch: Duration::from_millis(5),
             notice_after: Duration::from_millis(20),
             sessions: 1024,

@@ -2,12 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Record, Scheduler, Transition, task::State};
+use super::{Record, Scheduler, Transition, blobs::Holder, task::State};
 use crate::{
-    id::{AttemptId, BlobId, EngineId, TaskId},
+    id::{AttemptId, EngineId, TaskId},
     mutant::{Mutant, forgets},
     outcome::{FailureKind, Outcome},
-    payload::Payload,
     session_link::EventKind,
     time::Time,
 };
@@ -25,9 +24,16 @@ impl Scheduler {
             let kept = self.sessions.get(&id.session).is_some_and(|session| session.outbox.keeps(engine, attempt));
             if !kept {
                 self.order_ack(engine, attempt);
-                self.discard_blobs(&outcome);
+                self.discard_blobs(engine, id, &outcome);
             }
             return;
+        }
+        if self.is_aborted_by_nobody(id, &outcome) {
+            self.ack_once_persisted(engine, attempt);
+            self.leave_state(id);
+            // What became of it there, nobody knows.
+            self.lose_unsure(id, engine);
+            return self.queue_ready_of(id.session);
         }
         self.transitions.took(Transition::Finished);
         self.measure(id, &outcome);
@@ -41,6 +47,12 @@ impl Scheduler {
             return self.retry(now, id, engine, outcome);
         }
         self.finish_kept(id, engine, outcome);
+    }
+
+    /// A scheduler that is gone had it taken off the engine before it started: it had given the task to another.
+    fn is_aborted_by_nobody(&self, id: TaskId, outcome: &Outcome) -> bool {
+        let aborted = matches!(&outcome.value, Err(failure) if failure.kind == FailureKind::Aborted);
+        aborted && self.task(id).is_some_and(|task| !task.cancelled)
     }
 
     /// The engine holds this attempt, which no session here has.
@@ -109,11 +121,13 @@ impl Scheduler {
         outcome: Outcome,
         keeper: Option<(EngineId, AttemptId)>,
     ) {
+        let keeper_of_blobs = engine.map_or(Holder::Lost, |engine| self.keeper(engine, id.session));
         let Some(session) = self.sessions.get_mut(&id.session) else { return };
-        let blobs: Vec<BlobId> = outcome.value.iter().flat_map(|payload| payload.blobs().map(|blob| blob.id)).collect();
-        for blob in blobs {
-            if session.result_blobs.insert(blob) {
-                self.blobs.hold(blob);
+        let mut to_store = Vec::new();
+        for blob in outcome.blobs().filter(|blob| session.result_blobs.insert(blob.id)) {
+            self.blobs.hold(blob, keeper_of_blobs);
+            if let Some(Holder::Engine(engine, _)) = self.blobs.holder(blob.id).filter(|_| session.away) {
+                to_store.push((engine, blob.id));
             }
         }
         let outcome = Arc::new(outcome);
@@ -122,6 +136,7 @@ impl Scheduler {
         session.undelivered += 1;
         self.completed += 1;
         self.dirty_sessions.insert(id.session);
+        to_store.into_iter().for_each(|(engine, blob)| self.order_store(engine, blob));
     }
 
     /// Another try on an engine where it has not failed, or the outcome if there is none.
@@ -172,22 +187,6 @@ impl Scheduler {
         }
     }
 
-    /// An outcome goes nowhere: nor do the blobs that came with it.
-    fn discard_blobs(&mut self, outcome: &Outcome) {
-        let payloads = outcome.value.iter().chain(outcome.value.as_ref().err().and_then(|f| f.exception.as_ref()));
-        for blob in payloads.flat_map(Payload::blobs) {
-            if self.blobs.discard(blob.id) {
-                self.out.push(super::Instruction::DropBlob { blob: blob.id });
-            }
-        }
-    }
-
-    pub(super) fn release_blob(&mut self, blob: BlobId) {
-        if self.blobs.release(blob) {
-            self.out.push(super::Instruction::DropBlob { blob });
-        }
-    }
-
     /// The client holds an outcome that the engine kept for it.
     pub(super) fn ack_outcome(&mut self, engine: EngineId, attempt: AttemptId) {
         if let Some(keeper) = self.engines.get_mut(&engine) {
@@ -211,26 +210,6 @@ impl Scheduler {
             attached.orders.acked.push(attempt);
             self.dirty_engines.insert(engine);
         }
-    }
-
-    pub(super) fn on_blob_gone(&mut self, blob: BlobId) {
-        if !self.blobs.gone(blob) {
-            return;
-        }
-        let mut lost = Vec::new();
-        for (session, tasks) in self.sessions.iter().map(|(id, session)| (*id, &session.tasks)) {
-            for (index, task) in tasks.iter().filter(|(_, task)| task.engine().is_none()) {
-                if task.arguments.blobs().any(|named| named.id == blob) {
-                    lost.push(TaskId { session, index: *index });
-                }
-            }
-        }
-        for id in lost {
-            self.transitions.took(Transition::LostBlob);
-            let message = "bytes of its arguments were lost or did not fit; see the setting `blob_bytes`".to_owned();
-            self.finish(id, None, Outcome::failed(FailureKind::Refused, "PayloadLost", message, None));
-        }
-        self.queue_what_is_ready();
     }
 
     pub(super) fn on_persisted(&mut self, up_to: u64) {

@@ -10,6 +10,9 @@ use crate::{
     time::Time,
 };
 
+/// Blobs named in one message, of each sort: 20 bytes or so each.
+const MOST_NAMES: usize = 8192;
+
 impl Scheduler {
     pub(super) fn on_line_free(&mut self, connection: ConnectionId) {
         match self.connections.get(&connection) {
@@ -98,6 +101,7 @@ impl Scheduler {
             self.out.push(Instruction::ToSession { connection, message });
             self.close(connection, CloseStatus::Ok);
             self.timers.insert((now + self.config.session_grace, super::timers::Timer::SessionGrace(id)));
+            self.watch_absence(now, id);
             return;
         }
         let room = session.event_credit.map_or(u64::MAX, |credit| credit.saturating_sub(session.event_bytes));
@@ -114,7 +118,8 @@ impl Scheduler {
             || told.total_bytes - session.accepted_bytes.min(told.total_bytes) < self.config.session_bytes / 4
             || (session.tasks.is_empty() && session.undelivered == 0);
         let grown = credit != told;
-        let due = !events.is_empty() || !need_functions.is_empty();
+        let blobs_due = !session.wanted_blobs.is_empty() || !session.taken_blobs.is_empty();
+        let due = !events.is_empty() || !need_functions.is_empty() || blobs_due;
         // What may be submitted beside a replay is known when the replay is complete.
         let tell_credit = grown && !session.replaying && (due || low_tasks || low_bytes || starving);
         // A client keeps what is not accepted: it is told in time, and otherwise along with what is due anyway.
@@ -140,9 +145,17 @@ impl Scheduler {
             credit: tell_credit.then_some(credit),
             need_functions,
             events,
+            wanted_blobs: some_of(&mut session.wanted_blobs),
+            taken_blobs: some_of(&mut session.taken_blobs),
         };
         self.out.push(Instruction::ToSession { connection, message: ToClient::Update(update) });
     }
+}
+
+/// As much of a list of names as goes into one message together with others.
+fn some_of<T>(list: &mut Vec<T>) -> Vec<T> {
+    let rest = list.split_off(list.len().min(MOST_NAMES));
+    mem::replace(list, rest)
 }
 
 /// All orders that are due, with as many tasks as a message holds. What must not pass a task that was left for the next
@@ -168,6 +181,9 @@ fn next_orders(engine: &mut Engine, most: u64) -> Option<Orders> {
             break;
         }
     }
+    engine.orders.wanted_blobs = orders.wanted_blobs.split_off(orders.wanted_blobs.len().min(MOST_NAMES));
+    engine.orders.store_blobs = orders.store_blobs.split_off(orders.store_blobs.len().min(MOST_NAMES));
+    engine.orders.release_blobs = orders.release_blobs.split_off(orders.release_blobs.len().min(MOST_NAMES));
     if !engine.assigned.is_empty() {
         engine.orders.retract = mem::take(&mut orders.retract);
         engine.orders.cancel = mem::take(&mut orders.cancel);

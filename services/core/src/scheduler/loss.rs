@@ -1,6 +1,8 @@
 //! Engines attach and are lost: who gets what they had.
 
-use super::{CloseStatus, Instruction, Peer, Scheduler, Seen, Transition, engine::Engine, task::State};
+use std::collections::BTreeSet;
+
+use super::{CloseStatus, Instruction, Peer, Scheduler, Seen, Transition, blobs::Holder, engine::Engine, task::State};
 use crate::{
     engine_link::{HeldState, Hello, Welcome},
     id::{AttemptId, ConnectionId, EngineId, TaskId},
@@ -37,11 +39,15 @@ impl Scheduler {
         engine.direct = self.recovery.came_back(id);
         self.engines.insert(id, engine);
         let mut dropped = Vec::new();
+        let mut kept = BTreeSet::new();
         for held in hello.held {
-            if !self.adopt(now, id, held) {
+            if self.adopt(now, id, held) {
+                kept.insert(held.attempt);
+            } else {
                 dropped.push(held.attempt);
             }
         }
+        self.adopt_blobs(id, hello.kept_blobs, &kept);
         if let Some(engine) = self.engines.get_mut(&id) {
             engine.welcome = Some(Welcome { epoch: self.epoch, lease: self.config.lease, dropped });
         }
@@ -56,6 +62,7 @@ impl Scheduler {
         self.dirty_engines.insert(id);
         self.out.push(Instruction::EngineAttached { info: hello.info });
         self.settle_unsure(Some(id));
+        self.answer_wants();
         self.end_recovery_if_all_are_back();
     }
 
@@ -76,6 +83,7 @@ impl Scheduler {
         if !self.engines.contains_key(&id) {
             self.transitions.took(Transition::EngineRemoved);
             self.recovery.is_gone(id);
+            self.lose_blobs_of(id);
             self.end_recovery_if_all_are_back();
         }
     }
@@ -107,6 +115,8 @@ impl Scheduler {
         if forgets(Mutant::LossToldLate) {
             self.tell_left(id, reason);
         }
+        self.miss_blobs_of(now, id);
+        self.want_again(|holder| matches!(holder, Holder::Absent(keeper, _) if keeper == id));
         self.give_up_stranded();
         self.queue_what_is_ready();
     }
@@ -170,6 +180,10 @@ impl Scheduler {
             State::Queued | State::Waiting => task.target.is_none_or(|target| target == engine) && task.attempt == 0,
             _ => false,
         };
+        if !free && held.state != HeldState::Queued {
+            // It ran there, and what comes of that is not waited for: one run less that it may have.
+            task.failures = task.failures.max(attempt);
+        }
         self.transitions.took(if free { Transition::Adopted } else { Transition::RefusedHeld });
         if free {
             self.give_to(now, id, engine, attempt, held.state);

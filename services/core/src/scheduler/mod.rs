@@ -31,6 +31,7 @@ mod session;
 mod submit;
 mod task;
 mod timers;
+mod transfers;
 mod transition;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -139,11 +140,12 @@ impl Scheduler {
             Stimulus::MembersKnown { engines } => self.on_members_known(&engines),
             Stimulus::MemberRemoved { engine } => self.on_member_removed(engine),
             Stimulus::Persisted { up_to } => self.on_persisted(up_to),
-            Stimulus::BlobReady { blob } => {
-                self.blobs.ready(blob);
-                self.queue_what_is_ready();
-            }
+            Stimulus::BlobReady { blob } => self.on_blob_ready(blob),
             Stimulus::BlobGone { blob } => self.on_blob_gone(blob),
+            Stimulus::BlobWanted { transfer, blob, session, offset } => {
+                self.on_blob_wanted(transfer, blob, session, offset);
+            }
+            Stimulus::TransferSettled { transfer } => self.blobs.unwant(transfer),
             Stimulus::Tick => self.on_tick(now),
             Stimulus::Shutdown => self.on_shutdown(),
         }
@@ -204,6 +206,7 @@ impl Scheduler {
             unassigned: self.balanced.waiting(),
             held_bytes: self.functions.bytes() + self.sessions.values().map(Session::held_bytes).sum::<u64>(),
             sessions: sessions.collect(),
+            blobs: self.blobs.len(),
             completed: self.completed,
         }
     }

@@ -35,6 +35,9 @@ impl Scheduler {
         for (attempt, given_back) in reports.retracted {
             self.on_retracted(now, id, attempt, given_back);
         }
+        for attempt in reports.fetched {
+            self.on_fetched(id, attempt);
+        }
         for digest in reports.need_functions {
             self.send_function(id, digest);
         }

@@ -1,8 +1,8 @@
 //! What clients say: opening, resuming, acknowledging, cancelling, closing.
 
 use super::{
-    CloseStatus, Instruction, Peer, Record, Scheduler, Transition, outbox::Freed, session::Session, task::State,
-    timers::Timer,
+    CloseStatus, Instruction, Peer, Record, Scheduler, Transition, blobs::Holder, outbox::Freed, session::Session,
+    task::State, timers::Timer,
 };
 use crate::{
     id::{AttemptId, ConnectionId, SessionId, TaskId},
@@ -55,9 +55,15 @@ impl Scheduler {
         session.event_credit = None;
         session.event_bytes = 0;
         let freed = session.outbox.resume(hello.resume.filter(|_| ours).map_or(0, |resume| resume.sequence));
-        self.timers.retain(|(_, timer)| *timer != Timer::SessionGrace(id));
+        session.away = false;
+        session.wanted_blobs.clear();
+        session.taken_blobs.clear();
+        self.timers
+            .retain(|(_, timer)| !matches!(timer, Timer::SessionGrace(of) | Timer::SessionAway(of) if *of == id));
         self.free(id, freed);
         self.ask_again(id);
+        self.want_again(|holder| holder == Holder::Client(id));
+        self.answer_wants();
         self.dirty_sessions.insert(id);
         self.queue_what_is_ready();
     }
@@ -105,6 +111,8 @@ impl Scheduler {
                 for blob in blobs {
                     if self.sessions.get_mut(&id).is_some_and(|session| session.result_blobs.remove(&blob)) {
                         self.release_blob(blob);
+                    } else if !self.client_lacks(id, blob) {
+                        self.discard_blob(blob);
                     }
                 }
             }
@@ -190,9 +198,12 @@ impl Scheduler {
         session.line_free = false;
         session.closing = None;
         session.outbox.rewind();
+        let cancel = session.cancel_on_disconnect;
         self.timers.insert((now + self.config.session_grace, Timer::SessionGrace(id)));
-        if session.cancel_on_disconnect {
-            let indexes: Vec<u64> = session.tasks.keys().copied().collect();
+        self.watch_absence(now, id);
+        if cancel {
+            let indexes = self.sessions.get(&id).map(|session| session.tasks.keys().copied().collect());
+            let indexes: Vec<u64> = indexes.unwrap_or_default();
             for index in indexes {
                 self.cancel(TaskId { session: id, index }, CancelMode::Abort);
             }
@@ -221,9 +232,12 @@ impl Scheduler {
         for blob in session.result_blobs {
             self.release_blob(blob);
         }
-        self.timers.retain(|(_, timer)| *timer != Timer::SessionGrace(id));
+        self.timers
+            .retain(|(_, timer)| !matches!(timer, Timer::SessionGrace(of) | Timer::SessionAway(of) if *of == id));
         self.dirty_sessions.remove(&id);
         self.drop_orphans_of(id);
+        self.drop_unnamed_blobs(|_, session| session == id);
+        self.answer_wants();
         self.records.push(Record::Forgotten { session: id });
         self.out.push(Instruction::SessionForgotten { session: id });
         self.queue_what_is_ready();

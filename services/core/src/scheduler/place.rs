@@ -11,7 +11,7 @@ use super::{
     task::State,
 };
 use crate::{
-    call::Work,
+    call::{Placement, Work},
     engine_link::{AssignedCall, AssignedTask},
     id::{AttemptId, EngineId, SessionId, TaskId},
     time::Time,
@@ -112,7 +112,9 @@ impl Scheduler {
             Transition::AssignedBalanced
         });
         let (head, arguments, direct) = (record.head.clone(), record.arguments.clone(), record.is_direct());
-        let claimed = engine.is_idle() && !head.start_once;
+        // One that has bytes to wait for may still be taken back.
+        let claimed = engine.is_idle() && !head.start_once && arguments.blobs().next().is_none();
+        let several = matches!(&head.placement, Placement::Direct { engines } if engines.len() > 1);
         record.attempt = record.attempt.max(record.heard_of) + 1;
         record.state = if claimed { State::Claimed(id) } else { State::Assigned(id) };
         let attempt = record.attempt;
@@ -136,7 +138,13 @@ impl Scheduler {
             {
                 call.tasks.push(assigned);
             }
-            _ => engine.assigned.push_back(AssignedCall { head, session: task.session, direct, tasks: vec![assigned] }),
+            _ => engine.assigned.push_back(AssignedCall {
+                head,
+                session: task.session,
+                direct,
+                several,
+                tasks: vec![assigned],
+            }),
         }
         self.dirty_engines.insert(id);
         if claimed {

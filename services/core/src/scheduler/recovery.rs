@@ -160,6 +160,7 @@ impl Scheduler {
         }
         self.settle_unsure(None);
         self.give_up_stranded();
+        self.answer_wants();
     }
 
     /// Tasks that waited to learn whether an engine holds them: it does not, or it will not come back.
@@ -245,6 +246,8 @@ impl Scheduler {
         let replays = |id: &SessionId| self.sessions.get(id).is_some_and(|session| session.replaying);
         let gone: Vec<SessionId> = sessions.into_iter().filter(|id| !replays(id)).collect();
         gone.into_iter().for_each(|session| self.drop_orphans_of(session));
+        self.drop_unnamed_blobs(|scheduler, session| !scheduler.sessions.contains_key(&session));
+        self.answer_wants();
     }
 
     /// The session has replayed all it misses, or ended: what engines hold for it beyond that, nobody waits for.
@@ -266,6 +269,9 @@ impl Scheduler {
             self.order_cancel(orphan.engine, attempt.task, attempt.attempt, CancelMode::Abort);
         } else {
             self.ack_outcome(orphan.engine, attempt);
+            if let Some(outcome) = &orphan.outcome {
+                self.discard_blobs(orphan.engine, attempt.task, outcome);
+            }
         }
     }
 }

@@ -126,5 +126,7 @@ impl Scheduler {
         session.told_credit.total_tasks = 0;
         self.dirty_sessions.insert(id);
         self.drop_orphans_of(id);
+        self.name_blobs_of(id);
+        self.answer_wants();
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{config::Config, outbox::Outbox, task::Task};
 use crate::{
     id::{BlobId, ConnectionId, Digest, EngineId},
+    payload::BlobWant,
     session_link::{CloseReason, SubmitCredit},
 };
 
@@ -62,6 +63,11 @@ pub(super) struct Session {
     pub(super) outbox: Outbox,
     /// Finished tasks whose events are in the outbox.
     pub(super) undelivered: u64,
+    /// It has had no stream for `away_after`.
+    pub(super) away: bool,
+    /// Blobs that the client keeps and engines read, and those that engines have all of: due.
+    pub(super) wanted_blobs: Vec<BlobWant>,
+    pub(super) taken_blobs: Vec<BlobId>,
     /// Result blobs that the client has not released.
     pub(super) result_blobs: BTreeSet<BlobId>,
     /// Bytes of events that the client reads on this stream, and has been sent; `None`: no limit.

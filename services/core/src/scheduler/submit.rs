@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Record, Scheduler, Transition, session::PendingCall, task::Task, timers::Timer};
+use super::{Record, Scheduler, Transition, blobs::Holder, session::PendingCall, task::Task, timers::Timer};
 use crate::{
     call::{Call, Placement, Work},
     id::{BlobId, SessionId, TaskId},
@@ -117,7 +117,7 @@ impl Scheduler {
             let Ok(nth_engine) = usize::try_from(nth) else { return };
             let arguments = call.argument(nth_engine);
             for blob in arguments.blobs() {
-                self.blobs.hold(blob.id);
+                self.blobs.hold(blob, Holder::Client(id));
                 blobs.push(blob.id);
             }
             let mut task = Task::new(call.head.clone(), arguments, engines.get(nth_engine).copied());

@@ -21,6 +21,10 @@ pub(super) enum Timer {
     Engine(EngineId),
     /// Forget a session without a stream.
     SessionGrace(SessionId),
+    /// See whether a session still has no stream.
+    SessionAway(SessionId),
+    /// Stop waiting for an engine that keeps parts of results.
+    KeeperAway(EngineId),
     /// Fail a task that is still queued.
     QueueTimeout(TaskId),
     /// Tell a client what was accepted, if nothing else came along to carry it.
@@ -50,6 +54,8 @@ impl Scheduler {
                     self.transitions.took(Transition::SessionOutstayedItsGrace);
                     self.forget_session(id);
                 }
+                Timer::SessionAway(id) => self.on_session_away(id),
+                Timer::KeeperAway(id) => self.lose_blobs_of(id),
                 Timer::QueueTimeout(id) => self.time_out(now, id),
                 Timer::AcceptNotice(id) => {
                     if let Some(session) = self.sessions.get_mut(&id) {

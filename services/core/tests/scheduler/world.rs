@@ -149,7 +149,8 @@ impl World {
     pub fn attach_holding(&mut self, id: u32, held: Vec<Held>) -> ConnectionId {
         let connection = self.connect();
         let credit = Credit { total_tasks: 1000, total_bytes: 1 << 30 };
-        let hello = engine_link::Hello { info: engine(id), last_epoch: None, held, credit, stream: 0 };
+        let hello =
+            engine_link::Hello { info: engine(id), last_epoch: None, held, credit, stream: 0, kept_blobs: Vec::new() };
         self.step(Stimulus::EngineOpened { connection, hello });
         connection
     }

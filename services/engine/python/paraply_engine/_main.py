@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             labels=options.label,
             parent_fd=options.parent_fd,
             stop_grace=options.stop_grace,
+            result_bytes=options.result_bytes,
         )
     except (OSError, ValueError) as error:
         sys.exit(f"paraply engine: {error}")
@@ -72,10 +73,18 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         help="how long a running task may go on after SIGTERM (default: %(default)s)",
     )
+    parser.add_argument(
+        "--result-bytes",
+        type=int,
+        metavar="BYTES",
+        help="large results kept here until their clients read them; more go into the scheduler's store (default: 2 GiB)",
+    )
     parser.add_argument("--version", action="version", version=f"paraply-engine {version('paraply-engine')}")
     options = parser.parse_args(arguments)
     if options.connection is None:
         parser.error("which cluster? Give --connection FILE or set PARAPLY_CONNECTION")
+    if options.result_bytes is not None and options.result_bytes < 0:
+        parser.error("--result-bytes is at least 0")
     if options.threads is not None and options.threads < 1:
         parser.error("--threads is at least 1")
     return options

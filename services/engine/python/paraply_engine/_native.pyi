@@ -12,6 +12,7 @@ class Engine:
         labels: Sequence[tuple[str, str]] = (),
         parent_fd: int | None = None,
         stop_grace: float = 3.0,
+        result_bytes: int | None = None,
     ) -> None: ...
     def serve(self, runner: object) -> int: ...
 

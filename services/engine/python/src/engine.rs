@@ -30,7 +30,10 @@ pub(crate) struct Engine {
 impl Engine {
     /// Takes descriptors 1 and 2 over and starts to register with the cluster of the connection file.
     #[new]
-    #[pyo3(signature = (connection, python_version, *, engine_id=None, labels=Vec::new(), parent_fd=None, stop_grace=3.0))]
+    #[pyo3(signature = (
+        connection, python_version, *, engine_id=None, labels=Vec::new(), parent_fd=None, stop_grace=3.0, result_bytes=None
+    ))]
+    #[allow(clippy::too_many_arguments, reason = "each is a keyword of Python's")]
     fn new(
         py: Python<'_>,
         connection: PathBuf,
@@ -39,12 +42,14 @@ impl Engine {
         labels: Vec<(String, String)>,
         parent_fd: Option<i32>,
         stop_grace: f64,
+        result_bytes: Option<u64>,
     ) -> PyResult<Self> {
         let invalid = |message: String| PyValueError::new_err(message);
         let stop_grace = Duration::try_from_secs_f64(stop_grace)
             .map_err(|_| invalid("--stop-grace is not a number of seconds".into()))?;
         let identity = Identity { python_version, engine_id, labels };
-        let config = Config::read(&connection, identity, stop_grace).map_err(|error| invalid(error.to_string()))?;
+        let mut config = Config::read(&connection, identity, stop_grace).map_err(|error| invalid(error.to_string()))?;
+        config.result_bytes = result_bytes.unwrap_or(config.result_bytes);
         if RUNTIME.get().is_some() {
             return Err(invalid("this process has an engine already".into()));
         }

@@ -1,14 +1,15 @@
-//! Large bytes: what tasks take is fetched before they start, what they return is stored before it is reported.
+//! Large bytes: what tasks take is fetched before they are claimed, what they return is kept until their client has read
+//! it, or put into the store where there is no room for it.
 //!
 //! Bulk travels on a connection of its own, so that it delays no control message.
 
 mod fetch;
 mod kept;
-mod store;
+mod place;
 mod transfer;
 
 pub(crate) use fetch::{Fetched, Fetches};
 pub(crate) use kept::Kept;
-pub(crate) use store::{Stored, store};
+pub(crate) use place::{Stored, place};
 pub(crate) use transfer::Bulk;
 use transfer::TransferError;

@@ -12,9 +12,9 @@ use paraply_common::{
     wire::id::encode_id,
 };
 use paraply_core::{
-    id::{BlobId, SessionId},
+    id::{BlobId, SessionId, TransferId},
     membership::Endpoint,
-    payload::BlobRef,
+    payload::{BlobRef, BlobWant},
 };
 use paraply_proto::blob::v1::{
     BlobChunk, BlobHeader, QueryWriteStatusRequest, ReadBlobRequest, WriteBlobRequest,
@@ -41,8 +41,6 @@ pub(crate) enum TransferError {
     Size { id: BlobId, found: u64, expected: u64 },
     #[error("{size} bytes are more than this engine's memory can take")]
     Memory { size: u64 },
-    #[error("its task was interrupted")]
-    GivenUp,
 }
 
 /// The way to the store that everybody who moves bytes shares: transfers that are under way take the new one for their
@@ -87,8 +85,8 @@ impl Bulk {
         way.ok_or_else(|| Status::unavailable("no scheduler is known"))
     }
 
-    /// Reads a whole blob.
-    pub(crate) async fn read(&self, blob: BlobRef) -> Result<Bytes, TransferError> {
+    /// Reads a whole blob of a session.
+    pub(crate) async fn read(&self, blob: BlobRef, session: SessionId) -> Result<Bytes, TransferError> {
         let too_large = || TransferError::Memory { size: blob.size };
         let mut data = Vec::new();
         data.try_reserve_exact(usize::try_from(blob.size).map_err(|_| too_large())?).map_err(|_| too_large())?;
@@ -96,7 +94,7 @@ impl Bulk {
         let mut tries = Tries::default();
         loop {
             let before = data.len();
-            match self.read_on(blob, &mut data).await {
+            match self.read_on(blob, session, &mut data).await {
                 Ok(()) if data.len() as u64 == blob.size => return Ok(data.freeze()),
                 Ok(()) => {
                     let found = data.len() as u64;
@@ -112,10 +110,11 @@ impl Bulk {
         }
     }
 
-    async fn read_on(&self, blob: BlobRef, data: &mut BytesMut) -> Result<(), Status> {
+    async fn read_on(&self, blob: BlobRef, session: SessionId, data: &mut BytesMut) -> Result<(), Status> {
         let offset = data.len() as u64;
         let way = self.way()?;
-        let request = way.request(ReadBlobRequest { blob_id: encode_id(blob.id.to_bytes()), offset });
+        let (blob_id, session_id) = (encode_id(blob.id.to_bytes()), encode_id(session.to_bytes()));
+        let request = way.request(ReadBlobRequest { blob_id, offset, session_id });
         let mut chunks = way.client().read_blob(request).await?.into_inner();
         while let Some(answer) = chunks.message().await? {
             let chunk = answer.chunk.unwrap_or_default();
@@ -128,11 +127,25 @@ impl Bulk {
         Ok(())
     }
 
-    /// Writes a whole blob, which `session` pays for.
+    /// Writes a blob to who reads it, from where they are, until they have it or have left. A reader whose transfer broke
+    /// off in the middle asks again, and waits for this one no more.
+    pub(crate) async fn pass_on(&self, want: BlobWant, session: SessionId, data: Bytes) {
+        let mut tries = Tries::default();
+        loop {
+            let written = self.write_on(want.blob, session, &data, want.offset, Some(want.transfer)).await;
+            let Err(status) = written else { return };
+            if let Err(error) = tries.again(status).await {
+                tracing::debug!(%error, blob = %want.blob, "a blob was not passed on to its end");
+                return;
+            }
+        }
+    }
+
+    /// Writes a whole blob into the store, for `session`.
     pub(crate) async fn write(&self, id: BlobId, session: SessionId, data: Bytes) -> Result<(), TransferError> {
         let (mut committed, mut tries) = (0, Tries::default());
         loop {
-            match self.write_on(id, session, &data, committed).await {
+            match self.write_on(id, session, &data, committed, None).await {
                 Ok(()) => return Ok(()),
                 Err(status) => tries.again(status).await?,
             }
@@ -151,11 +164,20 @@ impl Bulk {
         Ok(way.client().query_write_status(request).await?.into_inner().committed_bytes)
     }
 
-    async fn write_on(&self, id: BlobId, session: SessionId, data: &Bytes, from: u64) -> Result<(), Status> {
+    async fn write_on(
+        &self,
+        id: BlobId,
+        session: SessionId,
+        data: &Bytes,
+        from: u64,
+        transfer: Option<TransferId>,
+    ) -> Result<(), Status> {
         let header = BlobHeader {
             blob_id: encode_id(id.to_bytes()),
             size_bytes: data.len() as u64,
             session_id: encode_id(session.to_bytes()),
+            transfer_id: transfer.map_or(0, |transfer| transfer.0),
+            only_copy: transfer.is_none(),
         };
         let data = data.clone();
         let chunks = (usize::try_from(from).unwrap_or(0)..data.len()).step_by(CHUNK).map(move |start| {

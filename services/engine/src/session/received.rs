@@ -1,4 +1,4 @@
-//! What the scheduler says: checked, taken over, and given to the machine when the time for it has come.
+//! What the scheduler says: checked, taken over, and given to the machine.
 
 use paraply_common::wire::engine_link;
 use paraply_core::{engine_link::ToEngine, engine_session::Stimulus};
@@ -15,21 +15,12 @@ impl Session {
             return;
         }
         match engine_link::decode_response(message) {
-            Ok(ToEngine::Welcome(welcome)) => {
-                self.fetches.drop_all(&welcome.dropped);
-                self.kept.forget(&welcome.dropped);
-                if self.epoch.replace(welcome.epoch).is_some_and(|known| known != welcome.epoch) {
-                    self.kept.store_again(&self.bulk);
+            Ok(message) => {
+                if let ToEngine::Welcome(welcome) = &message {
+                    self.epoch = Some(welcome.epoch);
                 }
-                self.pass_on(ToEngine::Welcome(welcome));
+                self.stimulus(Stimulus::Received(message));
             }
-            Ok(ToEngine::Orders(orders)) => {
-                self.fetches.ordered(&orders, &self.bulk);
-                self.kept.forget(&orders.acked);
-                self.pass_on(ToEngine::Orders(orders));
-            }
-            Ok(ToEngine::Heartbeat) if self.kept.is_storing() => {}
-            Ok(heartbeat @ ToEngine::Heartbeat) => self.pass_on(heartbeat),
             Err(error) => self.break_off(&error.to_string()),
         }
     }
@@ -52,25 +43,7 @@ impl Session {
 
     fn break_off(&mut self, why: &str) {
         tracing::error!(why, "dropping the stream to the scheduler");
-        self.held_back.clear();
         self.link.hang_up();
         self.stimulus(Stimulus::Broken);
-    }
-
-    /// Gives the machine a message, or keeps it until the store has what outcomes name: from its welcome on the scheduler
-    /// hears of them. Where that takes longer than a welcome may, the machine dials again, and the storing goes on.
-    fn pass_on(&mut self, message: ToEngine) {
-        if self.kept.is_storing() {
-            self.held_back.push(message);
-        } else {
-            self.stimulus(Stimulus::Received(message));
-        }
-    }
-
-    /// The store has everything.
-    pub(super) fn let_in(&mut self) {
-        for message in std::mem::take(&mut self.held_back) {
-            self.stimulus(Stimulus::Received(message));
-        }
     }
 }

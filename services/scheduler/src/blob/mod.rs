@@ -1,26 +1,33 @@
-//! Large bytes: a store in memory with a cap, and `BlobService` on a thread of its own, so that bulk delays no task.
+//! Large bytes, by `BlobService` on a thread of its own, so that bulk delays no task: stored in memory and files, or passed
+//! on from the client or engine that keeps them to who reads them.
 
+mod files;
 mod service;
 mod store;
 mod thread;
+mod transfers;
 
 use std::sync::Arc;
 
 use paraply_core::{
-    id::{BlobId, SessionId},
+    id::{BlobId, SessionId, TransferId},
     time::Time,
 };
 
 pub(crate) use self::{
-    service::BlobTransfers,
-    store::BlobStore,
+    files::Files,
+    service::Blobs as BlobCalls,
+    store::{BlobStore, Limits},
     thread::{BlobThread, OnBlobThread},
+    transfers::Transfers,
 };
+use self::{store::Remains, transfers::Answer};
 
-/// The store as the actor sees it.
+/// Store and transfers as the actor sees them.
 #[derive(Clone, Debug)]
 pub(crate) struct Blobs {
     pub(crate) store: Arc<BlobStore>,
+    pub(crate) transfers: Transfers,
     pub(crate) thread: tokio::runtime::Handle,
 }
 
@@ -32,27 +39,38 @@ impl Blobs {
 
     /// Nothing names the blob any more.
     pub(crate) fn drop_blob(&self, blob: BlobId) {
-        let bytes = self.store.drop_blob(blob);
-        self.free(bytes);
+        let remains = self.store.drop_blob(blob);
+        self.clear(remains);
+    }
+
+    /// A reader finds its blob in the store.
+    pub(crate) fn is_stored(&self, transfer: TransferId) {
+        let _reader_has_left = self.transfers.answer(transfer, Answer::Stored);
+    }
+
+    /// A reader waits in vain.
+    pub(crate) fn nobody_has(&self, transfer: TransferId, reason: &'static str) {
+        let _reader_has_left = self.transfers.answer(transfer, Answer::Nobody(reason));
     }
 
     /// The session is gone; answers which blobs went with it.
     pub(crate) fn forget_session(&self, session: SessionId) -> Vec<BlobId> {
-        let (blobs, bytes) = self.store.forget_session(session);
-        self.free(bytes);
+        let (blobs, remains) = self.store.forget_session(session);
+        self.clear(remains);
         blobs
     }
 
     /// What nobody finishes or fetches is dropped; answers which blobs those are.
     pub(crate) fn sweep(&self, now: Time) -> Vec<BlobId> {
-        let (blobs, bytes) = self.store.sweep(now);
-        self.free(bytes);
+        let (blobs, remains) = self.store.sweep(now);
+        self.clear(remains);
         blobs
     }
 
     /// Giving many pages back to the system takes milliseconds, which the actor does not have.
-    fn free<T: Send + 'static>(&self, bytes: T) {
+    fn clear(&self, remains: Remains) {
+        let store = Arc::clone(&self.store);
         #[allow(clippy::disallowed_methods, reason = "this task does nothing but end")]
-        self.thread.spawn(async move { drop(bytes) });
+        self.thread.spawn_blocking(move || store.clear(remains));
     }
 }

@@ -11,24 +11,37 @@ use paraply_common::{
     transport::MESSAGE_BYTES,
     wire::{WireError, id},
 };
-use paraply_core::{id::BlobId, scheduler};
+use paraply_core::{
+    id::{BlobId, SessionId, TransferId},
+    scheduler,
+};
 use paraply_proto::blob::v1::{
     BlobChunk, BlobHeader, QueryWriteStatusRequest, QueryWriteStatusResponse, ReadBlobRequest, ReadBlobResponse,
     WriteBlobRequest, WriteBlobResponse, blob_service_server::BlobService, write_blob_request::Message,
 };
 use tonic::{Request, Response, Status, Streaming};
 
-use super::store::{BlobError, BlobStore, Progress, Reading};
+use super::{
+    store::{BlobError, BlobStore, Progress, Reading},
+    transfers::{Answer, Incoming, Transfers},
+};
 use crate::shell::Stimulus;
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
-pub(crate) struct BlobTransfers {
+pub(crate) struct Blobs {
     pub(crate) store: Arc<BlobStore>,
+    pub(crate) transfers: Transfers,
     pub(crate) mailbox: Mailbox<Stimulus>,
 }
 
-impl BlobTransfers {
+/// Where a reader's bytes come from.
+enum Source {
+    Store,
+    Writer(Incoming),
+}
+
+impl Blobs {
     /// Tells the machine once that a blob is complete.
     fn tell(&self, blob: BlobId, before: Option<Progress>, after: Progress) {
         if after.is_complete() && !before.is_some_and(Progress::is_complete) {
@@ -36,18 +49,50 @@ impl BlobTransfers {
         }
     }
 
-    fn begin(&self, header: &BlobHeader) -> Result<(BlobId, Progress), Status> {
+    async fn keep(&self, header: &BlobHeader, stream: &mut Streaming<WriteBlobRequest>) -> Result<Progress, Status> {
         let blob = id::blob(&header.blob_id, "header.blob_id").map_err(malformed)?;
         let session = id::session(&header.session_id, "header.session_id").map_err(malformed)?;
-        let before = self.store.progress(blob).ok();
-        let progress = self.store.begin(blob, session, header.size_bytes, clock::now())?;
+        let mut before = self.store.progress(blob).ok();
+        let mut progress = self.store.begin(blob, session, header.size_bytes, header.only_copy, clock::now()).await?;
         self.tell(blob, before, progress);
-        Ok((blob, progress))
+        while let Some(chunk) = next_chunk(stream).await? {
+            before = Some(progress);
+            progress = self.store.append(blob, chunk.offset, chunk.data, clock::now()).await?;
+            self.tell(blob, before, progress);
+        }
+        Ok(progress)
+    }
+
+    async fn pass_on(&self, header: &BlobHeader, stream: &mut Streaming<WriteBlobRequest>) -> Result<u64, Status> {
+        let reader = self.transfers.begin(TransferId(header.transfer_id), header.size_bytes)?;
+        let mut passed = 0;
+        while let Some(BlobChunk { offset, data }) = next_chunk(stream).await? {
+            passed = offset.saturating_add(data.len() as u64);
+            reader.pass(offset, data).await?;
+        }
+        reader.finish(passed).await?;
+        Ok(passed)
+    }
+
+    /// Where to read a blob from, once there is something to read.
+    async fn source(&self, blob: BlobId, session: SessionId, offset: u64) -> Result<Source, Status> {
+        loop {
+            match self.store.read(blob, offset) {
+                Ok(_) => return Ok(Source::Store),
+                Err(BlobError::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match self.transfers.read(blob, session, offset).await? {
+                Answer::Writer(incoming) => return Ok(Source::Writer(incoming)),
+                Answer::Nobody(reason) => return Err(Status::not_found(format!("blob {blob}: {reason}"))),
+                Answer::Stored => {}
+            }
+        }
     }
 }
 
 #[tonic::async_trait]
-impl BlobService for BlobTransfers {
+impl BlobService for Blobs {
     type ReadBlobStream = Pin<Box<dyn Stream<Item = Result<ReadBlobResponse, Status>> + Send>>;
 
     async fn write_blob(
@@ -58,28 +103,28 @@ impl BlobService for BlobTransfers {
         let Some(Message::Header(header)) = first(&mut stream).await?.message else {
             return Err(Status::invalid_argument("the first message of a written blob is `header`"));
         };
-        let (blob, mut progress) = self.begin(&header)?;
-        while let Some(message) = stream.message().await? {
-            let Some(Message::Chunk(chunk)) = message.message else {
-                return Err(Status::invalid_argument("after its `header` a written blob has nothing but `chunk`s"));
-            };
-            let before = progress;
-            progress = self.store.append(blob, chunk.offset, chunk.data, clock::now())?;
-            self.tell(blob, Some(before), progress);
-        }
-        Ok(Response::new(WriteBlobResponse { committed_bytes: progress.committed }))
+        let (committed_bytes, durable) = match header.transfer_id {
+            0 => self.keep(&header, &mut stream).await.map(|progress| (progress.committed, progress.durable))?,
+            _ => (self.pass_on(&header, &mut stream).await?, false),
+        };
+        Ok(Response::new(WriteBlobResponse { committed_bytes, durable }))
     }
 
     async fn read_blob(&self, request: Request<ReadBlobRequest>) -> Result<Response<Self::ReadBlobStream>, Status> {
         let request = request.into_inner();
         let blob = id::blob(&request.blob_id, "blob_id").map_err(malformed)?;
+        let session = id::session(&request.session_id, "session_id").map_err(malformed)?;
         // Refused before the stream begins, where it can be.
-        self.store.read(blob, request.offset)?;
-        let from = (Arc::clone(&self.store), request.offset);
-        let chunks = stream::try_unfold(from, move |(store, offset)| async move {
-            let Some(data) = next(&store, blob, offset).await? else { return Ok(None) };
+        let source = self.source(blob, session, request.offset).await?;
+        let from = (Arc::clone(&self.store), source, request.offset);
+        let chunks = stream::try_unfold(from, move |(store, mut source, offset)| async move {
+            let next = match &mut source {
+                Source::Store => next_stored(&store, blob, offset).await?,
+                Source::Writer(incoming) => incoming.next(offset).await?,
+            };
+            let Some(data) = next else { return Ok(None) };
             let after = offset + data.len() as u64;
-            Ok(Some((ReadBlobResponse { chunk: Some(BlobChunk { offset, data }) }, (store, after))))
+            Ok(Some((ReadBlobResponse { chunk: Some(BlobChunk { offset, data }) }, (store, source, after))))
         });
         Ok(Response::new(chunks.boxed()))
     }
@@ -89,25 +134,42 @@ impl BlobService for BlobTransfers {
         request: Request<QueryWriteStatusRequest>,
     ) -> Result<Response<QueryWriteStatusResponse>, Status> {
         let blob = id::blob(&request.get_ref().blob_id, "blob_id").map_err(malformed)?;
-        let Progress { committed, size } = self.store.progress(blob)?;
-        Ok(Response::new(QueryWriteStatusResponse { committed_bytes: committed, size_bytes: size }))
+        let Progress { committed, size, durable } = self.store.progress(blob)?;
+        Ok(Response::new(QueryWriteStatusResponse { committed_bytes: committed, size_bytes: size, durable }))
+    }
+}
+
+async fn next_chunk(stream: &mut Streaming<WriteBlobRequest>) -> Result<Option<BlobChunk>, Status> {
+    let Some(message) = stream.message().await? else { return Ok(None) };
+    match message.message {
+        Some(Message::Chunk(chunk)) => Ok(Some(chunk)),
+        _ => Err(Status::invalid_argument("after its `header` a written blob has nothing but `chunk`s")),
     }
 }
 
 /// The bytes at `offset`, as soon as they are there; `None` at the end.
-async fn next(store: &BlobStore, blob: BlobId, offset: u64) -> Result<Option<Bytes>, Status> {
+async fn next_stored(store: &BlobStore, blob: BlobId, offset: u64) -> Result<Option<Bytes>, Status> {
+    let dropped = || Status::aborted("the blob was dropped: its writer gave up");
     loop {
         match store.read(blob, offset) {
             Ok(Reading::Bytes(mut bytes)) => {
                 bytes.truncate(MESSAGE_BYTES);
                 return Ok(Some(bytes));
             }
+            Ok(Reading::File(name, length)) => {
+                let length = usize::try_from(length).unwrap_or(usize::MAX).min(MESSAGE_BYTES);
+                return match store.files().read(name, offset, length).await {
+                    Ok(data) => Ok(Some(data)),
+                    Err(_) if store.progress(blob).is_err() => Err(dropped()),
+                    Err(error) => Err(Status::data_loss(format!("blob {blob} cannot be read from its file: {error}"))),
+                };
+            }
             Ok(Reading::End) => return Ok(None),
             Ok(Reading::NotYet(mut committed)) => {
                 // An error says that the blob was dropped: reading again says so.
                 let _ = committed.wait_for(|committed| *committed > offset).await;
             }
-            Err(BlobError::NotFound) => return Err(Status::aborted("the blob was dropped: its writer gave up")),
+            Err(BlobError::NotFound) => return Err(dropped()),
             Err(error) => return Err(error.into()),
         }
     }
@@ -123,7 +185,8 @@ impl From<BlobError> for Status {
         match error {
             BlobError::NotFound => Self::not_found(message),
             BlobError::Mismatch => Self::invalid_argument(message),
-            BlobError::Full { .. } => Self::resource_exhausted(message),
+            BlobError::Full { .. } | BlobError::Disk { full: true, .. } => Self::resource_exhausted(message),
+            BlobError::Disk { full: false, .. } => Self::data_loss(message),
             BlobError::Gap { .. } | BlobError::Beyond { .. } => Self::out_of_range(message),
         }
     }

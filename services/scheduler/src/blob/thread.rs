@@ -27,6 +27,9 @@ use tower::Service;
 /// Frames of an answer on their way from one thread to the other; a frame is a message of at most 1 MiB.
 const FRAMES: usize = 4;
 
+/// Threads that wait for the disk.
+const DISK_THREADS: usize = 4;
+
 /// A running thread. Dropping it ends the thread and every call on it.
 #[derive(Debug)]
 pub(crate) struct BlobThread {
@@ -38,7 +41,7 @@ pub(crate) struct BlobThread {
 impl BlobThread {
     /// Starts the thread.
     pub(crate) fn start() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(DISK_THREADS).build()?;
         let handle = runtime.handle().clone();
         let stopped = CancellationToken::new();
         let stop = Some(stopped.clone().drop_guard());

@@ -31,7 +31,9 @@ fn message(message: Message) -> WriteBlobRequest {
 
 fn header(blob: u8, session: [u8; 16], size_bytes: usize) -> WriteBlobRequest {
     let session_id = Bytes::copy_from_slice(&session);
-    message(Message::Header(BlobHeader { blob_id: vec![blob; 16].into(), size_bytes: size_bytes as u64, session_id }))
+    let blob_id = vec![blob; 16].into();
+    let header = BlobHeader { blob_id, size_bytes: size_bytes as u64, session_id, ..BlobHeader::default() };
+    message(Message::Header(header))
 }
 
 /// `data`'s chunks from `offset`.
@@ -46,8 +48,9 @@ async fn write(client: &mut Client, messages: Vec<WriteBlobRequest>) -> Result<u
     Ok(soon("a write", client.write_blob(tokio_stream::iter(messages))).await?.into_inner().committed_bytes)
 }
 
-async fn read(client: &mut Client, blob: u8, offset: usize) -> Result<Vec<u8>, Status> {
-    let request = ReadBlobRequest { blob_id: vec![blob; 16].into(), offset: offset as u64 };
+async fn read(client: &mut Client, session: [u8; 16], blob: u8, offset: usize) -> Result<Vec<u8>, Status> {
+    let session_id = Bytes::copy_from_slice(&session);
+    let request = ReadBlobRequest { blob_id: vec![blob; 16].into(), offset: offset as u64, session_id };
     let mut stream = soon("a read", client.read_blob(request)).await?.into_inner();
     let mut data = Vec::new();
     while let Some(response) = soon("a chunk", stream.message()).await? {
@@ -78,10 +81,10 @@ async fn what_is_written_is_read_whole_or_from_an_offset() {
     let data = bytes(5 * CHUNK + 17);
     let messages = [vec![header(1, session.id, data.len())], chunks(&data, 0)].concat();
     assert_eq!(write(&mut writer, messages).await.unwrap(), data.len() as u64);
-    assert!(read(&mut reader, 1, 0).await.unwrap() == data);
-    assert!(read(&mut reader, 1, 3 * CHUNK + 5).await.unwrap() == data[3 * CHUNK + 5..]);
-    assert_eq!(read(&mut reader, 1, data.len() + 1).await.unwrap_err().code(), Code::OutOfRange);
-    assert_eq!(read(&mut reader, 2, 0).await.unwrap_err().code(), Code::NotFound);
+    assert!(read(&mut reader, session.id, 1, 0).await.unwrap() == data);
+    assert!(read(&mut reader, session.id, 1, 3 * CHUNK + 5).await.unwrap() == data[3 * CHUNK + 5..]);
+    assert_eq!(read(&mut reader, session.id, 1, data.len() + 1).await.unwrap_err().code(), Code::OutOfRange);
+    assert_eq!(read(&mut reader, session.id, 2, 0).await.unwrap_err().code(), Code::NotFound);
 }
 
 #[tokio::test]
@@ -101,7 +104,7 @@ async fn they_pass_through_the_controller() {
     let mut client = BlobServiceClient::with_interceptor(channel, cluster.as_client());
     let data = bytes(3 * CHUNK);
     write(&mut client, [vec![header(1, session.id, data.len())], chunks(&data, 0)].concat()).await.unwrap();
-    assert!(read(&mut client, 1, 0).await.unwrap() == data);
+    assert!(read(&mut client, session.id, 1, 0).await.unwrap() == data);
 }
 
 #[tokio::test]
@@ -124,7 +127,8 @@ async fn a_broken_write_goes_on_where_it_was_while_a_reader_waits() {
     drop(writing);
 
     let mut reader = BlobServiceClient::with_interceptor(channel, cluster.as_engine());
-    let reading = spawn(async move { read(&mut reader, 1, 0).await });
+    let id = session.id;
+    let reading = spawn(async move { read(&mut reader, id, 1, 0).await });
     let gap = [vec![header(1, session.id, data.len())], chunks(&data, 3 * CHUNK)].concat();
     let refused = write(&mut writer, gap).await.unwrap_err();
     assert_eq!(refused.code(), Code::OutOfRange);
@@ -144,7 +148,7 @@ async fn a_task_waits_for_the_blob_that_it_names() {
     let session = RawSession::open(&cluster, channel.clone()).await;
     let mut writer = BlobServiceClient::with_interceptor(channel, cluster.as_client());
     let data = bytes(2 * CHUNK);
-    let data_blob = Some(BlobRef { blob_id: vec![9; 16].into(), size_bytes: data.len() as u64 });
+    let data_blob = Some(BlobRef { blob_id: vec![9; 16].into(), size_bytes: data.len() as u64, kept: false });
     let mut call = direct(0, 0);
     call.arguments = vec![Payload { data: Bytes::new(), data_blob, ..payload() }];
     session.submit(vec![call]).await;
@@ -159,7 +163,11 @@ async fn a_task_waits_for_the_blob_that_it_names() {
 #[tokio::test]
 async fn a_full_store_refuses_what_does_not_fit_by_name() {
     let cluster = Cluster::default();
-    let config = paraply_scheduler::Config { blob_bytes: 3 * CHUNK as u64, ..cluster.scheduler_config() };
+    let config = paraply_scheduler::Config {
+        blob_bytes: 3 * CHUNK as u64,
+        blob_memory_bytes: CHUNK as u64,
+        ..cluster.scheduler_config()
+    };
     let scheduler = cluster.scheduler_with(config, 0);
     let channel = cluster.dial(&scheduler).await;
     let session = RawSession::open(&cluster, channel.clone()).await;
@@ -169,7 +177,7 @@ async fn a_full_store_refuses_what_does_not_fit_by_name() {
     let refused = write(&mut writer, vec![header(2, session.id, data.len())]).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
     assert!(refused.message().contains("blob_bytes"), "{refused}");
-    assert!(read(&mut writer, 1, 0).await.unwrap() == data, "nothing else is refused");
+    assert!(read(&mut writer, session.id, 1, 0).await.unwrap() == data, "nothing else is refused");
 
     session.say(open_session_request::Message::Close(CloseSession {})).await;
     soon("the blob's end", async { while progress(&mut writer, 1).await.is_ok() {} }).await;

@@ -7,6 +7,7 @@ mod engine_loss;
 mod engine_tickets;
 mod find_tasks;
 mod health;
+mod kept_blobs;
 mod limits;
 mod malformed;
 mod membership;

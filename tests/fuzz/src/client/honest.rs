@@ -138,7 +138,7 @@ impl<'a> Honest<'a> {
             return;
         }
         let (accepted_up_to, need_functions) = (Some(self.accepted), need.into_iter().collect());
-        self.tell(ToClient::Update(Update { accepted_up_to, credit: None, need_functions, events }));
+        self.tell(ToClient::Update(Update { accepted_up_to, need_functions, events, ..Update::default() }));
     }
 
     fn tell(&mut self, message: ToClient) {

@@ -287,6 +287,9 @@ impl World {
             Instruction::Deliver(events) => self.told.hear(&events, self.machine.status().next_index)?,
             Instruction::Ended { .. } => self.ended = true,
             Instruction::Send(message) => return self.sent(message),
+            // It keeps nothing.
+            Instruction::PassOn(want) => self.give(Stimulus::Release { blobs: vec![want.blob] }),
+            Instruction::BlobTaken { .. } => {}
         }
         Ok(())
     }

@@ -101,7 +101,7 @@ impl<'a> Honest<'a> {
         let TaskId { session, index } = TASK.task;
         let arguments = Payload::default();
         let task = AssignedTask { index, attempt: TASK.attempt, claimed: true, arguments, expected: None };
-        let assigned = vec![AssignedCall { head, session, direct: true, tasks: vec![task] }];
+        let assigned = vec![AssignedCall { head, session, direct: true, several: false, tasks: vec![task] }];
         self.tell(ToEngine::Orders(Orders { assigned, ..Orders::default() }));
     }
 

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use paraply_core::{
     engine_session::{RunTask, Stimulus},
-    id::AttemptId,
+    id::{AttemptId, BlobId},
     outcome::{FailureKind, Outcome, Output, OutputKind},
-    payload::Payload,
+    payload::{BlobRef, Payload},
 };
 use paraply_sim::Random;
 
@@ -60,7 +60,7 @@ impl Runtime {
         self.batch.pop_front();
         self.written = 0;
         let interrupted = std::mem::take(&mut self.interrupted);
-        Some(Stimulus::Finished { attempt, outcome: if interrupted { cancelled() } else { result() } })
+        Some(Stimulus::Finished { attempt, outcome: if interrupted { cancelled() } else { result(random) } })
     }
 
     fn write(&mut self, random: &mut Random, attempt: AttemptId) -> Stimulus {
@@ -72,8 +72,11 @@ impl Runtime {
     }
 }
 
-fn result() -> Outcome {
-    Outcome { value: Ok(Payload::default()), ..cancelled() }
+/// With a part that the engine keeps, sometimes.
+fn result(random: &mut Random) -> Outcome {
+    let id = BlobId(u128::from(random.below(6)));
+    let data_blob = random.chance(100).then_some(BlobRef { id, size: 100_000, kept: true });
+    Outcome { value: Ok(Payload { data_blob, ..Payload::default() }), ..cancelled() }
 }
 
 fn cancelled() -> Outcome {

@@ -1,6 +1,6 @@
 //! One engine and its scheduler.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use paraply_common::{
@@ -11,6 +11,8 @@ use paraply_core::{
     engine_link::{Credit, Orders, Reports, ToEngine, ToScheduler},
     engine_session::{Config, EngineSession, ExitReason, Instruction, Stimulus},
     id::{AttemptId, EngineId, Incarnation, TaskId},
+    outcome::{FailureKind, Outcome},
+    payload::Payload,
     session_link::{CancelMode, EngineInfo},
     time::Time,
 };
@@ -44,6 +46,8 @@ pub(crate) struct World {
     pub(super) machine: EngineSession,
     config: Config,
     pub(super) runtime: Runtime,
+    /// Arguments that are on their way.
+    fetches: BTreeMap<AttemptId, Payload>,
     pub(super) now: Time,
     stream: Stream,
     line_taken: bool,
@@ -114,6 +118,7 @@ impl World {
             machine,
             config,
             runtime: Runtime::default(),
+            fetches: BTreeMap::new(),
             now,
             stream: Stream::None,
             line_taken: false,
@@ -133,6 +138,7 @@ impl World {
     fn start(&mut self) {
         self.machine = EngineSession::new(self.config, self.now);
         (self.runtime, self.leave) = (Runtime::default(), Leave::default());
+        self.fetches.clear();
         (self.stream, self.line_taken, self.exited) = (Stream::None, false, false);
         self.register();
     }
@@ -148,6 +154,7 @@ impl World {
 
     /// The runtime does something.
     pub(super) fn work(&mut self, prompt: bool) {
+        self.fetched();
         if let Some(stimulus) = self.runtime.goes_on(&mut self.peers.random, prompt) {
             self.peers.tally.done += u64::from(matches!(stimulus, Stimulus::Finished { .. }));
             self.give(stimulus);
@@ -317,8 +324,34 @@ impl World {
             }
             Instruction::Send(message) => return self.sent(message),
             Instruction::Exit { reason } => return self.left(reason),
+            Instruction::Fetch { attempt, arguments } => {
+                if self.fetches.insert(attempt, arguments).is_some() {
+                    return Err(format!("{attempt:?} is fetched twice at a time"));
+                }
+            }
+            Instruction::FetchNow { attempt } if self.fetches.contains_key(&attempt) => {}
+            Instruction::FetchNow { attempt } => return Err(format!("{attempt:?} is in a hurry, and is not fetched")),
+            Instruction::GiveUpFetch { attempt } => {
+                self.fetches.remove(&attempt);
+            }
+            Instruction::StoreBlob { blob, .. } => {
+                let stored = self.prompt || self.peers.random.chance(700);
+                self.give(if stored { Stimulus::BlobStored { blob } } else { Stimulus::BlobNotStored { blob } });
+            }
+            Instruction::PassOn(_) | Instruction::DropBlob { .. } => {}
         }
         Ok(())
+    }
+
+    /// A fetch comes to its end.
+    fn fetched(&mut self) {
+        let Some((attempt, mut arguments)) = self.fetches.pop_first() else { return };
+        if !self.prompt && self.peers.random.chance(200) {
+            let outcome = Outcome::failed(FailureKind::Refused, "ArgumentsLost", String::new(), None);
+            return self.give(Stimulus::NotFetched { attempt, outcome });
+        }
+        (arguments.data_blob, arguments.buffers) = (None, Vec::new());
+        self.give(Stimulus::Fetched { attempt, arguments });
     }
 
     /// What the engine says can be said, and is understood.

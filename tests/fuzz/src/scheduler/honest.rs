@@ -67,7 +67,8 @@ impl<'a> Honest<'a> {
     fn attach(&mut self) -> Result<(), String> {
         let info = EngineInfo { id: ENGINE, incarnation: Incarnation(1), peer: Bytes::new(), labels: Vec::new() };
         let (last_epoch, held, credit) = (None, Vec::new(), self.credit);
-        let hello = engine_link::Hello { info: Arc::new(info), last_epoch, held, credit, stream: 1 };
+        let hello =
+            engine_link::Hello { info: Arc::new(info), last_epoch, held, credit, stream: 1, kept_blobs: Vec::new() };
         self.world.take(Stimulus::EngineOpened { connection: self.engine, hello })
     }
 

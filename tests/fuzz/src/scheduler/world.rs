@@ -208,7 +208,9 @@ impl World {
                     self.confirm();
                 }
             }
-            Instruction::DropBlob { .. }
+            Instruction::BlobIsStored { .. }
+            | Instruction::NobodyHasBlob { .. }
+            | Instruction::DropBlob { .. }
             | Instruction::SessionForgotten { .. }
             | Instruction::EngineAttached { .. }
             | Instruction::EngineLost { .. } => {}

@@ -206,7 +206,7 @@ pub fn finished(sequence: u64, index: u64) -> Event {
 /// With a part of the result in the blob store.
 pub fn finished_with(sequence: u64, index: u64, blob: Option<u128>) -> Event {
     let mut outcome = Outcome::failed(FailureKind::Exception, "", String::new(), None);
-    let blob = blob.map(|id| Buffer::Blob(BlobRef { id: BlobId(id), size: 100_000 }));
+    let blob = blob.map(|id| Buffer::Blob(BlobRef { id: BlobId(id), size: 100_000, kept: false }));
     let buffers = blob.into_iter().collect();
     outcome.value = Ok(Payload { data: Bytes::from_static(b"result"), buffers, ..Payload::default() });
     let kind = EventKind::Finished { index, attempt: 1, engine: Some(EngineId(1)), outcome: Arc::new(outcome) };

@@ -128,6 +128,10 @@ fn encode_instruction(instruction: &Instruction) -> Value {
             let update = Update { events: events.clone(), ..Update::default() };
             json!({ "deliver": hex(&down(ToClient::Update(update))) })
         }
+        Instruction::PassOn(want) => json!({ "pass_on": {
+            "blob": hex(&want.blob.to_bytes()), "transfer": want.transfer.0, "offset": want.offset,
+        }}),
+        Instruction::BlobTaken { blob } => json!({ "taken": hex(&blob.to_bytes()) }),
         Instruction::Ended { reason } => json!({ "ended": match reason {
             EndReason::Closed => "closed",
             EndReason::Superseded => "superseded",

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use paraply_core::{
     engine_link::{Credit, Held, HeldState, Hello, Reports, ToScheduler},
-    id::{AttemptId, EngineId, Epoch},
+    id::{AttemptId, BlobId, EngineId, Epoch},
     outcome::{Outcome, Output},
 };
 use paraply_proto::scheduler::v1 as proto;
@@ -52,6 +52,7 @@ pub fn decode_hello(hello: proto::EngineHello) -> Result<Hello, WireError> {
         held: each(hello.held, "held", decode_held)?,
         credit: decode_credit(required(hello.credit, "credit")?),
         stream: hello.stream,
+        kept_blobs: each(hello.kept_blobs, "kept_blobs", decode_kept_blob)?,
     })
 }
 
@@ -66,7 +67,16 @@ fn encode_hello(hello: Hello, ticket: Bytes) -> proto::EngineHello {
         held: hello.held.into_iter().map(encode_held).collect(),
         credit: Some(encode_credit(hello.credit)),
         stream: hello.stream,
+        kept_blobs: hello.kept_blobs.into_iter().map(encode_kept_blob).collect(),
     }
+}
+
+fn decode_kept_blob(kept: proto::KeptBlob) -> Result<(AttemptId, BlobId), WireError> {
+    Ok((id::attempt(kept.attempt_id.as_ref())?, id::blob(&kept.blob_id, "blob_id")?))
+}
+
+fn encode_kept_blob((attempt, blob): (AttemptId, BlobId)) -> proto::KeptBlob {
+    proto::KeptBlob { attempt_id: Some(id::encode_attempt(attempt)), blob_id: id::encode_id(blob.to_bytes()) }
 }
 
 fn decode_held(held: proto::HeldTask) -> Result<Held, WireError> {
@@ -101,6 +111,7 @@ fn decode_reports(reports: proto::EngineReports) -> Result<Reports, WireError> {
         credit: reports.credit.map(decode_credit),
         need_functions: id::digests(reports.need_functions, "need_functions")?,
         draining: reports.draining,
+        fetched: each(reports.fetched, "fetched", id::listed_attempt)?,
     })
 }
 
@@ -115,6 +126,7 @@ fn encode_reports(reports: Reports) -> proto::EngineReports {
         credit: reports.credit.map(encode_credit),
         need_functions: id::encode_digests(reports.need_functions),
         draining: reports.draining,
+        fetched: id::encode_attempts(reports.fetched),
     }
 }
 

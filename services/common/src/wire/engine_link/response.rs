@@ -72,6 +72,9 @@ fn decode_orders(orders: proto::EngineOrders) -> Result<Orders, WireError> {
         forget_functions: id::digests(orders.forget_functions, "forget_functions")?,
         drain: orders.drain,
         exit: orders.exit,
+        wanted_blobs: each(orders.wanted_blobs, "wanted_blobs", payload::blob_want)?,
+        store_blobs: each(orders.store_blobs, "store_blobs", id::listed_blob)?,
+        release_blobs: each(orders.release_blobs, "release_blobs", id::listed_blob)?,
     })
 }
 
@@ -86,6 +89,9 @@ fn encode_orders(orders: Orders) -> proto::EngineOrders {
         forget_functions: id::encode_digests(orders.forget_functions),
         drain: orders.drain,
         exit: orders.exit,
+        wanted_blobs: orders.wanted_blobs.into_iter().map(payload::encode_blob_want).collect(),
+        store_blobs: id::encode_blobs(orders.store_blobs),
+        release_blobs: id::encode_blobs(orders.release_blobs),
     }
 }
 
@@ -105,6 +111,7 @@ fn decode_assigned(assigned: proto::AssignedCall) -> Result<AssignedCall, WireEr
         head: Arc::new(call::decode_head(work, placement, assigned.options.unwrap_or_default())),
         session: id::session(&assigned.session_id, "session_id")?,
         direct: assigned.direct,
+        several: assigned.several_engines,
         tasks: each(assigned.tasks, "tasks", decode_task)?,
     })
 }
@@ -122,6 +129,7 @@ fn encode_assigned(assigned: AssignedCall) -> proto::AssignedCall {
         options: Some(call::encode_options(&assigned.head)),
         session_id: id::encode_id(assigned.session.to_bytes()),
         direct: assigned.direct,
+        several_engines: assigned.several,
         tasks: assigned.tasks.into_iter().map(encode_task).collect(),
     }
 }

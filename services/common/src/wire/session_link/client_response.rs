@@ -11,7 +11,7 @@ use proto::open_session_response::Message;
 
 use crate::wire::{
     error::{Inside as _, Problem, WireError, each, required},
-    id, outcome, peer,
+    id, outcome, payload, peer,
 };
 
 /// What the scheduler says to a client. The rest of a welcome (cluster id, limits) is for the caller to look at.
@@ -47,6 +47,8 @@ fn decode_update(update: proto::SessionUpdate) -> Result<Update, WireError> {
         credit: update.credit.map(decode_credit),
         need_functions: id::digests(update.need_functions, "need_functions")?,
         events: each(update.events, "events", decode_event)?,
+        wanted_blobs: each(update.wanted_blobs, "wanted_blobs", payload::blob_want)?,
+        taken_blobs: each(update.taken_blobs, "taken_blobs", id::listed_blob)?,
     })
 }
 

@@ -9,7 +9,7 @@ use paraply_core::{
 use paraply_proto::{common::v1::Outcome as WireOutcome, scheduler::v1 as proto};
 use proto::{open_session_response::Message, session_closed::Reason};
 
-use crate::wire::{ServerIdentity, field::millis, id, outcome, peer};
+use crate::wire::{ServerIdentity, field::millis, id, outcome, payload, peer};
 
 /// The wire form of what the scheduler says to a client.
 #[must_use]
@@ -50,6 +50,8 @@ fn encode_update(update: Update) -> proto::SessionUpdate {
         credit: update.credit.map(encode_credit),
         need_functions: id::encode_digests(update.need_functions),
         events: update.events.into_iter().map(encode_event).collect(),
+        wanted_blobs: update.wanted_blobs.into_iter().map(payload::encode_blob_want).collect(),
+        taken_blobs: id::encode_blobs(update.taken_blobs),
     }
 }
 

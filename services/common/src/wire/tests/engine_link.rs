@@ -6,14 +6,14 @@ use paraply_core::{
     engine_link::{
         AssignedCall, AssignedTask, Credit, Held, HeldState, Hello, Orders, Reports, ToEngine, ToScheduler, Welcome,
     },
-    id::Epoch,
+    id::{BlobId, Epoch},
 };
 use paraply_proto::scheduler::v1::{AttachEngineRequest, AttachEngineResponse, attach_engine_request};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use prost::Message as _;
 
 use super::samples::{
-    attempt, cancel_mode, digest, engine_info, function, head, millis, outcome, output, payload, session,
+    attempt, blobs, cancel_mode, digest, engine_info, function, head, millis, outcome, output, payload, session, wants,
 };
 use crate::wire::{
     ServerIdentity,
@@ -30,8 +30,18 @@ fn held() -> impl Strategy<Value = Held> {
 }
 
 fn hello() -> impl Strategy<Value = Hello> {
-    (engine_info(), option::of((1..u64::MAX).prop_map(Epoch)), vec(held(), 0..3), credit(), any::<u64>())
-        .prop_map(|(info, last_epoch, held, credit, stream)| Hello { info, last_epoch, held, credit, stream })
+    let epoch = option::of((1..u64::MAX).prop_map(Epoch));
+    let kept = vec((attempt(), any::<u128>().prop_map(BlobId)), 0..3);
+    (engine_info(), epoch, vec(held(), 0..3), credit(), any::<u64>(), kept).prop_map(
+        |(info, last_epoch, held, credit, stream, kept_blobs)| Hello {
+            info,
+            last_epoch,
+            held,
+            credit,
+            stream,
+            kept_blobs,
+        },
+    )
 }
 
 fn reports() -> impl Strategy<Value = Reports> {
@@ -43,8 +53,9 @@ fn reports() -> impl Strategy<Value = Reports> {
         option::of(credit()),
         vec(digest(), 0..3),
         any::<bool>(),
+        vec(attempt(), 0..3),
     )
-        .prop_map(|(claimed, output, finished, retracted, credit, need_functions, draining)| Reports {
+        .prop_map(|(claimed, output, finished, retracted, credit, need_functions, draining, fetched)| Reports {
             claimed,
             output,
             finished,
@@ -52,6 +63,7 @@ fn reports() -> impl Strategy<Value = Reports> {
             credit,
             need_functions,
             draining,
+            fetched,
         })
 }
 
@@ -64,9 +76,9 @@ fn assigned() -> impl Strategy<Value = AssignedCall> {
     let task = (any::<u64>(), 1..=1_u32 << 31, any::<bool>(), payload(), option::of(millis())).prop_map(
         |(index, attempt, claimed, arguments, expected)| AssignedTask { index, attempt, claimed, arguments, expected },
     );
-    (head(placement), session(), vec(task, 0..3)).prop_map(|(head, session, tasks)| {
+    (head(placement), session(), vec(task, 0..3), any::<bool>()).prop_map(|(head, session, tasks, several)| {
         let direct = matches!(head.placement, Placement::Direct { .. });
-        AssignedCall { head, session, direct, tasks }
+        AssignedCall { head, session, direct, several, tasks }
     })
 }
 
@@ -79,10 +91,27 @@ fn orders() -> impl Strategy<Value = Orders> {
         (attempts(), attempts(), attempts()),
         vec((attempt(), cancel_mode()), 0..3),
         any::<(bool, bool)>(),
+        (wants(), blobs(), blobs()),
     )
-        .prop_map(|((functions, forget_functions), assigned, (retract, acked, start), cancel, (drain, exit))| {
-            Orders { functions, assigned, retract, cancel, acked, start, forget_functions, drain, exit }
-        })
+        .prop_map(
+            |((functions, forget_functions), assigned, (retract, acked, start), cancel, (drain, exit), blobs)| {
+                let (wanted_blobs, store_blobs, release_blobs) = blobs;
+                Orders {
+                    functions,
+                    assigned,
+                    retract,
+                    cancel,
+                    acked,
+                    start,
+                    forget_functions,
+                    drain,
+                    exit,
+                    wanted_blobs,
+                    store_blobs,
+                    release_blobs,
+                }
+            },
+        )
 }
 
 fn welcome() -> impl Strategy<Value = Welcome> {

@@ -121,7 +121,7 @@ fn unknown_values() {
 
 #[test]
 fn broken_rules() {
-    let data_blob = Some(common::BlobRef { blob_id: vec![0; 16].into(), size_bytes: 9 });
+    let data_blob = Some(common::BlobRef { blob_id: vec![0; 16].into(), size_bytes: 9, kept: false });
     let both = common::Payload { data_blob, data: Bytes::from_static(b"x"), ..pickle() };
     assert_eq!(argument_error(both), "submit.calls[1].arguments[0].data: must be empty where data_blob is set");
     let claimed = vec![attempt(0, &[0; 16])];

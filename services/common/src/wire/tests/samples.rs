@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use paraply_core::{
     call::{CallHead, Placement, Work},
-    id::{AttemptId, BlobId, Digest, EngineId, Incarnation, SessionId, TaskId},
+    id::{AttemptId, BlobId, Digest, EngineId, Incarnation, SessionId, TaskId, TransferId},
     outcome::{Failure, FailureKind, Outcome, Output, OutputKind},
-    payload::{BlobRef, Buffer, Encoding, Function, Payload},
+    payload::{BlobRef, BlobWant, Buffer, Encoding, Function, Payload},
     session_link::{CancelMode, EngineInfo},
 };
 use paraply_proto::common::v1::PeerInfo;
@@ -63,7 +63,16 @@ fn encoding() -> impl Strategy<Value = Encoding> {
 }
 
 fn blob() -> impl Strategy<Value = BlobRef> {
-    (any::<u128>(), any::<u64>()).prop_map(|(id, size)| BlobRef { id: BlobId(id), size })
+    (any::<u128>(), any::<u64>(), any::<bool>()).prop_map(|(id, size, kept)| BlobRef { id: BlobId(id), size, kept })
+}
+
+pub(super) fn blobs() -> impl Strategy<Value = Vec<BlobId>> {
+    vec(any::<u128>().prop_map(BlobId), 0..3)
+}
+
+pub(super) fn wants() -> impl Strategy<Value = Vec<BlobWant>> {
+    let want = (any::<u128>(), 1..u64::MAX, any::<u64>());
+    vec(want.prop_map(|(blob, id, offset)| BlobWant { blob: BlobId(blob), transfer: TransferId(id), offset }), 0..3)
 }
 
 fn buffer() -> impl Strategy<Value = Buffer> {

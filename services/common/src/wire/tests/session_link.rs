@@ -17,8 +17,8 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use prost::Message as _;
 
 use super::samples::{
-    cancel_mode, digest, engine, engine_info, function, head, incarnation, millis, outcome, output, payload, placement,
-    session, text,
+    blobs, cancel_mode, digest, engine, engine_info, function, head, incarnation, millis, outcome, output, payload,
+    placement, session, text, wants,
 };
 use crate::wire::{
     ServerIdentity,
@@ -122,8 +122,16 @@ fn closed() -> impl Strategy<Value = ToClient> {
 }
 
 fn update() -> impl Strategy<Value = Update> {
-    (any::<Option<u64>>(), option::of(credit()), vec(digest(), 0..3), vec(event(), 0..3)).prop_map(
-        |(accepted_up_to, credit, need_functions, events)| Update { accepted_up_to, credit, need_functions, events },
+    let credit = option::of(credit());
+    (any::<Option<u64>>(), credit, vec(digest(), 0..3), vec(event(), 0..3), wants(), blobs()).prop_map(
+        |(accepted_up_to, credit, need_functions, events, wanted_blobs, taken_blobs)| Update {
+            accepted_up_to,
+            credit,
+            need_functions,
+            events,
+            wanted_blobs,
+            taken_blobs,
+        },
     )
 }
 
@@ -136,7 +144,7 @@ fn calls_that_differ_in_their_arguments_alone_share_all_else() {
     };
     let mut calls: Vec<Call> = (0..100).map(|n| call(n, n as u32 % 4, "")).collect();
     calls.push(call(100, 0, "of another kind"));
-    let wire = client::encode(ToScheduler::Submit { calls: calls.clone(), functions: Vec::new(), ack: None });
+    let wire = encode_request(ToScheduler::Submit { calls: calls.clone(), functions: Vec::new(), ack: None });
     let Ok(ToScheduler::Submit { calls: decoded, .. }) = decode_request(wire) else { unreachable!("it was a submit") };
     assert_eq!(decoded, calls);
     let heads: BTreeSet<_> = decoded.iter().map(|call| Arc::as_ptr(&call.head)).collect();

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aparaply/blob/v1/blob.proto\x12\x0fparaply.blob.v1\"y\n\x10WriteBlobRequest\x12-\n\x06header\x18\x01 \x01(\x0b\x32\x1b.paraply.blob.v1.BlobHeaderH\x00\x12+\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1a.paraply.blob.v1.BlobChunkH\x00\x42\t\n\x07message\"E\n\nBlobHeader\x12\x0f\n\x07\x62lob_id\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x12\n\nsession_id\x18\x03 \x01(\x0c\")\n\tBlobChunk\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\",\n\x11WriteBlobResponse\x12\x17\n\x0f\x63ommitted_bytes\x18\x01 \x01(\x04\"2\n\x0fReadBlobRequest\x12\x0f\n\x07\x62lob_id\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"=\n\x10ReadBlobResponse\x12)\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x1a.paraply.blob.v1.BlobChunk\"*\n\x17QueryWriteStatusRequest\x12\x0f\n\x07\x62lob_id\x18\x01 \x01(\x0c\"G\n\x18QueryWriteStatusResponse\x12\x17\n\x0f\x63ommitted_bytes\x18\x01 \x01(\x04\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x32\x9f\x02\n\x0b\x42lobService\x12T\n\tWriteBlob\x12!.paraply.blob.v1.WriteBlobRequest\x1a\".paraply.blob.v1.WriteBlobResponse(\x01\x12Q\n\x08ReadBlob\x12 .paraply.blob.v1.ReadBlobRequest\x1a!.paraply.blob.v1.ReadBlobResponse0\x01\x12g\n\x10QueryWriteStatus\x12(.paraply.blob.v1.QueryWriteStatusRequest\x1a).paraply.blob.v1.QueryWriteStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aparaply/blob/v1/blob.proto\x12\x0fparaply.blob.v1\"y\n\x10WriteBlobRequest\x12-\n\x06header\x18\x01 \x01(\x0b\x32\x1b.paraply.blob.v1.BlobHeaderH\x00\x12+\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1a.paraply.blob.v1.BlobChunkH\x00\x42\t\n\x07message\"m\n\nBlobHeader\x12\x0f\n\x07\x62lob_id\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x12\n\nsession_id\x18\x03 \x01(\x0c\x12\x13\n\x0btransfer_id\x18\x04 \x01(\x04\x12\x11\n\tonly_copy\x18\x05 \x01(\x08\")\n\tBlobChunk\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"=\n\x11WriteBlobResponse\x12\x17\n\x0f\x63ommitted_bytes\x18\x01 \x01(\x04\x12\x0f\n\x07\x64urable\x18\x02 \x01(\x08\"F\n\x0fReadBlobRequest\x12\x0f\n\x07\x62lob_id\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x12\n\nsession_id\x18\x03 \x01(\x0c\"=\n\x10ReadBlobResponse\x12)\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x1a.paraply.blob.v1.BlobChunk\"*\n\x17QueryWriteStatusRequest\x12\x0f\n\x07\x62lob_id\x18\x01 \x01(\x0c\"X\n\x18QueryWriteStatusResponse\x12\x17\n\x0f\x63ommitted_bytes\x18\x01 \x01(\x04\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x0f\n\x07\x64urable\x18\x03 \x01(\x08\x32\x9f\x02\n\x0b\x42lobService\x12T\n\tWriteBlob\x12!.paraply.blob.v1.WriteBlobRequest\x1a\".paraply.blob.v1.WriteBlobResponse(\x01\x12Q\n\x08ReadBlob\x12 .paraply.blob.v1.ReadBlobRequest\x1a!.paraply.blob.v1.ReadBlobResponse0\x01\x12g\n\x10QueryWriteStatus\x12(.paraply.blob.v1.QueryWriteStatusRequest\x1a).paraply.blob.v1.QueryWriteStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,19 +34,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WRITEBLOBREQUEST']._serialized_start=47
   _globals['_WRITEBLOBREQUEST']._serialized_end=168
   _globals['_BLOBHEADER']._serialized_start=170
-  _globals['_BLOBHEADER']._serialized_end=239
-  _globals['_BLOBCHUNK']._serialized_start=241
-  _globals['_BLOBCHUNK']._serialized_end=282
-  _globals['_WRITEBLOBRESPONSE']._serialized_start=284
-  _globals['_WRITEBLOBRESPONSE']._serialized_end=328
-  _globals['_READBLOBREQUEST']._serialized_start=330
-  _globals['_READBLOBREQUEST']._serialized_end=380
-  _globals['_READBLOBRESPONSE']._serialized_start=382
-  _globals['_READBLOBRESPONSE']._serialized_end=443
-  _globals['_QUERYWRITESTATUSREQUEST']._serialized_start=445
-  _globals['_QUERYWRITESTATUSREQUEST']._serialized_end=487
-  _globals['_QUERYWRITESTATUSRESPONSE']._serialized_start=489
-  _globals['_QUERYWRITESTATUSRESPONSE']._serialized_end=560
-  _globals['_BLOBSERVICE']._serialized_start=563
-  _globals['_BLOBSERVICE']._serialized_end=850
+  _globals['_BLOBHEADER']._serialized_end=279
+  _globals['_BLOBCHUNK']._serialized_start=281
+  _globals['_BLOBCHUNK']._serialized_end=322
+  _globals['_WRITEBLOBRESPONSE']._serialized_start=324
+  _globals['_WRITEBLOBRESPONSE']._serialized_end=385
+  _globals['_READBLOBREQUEST']._serialized_start=387
+  _globals['_READBLOBREQUEST']._serialized_end=457
+  _globals['_READBLOBRESPONSE']._serialized_start=459
+  _globals['_READBLOBRESPONSE']._serialized_end=520
+  _globals['_QUERYWRITESTATUSREQUEST']._serialized_start=522
+  _globals['_QUERYWRITESTATUSREQUEST']._serialized_end=564
+  _globals['_QUERYWRITESTATUSRESPONSE']._serialized_start=566
+  _globals['_QUERYWRITESTATUSRESPONSE']._serialized_end=654
+  _globals['_BLOBSERVICE']._serialized_start=657
+  _globals['_BLOBSERVICE']._serialized_end=944
 # @@protoc_insertion_point(module_scope)

@@ -14,14 +14,18 @@ class WriteBlobRequest(_message.Message):
     def __init__(self, header: _Optional[_Union[BlobHeader, _Mapping]] = ..., chunk: _Optional[_Union[BlobChunk, _Mapping]] = ...) -> None: ...
 
 class BlobHeader(_message.Message):
-    __slots__ = ("blob_id", "size_bytes", "session_id")
+    __slots__ = ("blob_id", "size_bytes", "session_id", "transfer_id", "only_copy")
     BLOB_ID_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_ID_FIELD_NUMBER: _ClassVar[int]
+    ONLY_COPY_FIELD_NUMBER: _ClassVar[int]
     blob_id: bytes
     size_bytes: int
     session_id: bytes
-    def __init__(self, blob_id: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., session_id: _Optional[bytes] = ...) -> None: ...
+    transfer_id: int
+    only_copy: bool
+    def __init__(self, blob_id: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., session_id: _Optional[bytes] = ..., transfer_id: _Optional[int] = ..., only_copy: bool = ...) -> None: ...
 
 class BlobChunk(_message.Message):
     __slots__ = ("offset", "data")
@@ -32,18 +36,22 @@ class BlobChunk(_message.Message):
     def __init__(self, offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class WriteBlobResponse(_message.Message):
-    __slots__ = ("committed_bytes",)
+    __slots__ = ("committed_bytes", "durable")
     COMMITTED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DURABLE_FIELD_NUMBER: _ClassVar[int]
     committed_bytes: int
-    def __init__(self, committed_bytes: _Optional[int] = ...) -> None: ...
+    durable: bool
+    def __init__(self, committed_bytes: _Optional[int] = ..., durable: bool = ...) -> None: ...
 
 class ReadBlobRequest(_message.Message):
-    __slots__ = ("blob_id", "offset")
+    __slots__ = ("blob_id", "offset", "session_id")
     BLOB_ID_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     blob_id: bytes
     offset: int
-    def __init__(self, blob_id: _Optional[bytes] = ..., offset: _Optional[int] = ...) -> None: ...
+    session_id: bytes
+    def __init__(self, blob_id: _Optional[bytes] = ..., offset: _Optional[int] = ..., session_id: _Optional[bytes] = ...) -> None: ...
 
 class ReadBlobResponse(_message.Message):
     __slots__ = ("chunk",)
@@ -58,9 +66,11 @@ class QueryWriteStatusRequest(_message.Message):
     def __init__(self, blob_id: _Optional[bytes] = ...) -> None: ...
 
 class QueryWriteStatusResponse(_message.Message):
-    __slots__ = ("committed_bytes", "size_bytes")
+    __slots__ = ("committed_bytes", "size_bytes", "durable")
     COMMITTED_BYTES_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DURABLE_FIELD_NUMBER: _ClassVar[int]
     committed_bytes: int
     size_bytes: int
-    def __init__(self, committed_bytes: _Optional[int] = ..., size_bytes: _Optional[int] = ...) -> None: ...
+    durable: bool
+    def __init__(self, committed_bytes: _Optional[int] = ..., size_bytes: _Optional[int] = ..., durable: bool = ...) -> None: ...

@@ -61,20 +61,25 @@ class BlobServiceServicer(object):
     """
 
     def WriteBlob(self, request_iterator, context):
-        """Writes one blob, in order, from the committed offset. The writer learns how much is committed when the stream
-        ends, or by QueryWriteStatus after a break, and goes on from there. Idempotent: repeated bytes are dropped.
+        """Writes one blob, in order, from the committed offset: into the store, or, with a transfer id, to the one reader who
+        waits for it, of which nothing is stored and at most one chunk is held beside what the connections' windows hold.
+        The writer learns how much is committed when the stream ends, or by QueryWriteStatus after a break, and goes on from
+        there. Idempotent: repeated bytes are dropped.
         Errors: UNAUTHENTICATED; INVALID_ARGUMENT (no header first, wrong id or size); OUT_OF_RANGE (a gap; names the
         committed offset. Or bytes beyond the size; names it); NOT_FOUND (dropped while it was written: its session ended,
-        or its writer was silent for a minute); RESOURCE_EXHAUSTED (the store is full; names the setting).
+        or its writer was silent for a minute); RESOURCE_EXHAUSTED (the store or its disk is full; names the setting);
+        ABORTED (the transfer's reader has left or does not read: it asks again when it wants to go on).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReadBlob(self, request, context):
-        """Reads one blob from an offset, in chunks, waiting for bytes that its writer has not sent yet. Idempotent.
-        Errors: UNAUTHENTICATED; INVALID_ARGUMENT (wrong id); NOT_FOUND; OUT_OF_RANGE (offset past the end); ABORTED (it was
-        dropped while it was read: its writer gave up, or its session ended).
+        """Reads one blob from an offset, in chunks, waiting for bytes that its writer has not sent yet. One that an engine or
+        a client keeps is asked of it. Idempotent.
+        Errors: UNAUTHENTICATED; INVALID_ARGUMENT (wrong id); NOT_FOUND (nobody has it; says why); OUT_OF_RANGE (offset past
+        the end); ABORTED (it was dropped while it was read: its writer gave up, or its session ended); UNAVAILABLE (its
+        writer broke off: read on from where you are).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

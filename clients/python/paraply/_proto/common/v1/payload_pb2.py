@@ -24,21 +24,23 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fparaply/common/v1/payload.proto\x12\x11paraply.common.v1\"\xb9\x01\n\x07Payload\x12-\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1b.paraply.common.v1.Encoding\x12\x16\n\x0epython_version\x18\x02 \x01(\t\x12*\n\x07\x62uffers\x18\x03 \x03(\x0b\x32\x19.paraply.common.v1.Buffer\x12-\n\tdata_blob\x18\x04 \x01(\x0b\x32\x1a.paraply.common.v1.BlobRef\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"P\n\x06\x42uffer\x12\x10\n\x06inline\x18\x01 \x01(\x0cH\x00\x12*\n\x04\x62lob\x18\x02 \x01(\x0b\x32\x1a.paraply.common.v1.BlobRefH\x00\x42\x08\n\x06holder\".\n\x07\x42lobRef\x12\x0f\n\x07\x62lob_id\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\"U\n\x08\x46unction\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12+\n\x07payload\x18\x02 \x01(\x0b\x32\x1a.paraply.common.v1.Payload\x12\x0c\n\x04name\x18\x03 \x01(\t*\xa0\x01\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45NCODING_PICKLE5\x10\x01\x12\x14\n\x10\x45NCODING_MSGPACK\x10\x02\x12\x14\n\x10\x45NCODING_NDARRAY\x10\x03\x12\x12\n\x0e\x45NCODING_ARROW\x10\x04\x12\x11\n\rENCODING_JSON\x10\x05\x12\x11\n\rENCODING_TEXT\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fparaply/common/v1/payload.proto\x12\x11paraply.common.v1\"\xb9\x01\n\x07Payload\x12-\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1b.paraply.common.v1.Encoding\x12\x16\n\x0epython_version\x18\x02 \x01(\t\x12*\n\x07\x62uffers\x18\x03 \x03(\x0b\x32\x19.paraply.common.v1.Buffer\x12-\n\tdata_blob\x18\x04 \x01(\x0b\x32\x1a.paraply.common.v1.BlobRef\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"P\n\x06\x42uffer\x12\x10\n\x06inline\x18\x01 \x01(\x0cH\x00\x12*\n\x04\x62lob\x18\x02 \x01(\x0b\x32\x1a.paraply.common.v1.BlobRefH\x00\x42\x08\n\x06holder\"<\n\x07\x42lobRef\x12\x0f\n\x07\x62lob_id\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x0c\n\x04kept\x18\x03 \x01(\x08\"@\n\x08\x42lobWant\x12\x0f\n\x07\x62lob_id\x18\x01 \x01(\x0c\x12\x13\n\x0btransfer_id\x18\x02 \x01(\x04\x12\x0e\n\x06offset\x18\x03 \x01(\x04\"U\n\x08\x46unction\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12+\n\x07payload\x18\x02 \x01(\x0b\x32\x1a.paraply.common.v1.Payload\x12\x0c\n\x04name\x18\x03 \x01(\t*\xa0\x01\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45NCODING_PICKLE5\x10\x01\x12\x14\n\x10\x45NCODING_MSGPACK\x10\x02\x12\x14\n\x10\x45NCODING_NDARRAY\x10\x03\x12\x12\n\x0e\x45NCODING_ARROW\x10\x04\x12\x11\n\rENCODING_JSON\x10\x05\x12\x11\n\rENCODING_TEXT\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'paraply._proto.common.v1.payload_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENCODING']._serialized_start=460
-  _globals['_ENCODING']._serialized_end=620
+  _globals['_ENCODING']._serialized_start=540
+  _globals['_ENCODING']._serialized_end=700
   _globals['_PAYLOAD']._serialized_start=55
   _globals['_PAYLOAD']._serialized_end=240
   _globals['_BUFFER']._serialized_start=242
   _globals['_BUFFER']._serialized_end=322
   _globals['_BLOBREF']._serialized_start=324
-  _globals['_BLOBREF']._serialized_end=370
-  _globals['_FUNCTION']._serialized_start=372
-  _globals['_FUNCTION']._serialized_end=457
+  _globals['_BLOBREF']._serialized_end=384
+  _globals['_BLOBWANT']._serialized_start=386
+  _globals['_BLOBWANT']._serialized_end=450
+  _globals['_FUNCTION']._serialized_start=452
+  _globals['_FUNCTION']._serialized_end=537
 # @@protoc_insertion_point(module_scope)

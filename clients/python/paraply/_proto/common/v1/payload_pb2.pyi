@@ -47,12 +47,24 @@ class Buffer(_message.Message):
     def __init__(self, inline: _Optional[bytes] = ..., blob: _Optional[_Union[BlobRef, _Mapping]] = ...) -> None: ...
 
 class BlobRef(_message.Message):
-    __slots__ = ("blob_id", "size_bytes")
+    __slots__ = ("blob_id", "size_bytes", "kept")
     BLOB_ID_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
     blob_id: bytes
     size_bytes: int
-    def __init__(self, blob_id: _Optional[bytes] = ..., size_bytes: _Optional[int] = ...) -> None: ...
+    kept: bool
+    def __init__(self, blob_id: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., kept: bool = ...) -> None: ...
+
+class BlobWant(_message.Message):
+    __slots__ = ("blob_id", "transfer_id", "offset")
+    BLOB_ID_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_ID_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    blob_id: bytes
+    transfer_id: int
+    offset: int
+    def __init__(self, blob_id: _Optional[bytes] = ..., transfer_id: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class Function(_message.Message):
     __slots__ = ("digest", "payload", "name")

@@ -28,7 +28,7 @@ from paraply._proto.common.v1 import task_pb2 as paraply_dot_common_dot_v1_dot_t
 from paraply._proto.scheduler.v1 import session_pb2 as paraply_dot_scheduler_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&paraply/scheduler/v1/engine_link.proto\x12\x14paraply.scheduler.v1\x1a\x1fparaply/common/v1/payload.proto\x1a\x1cparaply/common/v1/peer.proto\x1a\x1cparaply/common/v1/task.proto\x1a\"paraply/scheduler/v1/session.proto\"\xc8\x01\n\x13\x41ttachEngineRequest\x12\x32\n\x05hello\x18\x01 \x01(\x0b\x32!.paraply.scheduler.v1.EngineHelloH\x00\x12\x36\n\x07reports\x18\x02 \x01(\x0b\x32#.paraply.scheduler.v1.EngineReportsH\x00\x12:\n\theartbeat\x18\x03 \x01(\x0b\x32%.paraply.scheduler.v1.EngineHeartbeatH\x00\x42\t\n\x07message\"\xce\x01\n\x14\x41ttachEngineResponse\x12\x36\n\x07welcome\x18\x01 \x01(\x0b\x32#.paraply.scheduler.v1.EngineWelcomeH\x00\x12\x34\n\x06orders\x18\x02 \x01(\x0b\x32\".paraply.scheduler.v1.EngineOrdersH\x00\x12=\n\theartbeat\x18\x03 \x01(\x0b\x32(.paraply.scheduler.v1.SchedulerHeartbeatH\x00\x42\t\n\x07message\"\xe4\x02\n\x0b\x45ngineHello\x12\x11\n\tengine_id\x18\x01 \x01(\r\x12\x13\n\x0bincarnation\x18\x02 \x01(\x0c\x12\x0e\n\x06ticket\x18\x03 \x01(\x0c\x12)\n\x04peer\x18\x04 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12=\n\x06labels\x18\x05 \x03(\x0b\x32-.paraply.scheduler.v1.EngineHello.LabelsEntry\x12\x12\n\nlast_epoch\x18\x06 \x01(\x04\x12,\n\x04held\x18\x07 \x03(\x0b\x32\x1e.paraply.scheduler.v1.HeldTask\x12\x32\n\x06\x63redit\x18\x08 \x01(\x0b\x32\".paraply.scheduler.v1.EngineCredit\x12\x0e\n\x06stream\x18\t \x01(\x04\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"l\n\x08HeldTask\x12\x30\n\nattempt_id\x18\x01 \x01(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.paraply.scheduler.v1.HeldState\"\xd2\x01\n\rEngineWelcome\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x14\n\x0clease_millis\x18\x03 \x01(\r\x12.\n\tscheduler\x18\x04 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12)\n\x06limits\x18\x05 \x01(\x0b\x32\x19.paraply.common.v1.Limits\x12-\n\x07\x64ropped\x18\x06 \x03(\x0b\x32\x1c.paraply.common.v1.AttemptId\"\xc2\x02\n\rEngineReports\x12-\n\x07\x63laimed\x18\x01 \x03(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12\x33\n\x06output\x18\x02 \x03(\x0b\x32#.paraply.scheduler.v1.AttemptOutput\x12\x37\n\x08\x66inished\x18\x03 \x03(\x0b\x32%.paraply.scheduler.v1.AttemptFinished\x12\x36\n\tretracted\x18\x04 \x03(\x0b\x32#.paraply.scheduler.v1.RetractAnswer\x12\x32\n\x06\x63redit\x18\x05 \x01(\x0b\x32\".paraply.scheduler.v1.EngineCredit\x12\x16\n\x0eneed_functions\x18\x06 \x03(\x0c\x12\x10\n\x08\x64raining\x18\x07 \x01(\x08\"l\n\rAttemptOutput\x12\x30\n\nattempt_id\x18\x01 \x01(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12)\n\x06output\x18\x02 \x01(\x0b\x32\x19.paraply.common.v1.Output\"p\n\x0f\x41ttemptFinished\x12\x30\n\nattempt_id\x18\x01 \x01(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12+\n\x07outcome\x18\x02 \x01(\x0b\x32\x1a.paraply.common.v1.Outcome\"U\n\rRetractAnswer\x12\x30\n\nattempt_id\x18\x01 \x01(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12\x12\n\ngiven_back\x18\x02 \x01(\x08\"8\n\x0c\x45ngineCredit\x12\x13\n\x0btotal_tasks\x18\x01 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\"\xe9\x02\n\x0c\x45ngineOrders\x12.\n\tfunctions\x18\x01 \x03(\x0b\x32\x1b.paraply.common.v1.Function\x12\x34\n\x08\x61ssigned\x18\x02 \x03(\x0b\x32\".paraply.scheduler.v1.AssignedCall\x12-\n\x07retract\x18\x03 \x03(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12\x33\n\x06\x63\x61ncel\x18\x04 \x03(\x0b\x32#.paraply.scheduler.v1.CancelAttempt\x12+\n\x05\x61\x63ked\x18\x05 \x03(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12+\n\x05start\x18\x06 \x03(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12\x18\n\x10\x66orget_functions\x18\x07 \x03(\x0c\x12\r\n\x05\x64rain\x18\x08 \x01(\x08\x12\x0c\n\x04\x65xit\x18\t \x01(\x08\"\xf2\x01\n\x0c\x41ssignedCall\x12\x19\n\x0f\x66unction_digest\x18\x01 \x01(\x0cH\x00\x12\x34\n\x07\x65xecute\x18\x02 \x01(\x0b\x32!.paraply.scheduler.v1.ExecuteCodeH\x00\x12\x32\n\x07options\x18\x03 \x01(\x0b\x32!.paraply.scheduler.v1.CallOptions\x12\x12\n\nsession_id\x18\x04 \x01(\x0c\x12\x0e\n\x06\x64irect\x18\x05 \x01(\x08\x12\x31\n\x05tasks\x18\x06 \x03(\x0b\x32\".paraply.scheduler.v1.AssignedTaskB\x06\n\x04work\"\x9e\x01\n\x0c\x41ssignedTask\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x0f\n\x07\x63laimed\x18\x03 \x01(\x08\x12-\n\targuments\x18\x04 \x01(\x0b\x32\x1a.paraply.common.v1.Payload\x12\x1b\n\x0e\x65xpected_nanos\x18\x05 \x01(\x04H\x00\x88\x01\x01\x42\x11\n\x0f_expected_nanos\"\xa7\x01\n\rCancelAttempt\x12\x30\n\nattempt_id\x18\x01 \x01(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12.\n\x04mode\x18\x02 \x01(\x0e\x32 .paraply.scheduler.v1.CancelMode\x12\x1e\n\x11kill_after_millis\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x14\n\x12_kill_after_millis\"\x11\n\x0f\x45ngineHeartbeat\"\x14\n\x12SchedulerHeartbeat*o\n\tHeldState\x12\x1a\n\x16HELD_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11HELD_STATE_QUEUED\x10\x01\x12\x16\n\x12HELD_STATE_CLAIMED\x10\x02\x12\x17\n\x13HELD_STATE_FINISHED\x10\x03\x32~\n\x11\x45ngineLinkService\x12i\n\x0c\x41ttachEngine\x12).paraply.scheduler.v1.AttachEngineRequest\x1a*.paraply.scheduler.v1.AttachEngineResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&paraply/scheduler/v1/engine_link.proto\x12\x14paraply.scheduler.v1\x1a\x1fparaply/common/v1/payload.proto\x1a\x1cparaply/common/v1/peer.proto\x1a\x1cparaply/common/v1/task.proto\x1a\"paraply/scheduler/v1/session.proto\"\xc8\x01\n\x13\x41ttachEngineRequest\x12\x32\n\x05hello\x18\x01 \x01(\x0b\x32!.paraply.scheduler.v1.EngineHelloH\x00\x12\x36\n\x07reports\x18\x02 \x01(\x0b\x32#.paraply.scheduler.v1.EngineReportsH\x00\x12:\n\theartbeat\x18\x03 \x01(\x0b\x32%.paraply.scheduler.v1.EngineHeartbeatH\x00\x42\t\n\x07message\"\xce\x01\n\x14\x41ttachEngineResponse\x12\x36\n\x07welcome\x18\x01 \x01(\x0b\x32#.paraply.scheduler.v1.EngineWelcomeH\x00\x12\x34\n\x06orders\x18\x02 \x01(\x0b\x32\".paraply.scheduler.v1.EngineOrdersH\x00\x12=\n\theartbeat\x18\x03 \x01(\x0b\x32(.paraply.scheduler.v1.SchedulerHeartbeatH\x00\x42\t\n\x07message\"\x98\x03\n\x0b\x45ngineHello\x12\x11\n\tengine_id\x18\x01 \x01(\r\x12\x13\n\x0bincarnation\x18\x02 \x01(\x0c\x12\x0e\n\x06ticket\x18\x03 \x01(\x0c\x12)\n\x04peer\x18\x04 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12=\n\x06labels\x18\x05 \x03(\x0b\x32-.paraply.scheduler.v1.EngineHello.LabelsEntry\x12\x12\n\nlast_epoch\x18\x06 \x01(\x04\x12,\n\x04held\x18\x07 \x03(\x0b\x32\x1e.paraply.scheduler.v1.HeldTask\x12\x32\n\x06\x63redit\x18\x08 \x01(\x0b\x32\".paraply.scheduler.v1.EngineCredit\x12\x0e\n\x06stream\x18\t \x01(\x04\x12\x32\n\nkept_blobs\x18\n \x03(\x0b\x32\x1e.paraply.scheduler.v1.KeptBlob\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"M\n\x08KeptBlob\x12\x30\n\nattempt_id\x18\x01 \x01(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12\x0f\n\x07\x62lob_id\x18\x02 \x01(\x0c\"l\n\x08HeldTask\x12\x30\n\nattempt_id\x18\x01 \x01(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.paraply.scheduler.v1.HeldState\"\xd2\x01\n\rEngineWelcome\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x14\n\x0clease_millis\x18\x03 \x01(\r\x12.\n\tscheduler\x18\x04 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12)\n\x06limits\x18\x05 \x01(\x0b\x32\x19.paraply.common.v1.Limits\x12-\n\x07\x64ropped\x18\x06 \x03(\x0b\x32\x1c.paraply.common.v1.AttemptId\"\xf1\x02\n\rEngineReports\x12-\n\x07\x63laimed\x18\x01 \x03(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12\x33\n\x06output\x18\x02 \x03(\x0b\x32#.paraply.scheduler.v1.AttemptOutput\x12\x37\n\x08\x66inished\x18\x03 \x03(\x0b\x32%.paraply.scheduler.v1.AttemptFinished\x12\x36\n\tretracted\x18\x04 \x03(\x0b\x32#.paraply.scheduler.v1.RetractAnswer\x12\x32\n\x06\x63redit\x18\x05 \x01(\x0b\x32\".paraply.scheduler.v1.EngineCredit\x12\x16\n\x0eneed_functions\x18\x06 \x03(\x0c\x12\x10\n\x08\x64raining\x18\x07 \x01(\x08\x12-\n\x07\x66\x65tched\x18\x08 \x03(\x0b\x32\x1c.paraply.common.v1.AttemptId\"l\n\rAttemptOutput\x12\x30\n\nattempt_id\x18\x01 \x01(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12)\n\x06output\x18\x02 \x01(\x0b\x32\x19.paraply.common.v1.Output\"p\n\x0f\x41ttemptFinished\x12\x30\n\nattempt_id\x18\x01 \x01(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12+\n\x07outcome\x18\x02 \x01(\x0b\x32\x1a.paraply.common.v1.Outcome\"U\n\rRetractAnswer\x12\x30\n\nattempt_id\x18\x01 \x01(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12\x12\n\ngiven_back\x18\x02 \x01(\x08\"8\n\x0c\x45ngineCredit\x12\x13\n\x0btotal_tasks\x18\x01 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\"\xc8\x03\n\x0c\x45ngineOrders\x12.\n\tfunctions\x18\x01 \x03(\x0b\x32\x1b.paraply.common.v1.Function\x12\x34\n\x08\x61ssigned\x18\x02 \x03(\x0b\x32\".paraply.scheduler.v1.AssignedCall\x12-\n\x07retract\x18\x03 \x03(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12\x33\n\x06\x63\x61ncel\x18\x04 \x03(\x0b\x32#.paraply.scheduler.v1.CancelAttempt\x12+\n\x05\x61\x63ked\x18\x05 \x03(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12+\n\x05start\x18\x06 \x03(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12\x18\n\x10\x66orget_functions\x18\x07 \x03(\x0c\x12\r\n\x05\x64rain\x18\x08 \x01(\x08\x12\x0c\n\x04\x65xit\x18\t \x01(\x08\x12\x31\n\x0cwanted_blobs\x18\n \x03(\x0b\x32\x1b.paraply.common.v1.BlobWant\x12\x13\n\x0bstore_blobs\x18\x0b \x03(\x0c\x12\x15\n\rrelease_blobs\x18\x0c \x03(\x0c\"\x8b\x02\n\x0c\x41ssignedCall\x12\x19\n\x0f\x66unction_digest\x18\x01 \x01(\x0cH\x00\x12\x34\n\x07\x65xecute\x18\x02 \x01(\x0b\x32!.paraply.scheduler.v1.ExecuteCodeH\x00\x12\x32\n\x07options\x18\x03 \x01(\x0b\x32!.paraply.scheduler.v1.CallOptions\x12\x12\n\nsession_id\x18\x04 \x01(\x0c\x12\x0e\n\x06\x64irect\x18\x05 \x01(\x08\x12\x31\n\x05tasks\x18\x06 \x03(\x0b\x32\".paraply.scheduler.v1.AssignedTask\x12\x17\n\x0fseveral_engines\x18\x07 \x01(\x08\x42\x06\n\x04work\"\x9e\x01\n\x0c\x41ssignedTask\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x0f\n\x07\x63laimed\x18\x03 \x01(\x08\x12-\n\targuments\x18\x04 \x01(\x0b\x32\x1a.paraply.common.v1.Payload\x12\x1b\n\x0e\x65xpected_nanos\x18\x05 \x01(\x04H\x00\x88\x01\x01\x42\x11\n\x0f_expected_nanos\"\xa7\x01\n\rCancelAttempt\x12\x30\n\nattempt_id\x18\x01 \x01(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12.\n\x04mode\x18\x02 \x01(\x0e\x32 .paraply.scheduler.v1.CancelMode\x12\x1e\n\x11kill_after_millis\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x14\n\x12_kill_after_millis\"\x11\n\x0f\x45ngineHeartbeat\"\x14\n\x12SchedulerHeartbeat*o\n\tHeldState\x12\x1a\n\x16HELD_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11HELD_STATE_QUEUED\x10\x01\x12\x16\n\x12HELD_STATE_CLAIMED\x10\x02\x12\x17\n\x13HELD_STATE_FINISHED\x10\x03\x32~\n\x11\x45ngineLinkService\x12i\n\x0c\x41ttachEngine\x12).paraply.scheduler.v1.AttachEngineRequest\x1a*.paraply.scheduler.v1.AttachEngineResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,42 +37,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ENGINEHELLO_LABELSENTRY']._loaded_options = None
   _globals['_ENGINEHELLO_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_HELDSTATE']._serialized_start=2962
-  _globals['_HELDSTATE']._serialized_end=3073
+  _globals['_HELDSTATE']._serialized_start=3260
+  _globals['_HELDSTATE']._serialized_end=3371
   _globals['_ATTACHENGINEREQUEST']._serialized_start=194
   _globals['_ATTACHENGINEREQUEST']._serialized_end=394
   _globals['_ATTACHENGINERESPONSE']._serialized_start=397
   _globals['_ATTACHENGINERESPONSE']._serialized_end=603
   _globals['_ENGINEHELLO']._serialized_start=606
-  _globals['_ENGINEHELLO']._serialized_end=962
-  _globals['_ENGINEHELLO_LABELSENTRY']._serialized_start=917
-  _globals['_ENGINEHELLO_LABELSENTRY']._serialized_end=962
-  _globals['_HELDTASK']._serialized_start=964
-  _globals['_HELDTASK']._serialized_end=1072
-  _globals['_ENGINEWELCOME']._serialized_start=1075
-  _globals['_ENGINEWELCOME']._serialized_end=1285
-  _globals['_ENGINEREPORTS']._serialized_start=1288
-  _globals['_ENGINEREPORTS']._serialized_end=1610
-  _globals['_ATTEMPTOUTPUT']._serialized_start=1612
-  _globals['_ATTEMPTOUTPUT']._serialized_end=1720
-  _globals['_ATTEMPTFINISHED']._serialized_start=1722
-  _globals['_ATTEMPTFINISHED']._serialized_end=1834
-  _globals['_RETRACTANSWER']._serialized_start=1836
-  _globals['_RETRACTANSWER']._serialized_end=1921
-  _globals['_ENGINECREDIT']._serialized_start=1923
-  _globals['_ENGINECREDIT']._serialized_end=1979
-  _globals['_ENGINEORDERS']._serialized_start=1982
-  _globals['_ENGINEORDERS']._serialized_end=2343
-  _globals['_ASSIGNEDCALL']._serialized_start=2346
-  _globals['_ASSIGNEDCALL']._serialized_end=2588
-  _globals['_ASSIGNEDTASK']._serialized_start=2591
-  _globals['_ASSIGNEDTASK']._serialized_end=2749
-  _globals['_CANCELATTEMPT']._serialized_start=2752
-  _globals['_CANCELATTEMPT']._serialized_end=2919
-  _globals['_ENGINEHEARTBEAT']._serialized_start=2921
-  _globals['_ENGINEHEARTBEAT']._serialized_end=2938
-  _globals['_SCHEDULERHEARTBEAT']._serialized_start=2940
-  _globals['_SCHEDULERHEARTBEAT']._serialized_end=2960
-  _globals['_ENGINELINKSERVICE']._serialized_start=3075
-  _globals['_ENGINELINKSERVICE']._serialized_end=3201
+  _globals['_ENGINEHELLO']._serialized_end=1014
+  _globals['_ENGINEHELLO_LABELSENTRY']._serialized_start=969
+  _globals['_ENGINEHELLO_LABELSENTRY']._serialized_end=1014
+  _globals['_KEPTBLOB']._serialized_start=1016
+  _globals['_KEPTBLOB']._serialized_end=1093
+  _globals['_HELDTASK']._serialized_start=1095
+  _globals['_HELDTASK']._serialized_end=1203
+  _globals['_ENGINEWELCOME']._serialized_start=1206
+  _globals['_ENGINEWELCOME']._serialized_end=1416
+  _globals['_ENGINEREPORTS']._serialized_start=1419
+  _globals['_ENGINEREPORTS']._serialized_end=1788
+  _globals['_ATTEMPTOUTPUT']._serialized_start=1790
+  _globals['_ATTEMPTOUTPUT']._serialized_end=1898
+  _globals['_ATTEMPTFINISHED']._serialized_start=1900
+  _globals['_ATTEMPTFINISHED']._serialized_end=2012
+  _globals['_RETRACTANSWER']._serialized_start=2014
+  _globals['_RETRACTANSWER']._serialized_end=2099
+  _globals['_ENGINECREDIT']._serialized_start=2101
+  _globals['_ENGINECREDIT']._serialized_end=2157
+  _globals['_ENGINEORDERS']._serialized_start=2160
+  _globals['_ENGINEORDERS']._serialized_end=2616
+  _globals['_ASSIGNEDCALL']._serialized_start=2619
+  _globals['_ASSIGNEDCALL']._serialized_end=2886
+  _globals['_ASSIGNEDTASK']._serialized_start=2889
+  _globals['_ASSIGNEDTASK']._serialized_end=3047
+  _globals['_CANCELATTEMPT']._serialized_start=3050
+  _globals['_CANCELATTEMPT']._serialized_end=3217
+  _globals['_ENGINEHEARTBEAT']._serialized_start=3219
+  _globals['_ENGINEHEARTBEAT']._serialized_end=3236
+  _globals['_SCHEDULERHEARTBEAT']._serialized_start=3238
+  _globals['_SCHEDULERHEARTBEAT']._serialized_end=3258
+  _globals['_ENGINELINKSERVICE']._serialized_start=3373
+  _globals['_ENGINELINKSERVICE']._serialized_end=3499
 # @@protoc_insertion_point(module_scope)

@@ -43,7 +43,7 @@ class AttachEngineResponse(_message.Message):
     def __init__(self, welcome: _Optional[_Union[EngineWelcome, _Mapping]] = ..., orders: _Optional[_Union[EngineOrders, _Mapping]] = ..., heartbeat: _Optional[_Union[SchedulerHeartbeat, _Mapping]] = ...) -> None: ...
 
 class EngineHello(_message.Message):
-    __slots__ = ("engine_id", "incarnation", "ticket", "peer", "labels", "last_epoch", "held", "credit", "stream")
+    __slots__ = ("engine_id", "incarnation", "ticket", "peer", "labels", "last_epoch", "held", "credit", "stream", "kept_blobs")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,7 @@ class EngineHello(_message.Message):
     HELD_FIELD_NUMBER: _ClassVar[int]
     CREDIT_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
+    KEPT_BLOBS_FIELD_NUMBER: _ClassVar[int]
     engine_id: int
     incarnation: bytes
     ticket: bytes
@@ -69,7 +70,16 @@ class EngineHello(_message.Message):
     held: _containers.RepeatedCompositeFieldContainer[HeldTask]
     credit: EngineCredit
     stream: int
-    def __init__(self, engine_id: _Optional[int] = ..., incarnation: _Optional[bytes] = ..., ticket: _Optional[bytes] = ..., peer: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., last_epoch: _Optional[int] = ..., held: _Optional[_Iterable[_Union[HeldTask, _Mapping]]] = ..., credit: _Optional[_Union[EngineCredit, _Mapping]] = ..., stream: _Optional[int] = ...) -> None: ...
+    kept_blobs: _containers.RepeatedCompositeFieldContainer[KeptBlob]
+    def __init__(self, engine_id: _Optional[int] = ..., incarnation: _Optional[bytes] = ..., ticket: _Optional[bytes] = ..., peer: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., last_epoch: _Optional[int] = ..., held: _Optional[_Iterable[_Union[HeldTask, _Mapping]]] = ..., credit: _Optional[_Union[EngineCredit, _Mapping]] = ..., stream: _Optional[int] = ..., kept_blobs: _Optional[_Iterable[_Union[KeptBlob, _Mapping]]] = ...) -> None: ...
+
+class KeptBlob(_message.Message):
+    __slots__ = ("attempt_id", "blob_id")
+    ATTEMPT_ID_FIELD_NUMBER: _ClassVar[int]
+    BLOB_ID_FIELD_NUMBER: _ClassVar[int]
+    attempt_id: _task_pb2.AttemptId
+    blob_id: bytes
+    def __init__(self, attempt_id: _Optional[_Union[_task_pb2.AttemptId, _Mapping]] = ..., blob_id: _Optional[bytes] = ...) -> None: ...
 
 class HeldTask(_message.Message):
     __slots__ = ("attempt_id", "state")
@@ -96,7 +106,7 @@ class EngineWelcome(_message.Message):
     def __init__(self, cluster_id: _Optional[str] = ..., epoch: _Optional[int] = ..., lease_millis: _Optional[int] = ..., scheduler: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., limits: _Optional[_Union[_peer_pb2.Limits, _Mapping]] = ..., dropped: _Optional[_Iterable[_Union[_task_pb2.AttemptId, _Mapping]]] = ...) -> None: ...
 
 class EngineReports(_message.Message):
-    __slots__ = ("claimed", "output", "finished", "retracted", "credit", "need_functions", "draining")
+    __slots__ = ("claimed", "output", "finished", "retracted", "credit", "need_functions", "draining", "fetched")
     CLAIMED_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
@@ -104,6 +114,7 @@ class EngineReports(_message.Message):
     CREDIT_FIELD_NUMBER: _ClassVar[int]
     NEED_FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
+    FETCHED_FIELD_NUMBER: _ClassVar[int]
     claimed: _containers.RepeatedCompositeFieldContainer[_task_pb2.AttemptId]
     output: _containers.RepeatedCompositeFieldContainer[AttemptOutput]
     finished: _containers.RepeatedCompositeFieldContainer[AttemptFinished]
@@ -111,7 +122,8 @@ class EngineReports(_message.Message):
     credit: EngineCredit
     need_functions: _containers.RepeatedScalarFieldContainer[bytes]
     draining: bool
-    def __init__(self, claimed: _Optional[_Iterable[_Union[_task_pb2.AttemptId, _Mapping]]] = ..., output: _Optional[_Iterable[_Union[AttemptOutput, _Mapping]]] = ..., finished: _Optional[_Iterable[_Union[AttemptFinished, _Mapping]]] = ..., retracted: _Optional[_Iterable[_Union[RetractAnswer, _Mapping]]] = ..., credit: _Optional[_Union[EngineCredit, _Mapping]] = ..., need_functions: _Optional[_Iterable[bytes]] = ..., draining: bool = ...) -> None: ...
+    fetched: _containers.RepeatedCompositeFieldContainer[_task_pb2.AttemptId]
+    def __init__(self, claimed: _Optional[_Iterable[_Union[_task_pb2.AttemptId, _Mapping]]] = ..., output: _Optional[_Iterable[_Union[AttemptOutput, _Mapping]]] = ..., finished: _Optional[_Iterable[_Union[AttemptFinished, _Mapping]]] = ..., retracted: _Optional[_Iterable[_Union[RetractAnswer, _Mapping]]] = ..., credit: _Optional[_Union[EngineCredit, _Mapping]] = ..., need_functions: _Optional[_Iterable[bytes]] = ..., draining: bool = ..., fetched: _Optional[_Iterable[_Union[_task_pb2.AttemptId, _Mapping]]] = ...) -> None: ...
 
 class AttemptOutput(_message.Message):
     __slots__ = ("attempt_id", "output")
@@ -146,7 +158,7 @@ class EngineCredit(_message.Message):
     def __init__(self, total_tasks: _Optional[int] = ..., total_bytes: _Optional[int] = ...) -> None: ...
 
 class EngineOrders(_message.Message):
-    __slots__ = ("functions", "assigned", "retract", "cancel", "acked", "start", "forget_functions", "drain", "exit")
+    __slots__ = ("functions", "assigned", "retract", "cancel", "acked", "start", "forget_functions", "drain", "exit", "wanted_blobs", "store_blobs", "release_blobs")
     FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
     ASSIGNED_FIELD_NUMBER: _ClassVar[int]
     RETRACT_FIELD_NUMBER: _ClassVar[int]
@@ -156,6 +168,9 @@ class EngineOrders(_message.Message):
     FORGET_FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
     DRAIN_FIELD_NUMBER: _ClassVar[int]
     EXIT_FIELD_NUMBER: _ClassVar[int]
+    WANTED_BLOBS_FIELD_NUMBER: _ClassVar[int]
+    STORE_BLOBS_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_BLOBS_FIELD_NUMBER: _ClassVar[int]
     functions: _containers.RepeatedCompositeFieldContainer[_payload_pb2.Function]
     assigned: _containers.RepeatedCompositeFieldContainer[AssignedCall]
     retract: _containers.RepeatedCompositeFieldContainer[_task_pb2.AttemptId]
@@ -165,23 +180,28 @@ class EngineOrders(_message.Message):
     forget_functions: _containers.RepeatedScalarFieldContainer[bytes]
     drain: bool
     exit: bool
-    def __init__(self, functions: _Optional[_Iterable[_Union[_payload_pb2.Function, _Mapping]]] = ..., assigned: _Optional[_Iterable[_Union[AssignedCall, _Mapping]]] = ..., retract: _Optional[_Iterable[_Union[_task_pb2.AttemptId, _Mapping]]] = ..., cancel: _Optional[_Iterable[_Union[CancelAttempt, _Mapping]]] = ..., acked: _Optional[_Iterable[_Union[_task_pb2.AttemptId, _Mapping]]] = ..., start: _Optional[_Iterable[_Union[_task_pb2.AttemptId, _Mapping]]] = ..., forget_functions: _Optional[_Iterable[bytes]] = ..., drain: bool = ..., exit: bool = ...) -> None: ...
+    wanted_blobs: _containers.RepeatedCompositeFieldContainer[_payload_pb2.BlobWant]
+    store_blobs: _containers.RepeatedScalarFieldContainer[bytes]
+    release_blobs: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, functions: _Optional[_Iterable[_Union[_payload_pb2.Function, _Mapping]]] = ..., assigned: _Optional[_Iterable[_Union[AssignedCall, _Mapping]]] = ..., retract: _Optional[_Iterable[_Union[_task_pb2.AttemptId, _Mapping]]] = ..., cancel: _Optional[_Iterable[_Union[CancelAttempt, _Mapping]]] = ..., acked: _Optional[_Iterable[_Union[_task_pb2.AttemptId, _Mapping]]] = ..., start: _Optional[_Iterable[_Union[_task_pb2.AttemptId, _Mapping]]] = ..., forget_functions: _Optional[_Iterable[bytes]] = ..., drain: bool = ..., exit: bool = ..., wanted_blobs: _Optional[_Iterable[_Union[_payload_pb2.BlobWant, _Mapping]]] = ..., store_blobs: _Optional[_Iterable[bytes]] = ..., release_blobs: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class AssignedCall(_message.Message):
-    __slots__ = ("function_digest", "execute", "options", "session_id", "direct", "tasks")
+    __slots__ = ("function_digest", "execute", "options", "session_id", "direct", "tasks", "several_engines")
     FUNCTION_DIGEST_FIELD_NUMBER: _ClassVar[int]
     EXECUTE_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     DIRECT_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
+    SEVERAL_ENGINES_FIELD_NUMBER: _ClassVar[int]
     function_digest: bytes
     execute: _session_pb2.ExecuteCode
     options: _session_pb2.CallOptions
     session_id: bytes
     direct: bool
     tasks: _containers.RepeatedCompositeFieldContainer[AssignedTask]
-    def __init__(self, function_digest: _Optional[bytes] = ..., execute: _Optional[_Union[_session_pb2.ExecuteCode, _Mapping]] = ..., options: _Optional[_Union[_session_pb2.CallOptions, _Mapping]] = ..., session_id: _Optional[bytes] = ..., direct: bool = ..., tasks: _Optional[_Iterable[_Union[AssignedTask, _Mapping]]] = ...) -> None: ...
+    several_engines: bool
+    def __init__(self, function_digest: _Optional[bytes] = ..., execute: _Optional[_Union[_session_pb2.ExecuteCode, _Mapping]] = ..., options: _Optional[_Union[_session_pb2.CallOptions, _Mapping]] = ..., session_id: _Optional[bytes] = ..., direct: bool = ..., tasks: _Optional[_Iterable[_Union[AssignedTask, _Mapping]]] = ..., several_engines: bool = ...) -> None: ...
 
 class AssignedTask(_message.Message):
     __slots__ = ("index", "attempt", "claimed", "arguments", "expected_nanos")

@@ -237,16 +237,20 @@ class ReleaseBlobs(_message.Message):
     def __init__(self, blob_ids: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class SessionUpdate(_message.Message):
-    __slots__ = ("accepted_up_to", "credit", "need_functions", "events")
+    __slots__ = ("accepted_up_to", "credit", "need_functions", "events", "wanted_blobs", "taken_blobs")
     ACCEPTED_UP_TO_FIELD_NUMBER: _ClassVar[int]
     CREDIT_FIELD_NUMBER: _ClassVar[int]
     NEED_FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
+    WANTED_BLOBS_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_BLOBS_FIELD_NUMBER: _ClassVar[int]
     accepted_up_to: int
     credit: SubmitCredit
     need_functions: _containers.RepeatedScalarFieldContainer[bytes]
     events: _containers.RepeatedCompositeFieldContainer[Event]
-    def __init__(self, accepted_up_to: _Optional[int] = ..., credit: _Optional[_Union[SubmitCredit, _Mapping]] = ..., need_functions: _Optional[_Iterable[bytes]] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
+    wanted_blobs: _containers.RepeatedCompositeFieldContainer[_payload_pb2.BlobWant]
+    taken_blobs: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, accepted_up_to: _Optional[int] = ..., credit: _Optional[_Union[SubmitCredit, _Mapping]] = ..., need_functions: _Optional[_Iterable[bytes]] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., wanted_blobs: _Optional[_Iterable[_Union[_payload_pb2.BlobWant, _Mapping]]] = ..., taken_blobs: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class SubmitCredit(_message.Message):
     __slots__ = ("total_tasks", "total_bytes")

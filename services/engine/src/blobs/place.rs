@@ -8,7 +8,7 @@ use paraply_core::{
     payload::{BlobRef, Buffer, Payload},
 };
 
-use super::{Bulk, TransferError};
+use super::{Bulk, Kept, TransferError};
 use crate::config::random;
 
 /// What an outcome may keep inline in total, so that it fits into a message with what is around it.
@@ -25,19 +25,19 @@ const MOST_BUFFERS: usize = 8192;
 pub(crate) struct Stored {
     pub(crate) attempt: AttemptId,
     pub(crate) outcome: Box<Outcome>,
-    /// Kept until the outcome is acknowledged: a scheduler that takes over has an empty store.
-    pub(crate) blobs: Vec<(BlobId, Bytes)>,
+    blobs: Vec<(BlobId, Bytes)>,
     pub(crate) epoch: Option<Epoch>,
 }
 
-/// Takes what is over `inline_bytes` out of an outcome. Nothing is stored yet.
-fn take_out(outcome: &mut Outcome, inline_bytes: u64) -> std::io::Result<Vec<(BlobId, Bytes)>> {
+/// Takes what is over `inline_bytes` out of an outcome, which from then on says where it is: here (`kept`), or in the
+/// store.
+fn take_out(outcome: &mut Outcome, inline_bytes: u64, kept: bool) -> std::io::Result<Vec<(BlobId, Bytes)>> {
     let Ok(payload) = &mut outcome.value else { return Ok(Vec::new()) };
     let mut taken = Vec::new();
     let mut name = |data: &Bytes| -> std::io::Result<BlobRef> {
         let id = BlobId(random()?);
         taken.push((id, data.clone()));
-        Ok(BlobRef { id, size: data.len() as u64 })
+        Ok(BlobRef { id, size: data.len() as u64, kept })
     };
     if payload.data.len() as u64 > inline_bytes {
         payload.data_blob = Some(name(&payload.data)?);
@@ -73,14 +73,15 @@ fn fits(outcome: &Outcome, inline_bytes: u64) -> bool {
         && payload.buffers.iter().all(|buffer| inline_size(buffer) <= inline_bytes)
 }
 
-/// The outcome as it is, if it fits into a message; else what will store its large parts. What the store refuses becomes
-/// the task's failure.
-pub(crate) fn store(
+/// The outcome as it is reported now: as it is if it fits into a message, else with its large parts kept here. Where there
+/// is no room for these: what will put them into the store, which may refuse them, and so make a failure of it.
+pub(crate) fn place(
     attempt: AttemptId,
     mut outcome: Box<Outcome>,
     inline_bytes: u64,
     engine: Option<EngineId>,
     epoch: Option<Epoch>,
+    kept: &mut Kept,
     bulk: &Bulk,
 ) -> Result<Box<Outcome>, BoxFuture<'static, Stored>> {
     if let Some(error) = too_many_buffers(&outcome) {
@@ -89,22 +90,24 @@ pub(crate) fn store(
     if fits(&outcome, inline_bytes) {
         return Ok(outcome);
     }
-    let bulk = bulk.clone();
-    Err(Box::pin(async move {
-        let stored = match take_out(&mut outcome, inline_bytes) {
-            Ok(blobs) => write_all(&blobs, attempt, &bulk).await.map(|()| blobs).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        let blobs = stored.unwrap_or_else(|error| {
-            not_stored(&mut outcome, &error, engine);
-            Vec::new()
-        });
-        Stored { attempt, outcome, blobs, epoch }
-    }))
+    let has_room = kept.has_room(outcome.inline_size());
+    let blobs = match take_out(&mut outcome, inline_bytes, has_room) {
+        Ok(blobs) => blobs,
+        Err(error) => {
+            not_stored(&mut outcome, &error.to_string(), engine);
+            return Ok(outcome);
+        }
+    };
+    if has_room {
+        kept.keep(attempt.task.session, blobs);
+        return Ok(outcome);
+    }
+    let stored = Stored { attempt, outcome, blobs, epoch };
+    Err(Box::pin(stored.again(epoch, engine, bulk.clone())))
 }
 
 impl Stored {
-    /// The same in the store of another scheduler, which has taken over meanwhile.
+    /// Puts it into the store of the present scheduler: it may have taken over meanwhile.
     pub(crate) async fn again(mut self, epoch: Option<Epoch>, engine: Option<EngineId>, bulk: Bulk) -> Self {
         self.epoch = epoch;
         if let Err(error) = write_all(&self.blobs, self.attempt, &bulk).await {
@@ -116,7 +119,7 @@ impl Stored {
 }
 
 /// Makes a failure of an outcome whose bytes its client could not have.
-pub(super) fn not_stored(outcome: &mut Outcome, error: &str, engine: Option<EngineId>) {
+fn not_stored(outcome: &mut Outcome, error: &str, engine: Option<EngineId>) {
     let message = format!("the result could not be stored for its client: {error}");
     outcome.value = Outcome::failed(FailureKind::Refused, "ResultNotStored", message, engine).value;
 }
@@ -132,7 +135,7 @@ fn too_many_buffers(outcome: &Outcome) -> Option<String> {
 }
 
 /// Stores blobs under the names they have.
-pub(super) async fn write_all(blobs: &[(BlobId, Bytes)], attempt: AttemptId, bulk: &Bulk) -> Result<(), TransferError> {
+async fn write_all(blobs: &[(BlobId, Bytes)], attempt: AttemptId, bulk: &Bulk) -> Result<(), TransferError> {
     for (id, data) in blobs {
         bulk.write(*id, attempt.task.session, data.clone()).await?;
     }
@@ -158,18 +161,20 @@ mod tests {
     fn what_is_small_stays() {
         let mut small = outcome(100, &[100, 100]);
         assert!(fits(&small, 100));
-        assert!(take_out(&mut small, 100).unwrap().is_empty());
+        assert!(take_out(&mut small, 100, true).unwrap().is_empty());
     }
 
     #[test]
     fn what_is_large_is_named_and_the_rest_stays_in_place() {
         let mut large = outcome(101, &[100, 101]);
         assert!(!fits(&large, 100));
-        let taken = take_out(&mut large, 100).unwrap();
+        let taken = take_out(&mut large, 100, true).unwrap();
         let payload = large.value.unwrap();
-        assert!(payload.data.is_empty() && payload.data_blob == Some(BlobRef { id: taken[0].0, size: 101 }));
+        assert!(
+            payload.data.is_empty() && payload.data_blob == Some(BlobRef { id: taken[0].0, size: 101, kept: true })
+        );
         assert!(matches!(&payload.buffers[0], Buffer::Inline(data) if data.len() == 100));
-        assert_eq!(payload.buffers[1], Buffer::Blob(BlobRef { id: taken[1].0, size: 101 }));
+        assert_eq!(payload.buffers[1], Buffer::Blob(BlobRef { id: taken[1].0, size: 101, kept: true }));
         assert_eq!(taken.iter().map(|(_, data)| data.len()).collect::<Vec<_>>(), [101, 101]);
     }
 
@@ -179,7 +184,7 @@ mod tests {
             let sizes: Vec<usize> = (0..count).map(|nth| 5000 + nth * step).collect();
             let mut many = outcome(2000, &sizes);
             let total: usize = sizes.iter().sum();
-            let taken = take_out(&mut many, 64 << 10).unwrap();
+            let taken = take_out(&mut many, 64 << 10, false).unwrap();
             let payload = many.value.unwrap();
             let size = payload.inline_size() + framing(&payload);
             assert!(size <= OUTCOME_BYTES, "{count}: {size}");
@@ -199,8 +204,9 @@ mod tests {
     fn more_buffers_than_anyone_can_store_are_refused_with_advice() {
         let refused = outcome(0, &[1; MOST_BUFFERS + 1]);
         let attempt = AttemptId { task: TaskId { session: SessionId(1), index: 0 }, attempt: 1 };
-        let stored = store(attempt, Box::new(refused), 100, Some(EngineId(3)), None, &Bulk::default());
-        let failure = stored.unwrap_or_else(|_| unreachable!("nothing is stored")).value.unwrap_err();
+        let mut kept = Kept::new(1 << 20);
+        let placed = place(attempt, Box::new(refused), 100, Some(EngineId(3)), None, &mut kept, &Bulk::default());
+        let failure = placed.unwrap_or_else(|_| unreachable!("nothing is stored")).value.unwrap_err();
         let message = String::from_utf8_lossy(&failure.message).into_owned();
         assert!(message.contains("8193 separate buffers") && message.contains("concatenate"), "{message}");
         assert_eq!((failure.kind, failure.engine), (FailureKind::Refused, Some(EngineId(3))));

@@ -1,0 +1,124 @@
+//! Large bytes: arguments that are fetched before their task is claimed, and results that stay here until they are read.
+
+use std::collections::BTreeMap;
+
+use super::{
+    EngineSession, Instruction, Transition,
+    task::{LargeArguments, NeededFunction, State},
+};
+use crate::{
+    id::{AttemptId, BlobId},
+    mutant::{Mutant, forgets},
+    outcome::Outcome,
+    payload::{BlobWant, Payload},
+};
+
+/// Parts of results that the engine keeps for their clients, and of which.
+#[derive(Debug, Default)]
+pub(super) struct Kept(BTreeMap<BlobId, AttemptId>);
+
+impl Kept {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn list(&self) -> Vec<(AttemptId, BlobId)> {
+        self.0.iter().map(|(blob, attempt)| (*attempt, *blob)).collect()
+    }
+}
+
+impl EngineSession {
+    /// Has what `arguments` name fetched, if they name anything.
+    pub(super) fn fetch(&mut self, attempt: AttemptId, arguments: &Payload) -> LargeArguments {
+        if arguments.blobs().next().is_none() {
+            return LargeArguments::None;
+        }
+        self.urgent.push(Instruction::Fetch { attempt, arguments: arguments.clone() });
+        LargeArguments::Coming { awaited: false }
+    }
+
+    pub(super) fn fetched(&mut self, attempt: AttemptId, arguments: Payload) {
+        let Some(task) = self.tasks.get_mut(&attempt) else { return };
+        if matches!(task.large, LargeArguments::Coming { .. }) {
+            self.transitions.took(Transition::Fetched);
+            task.large = LargeArguments::Here;
+            task.arguments = arguments;
+            self.outbox.fetched.push(attempt);
+        }
+    }
+
+    pub(super) fn not_fetched(&mut self, attempt: AttemptId, outcome: Outcome) {
+        let Some(task) = self.tasks.get_mut(&attempt) else { return };
+        let (LargeArguments::Coming { .. }, State::Queued { place, .. }) = (task.large, &task.state) else { return };
+        self.transitions.took(Transition::NotFetched);
+        task.large = LargeArguments::None;
+        self.queues.remove(task.direct, *place);
+        if let NeededFunction::Missing(digest) = std::mem::replace(&mut task.function, NeededFunction::None) {
+            self.functions.stop_waiting(digest, attempt);
+        }
+        self.finish(attempt, outcome);
+    }
+
+    /// What an outcome names and this engine keeps.
+    pub(super) fn keep_blobs(&mut self, attempt: AttemptId, outcome: &Outcome) {
+        for blob in outcome.blobs().filter(|blob| blob.kept) {
+            self.transitions.took(Transition::KeptBlob);
+            self.kept.0.insert(blob.id, attempt);
+            if self.draining {
+                self.urgent.push(Instruction::StoreBlob { blob: blob.id, session: attempt.task.session });
+            }
+        }
+    }
+
+    /// An outcome goes nowhere, nor do its blobs.
+    pub(super) fn drop_blobs_of(&mut self, outcome: &Outcome) {
+        for blob in outcome.blobs().filter(|blob| blob.kept) {
+            self.urgent.push(Instruction::DropBlob { blob: blob.id });
+        }
+    }
+
+    /// The engine is about to leave: what it keeps goes into the store.
+    pub(super) fn store_all_blobs(&mut self) {
+        let kept = self.kept.0.iter().map(|(blob, attempt)| (*blob, attempt.task.session));
+        self.urgent.extend(kept.map(|(blob, session)| Instruction::StoreBlob { blob, session }));
+    }
+
+    pub(super) fn ordered_blobs(&mut self, wanted: Vec<BlobWant>, store: Vec<BlobId>, release: Vec<BlobId>) {
+        for want in wanted {
+            if self.kept.0.contains_key(&want.blob) {
+                self.transitions.took(Transition::PassedBlobOn);
+                self.urgent.push(Instruction::PassOn(want));
+            }
+        }
+        for blob in store {
+            if let Some(session) = self.kept.0.get(&blob).map(|attempt| attempt.task.session) {
+                self.transitions.took(Transition::AskedToStoreBlob);
+                self.urgent.push(Instruction::StoreBlob { blob, session });
+            }
+        }
+        for blob in release.into_iter().filter(|_| !forgets(Mutant::KeptBlobLeaked)) {
+            if self.kept.0.remove(&blob).is_some() {
+                self.transitions.took(Transition::ReleasedBlob);
+                self.urgent.push(Instruction::DropBlob { blob });
+            }
+        }
+    }
+
+    pub(super) fn stored(&mut self, blob: BlobId) {
+        if self.kept.0.remove(&blob).is_some() {
+            self.transitions.took(Transition::StoredBlob);
+            self.urgent.push(Instruction::DropBlob { blob });
+        }
+    }
+
+    /// It stays here; with an engine that leaves, it goes.
+    pub(super) fn not_stored(&mut self, blob: BlobId) {
+        if self.draining && self.kept.0.remove(&blob).is_some() {
+            self.urgent.push(Instruction::DropBlob { blob });
+        }
+    }
+}

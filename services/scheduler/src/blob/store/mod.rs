@@ -1,0 +1,388 @@
+//! Stored blobs: written in order, readable while they are still being written, reserved in full when they begin. In
+//! memory as far as its share reaches, and beyond that in files.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use paraply_common::wire::field::detach;
+use paraply_core::{
+    id::{BlobId, SessionId},
+    time::Time,
+};
+use tokio::sync::watch;
+
+use super::files::{Files, Name};
+
+/// How long a blob may wait for its next bytes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a blob costs beside its chunks, so that empty ones are not for nothing.
+const BLOB_OVERHEAD: u64 = 512;
+
+/// What a chunk in memory costs beside its bytes.
+const CHUNK_OVERHEAD: u64 = 96;
+
+/// What a store may hold, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes in all.
+    pub(crate) total: u64,
+    /// Bytes of these in memory.
+    pub(crate) memory: u64,
+    /// How long a complete blob waits for a session that did not come: after a restart, engines may be earlier.
+    pub(crate) grace: Duration,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct BlobStore {
+    limits: Limits,
+    files: Files,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    blobs: HashMap<BlobId, Blob>,
+    sessions: HashSet<SessionId>,
+    held: u64,
+    in_memory: u64,
+}
+
+#[derive(Debug)]
+struct Blob {
+    session: SessionId,
+    size: u64,
+    place: Place,
+    durable: bool,
+    /// Dropped with the blob, which is how its readers learn of that.
+    committed: watch::Sender<u64>,
+    touched: Time,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// Chunks with their offsets, in order and without gaps.
+    Memory(Vec<(u64, Bytes)>),
+    File,
+}
+
+/// What blobs that were dropped leave, for somebody to clear away who has the time.
+#[derive(Debug, Default)]
+pub(crate) struct Remains {
+    chunks: Vec<Vec<(u64, Bytes)>>,
+    files: Vec<Name>,
+}
+
+/// How far a blob is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Progress {
+    pub(crate) committed: u64,
+    pub(crate) size: u64,
+    /// Another process will find it.
+    pub(crate) durable: bool,
+}
+
+/// What there is to read at an offset.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    Bytes(Bytes),
+    /// So many bytes of a file.
+    File(Name, u64),
+    /// Its writer has not come that far.
+    NotYet(watch::Receiver<u64>),
+    End,
+}
+
+/// Why a blob cannot be written or read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum BlobError {
+    #[error("no such blob, or it was dropped: nobody needs it any more, or its writer was silent for too long")]
+    NotFound,
+    #[error("the blob was begun with another size or session")]
+    Mismatch,
+    #[error("{size} bytes more do not fit: {held} of the {cap} bytes of the setting `blob_bytes` are in use")]
+    Full { size: u64, held: u64, cap: u64 },
+    #[error("a gap: {committed} bytes are committed, go on from there")]
+    Gap { committed: u64 },
+    #[error("the blob has {size} bytes, and there is nothing beyond")]
+    Beyond { size: u64 },
+    #[error("a blob of {size} bytes cannot be kept in {folder} (the setting `blob_dir`): {error}")]
+    Disk { size: u64, folder: String, full: bool, error: String },
+}
+
+impl Blob {
+    fn progress(&self) -> Progress {
+        Progress { committed: *self.committed.borrow(), size: self.size, durable: self.durable }
+    }
+
+    fn cost(&self) -> u64 {
+        self.size + BLOB_OVERHEAD + self.memory_overhead()
+    }
+
+    fn memory_overhead(&self) -> u64 {
+        if let Place::Memory(chunks) = &self.place { chunks.len() as u64 * CHUNK_OVERHEAD } else { 0 }
+    }
+}
+
+impl Progress {
+    pub(crate) fn is_complete(self) -> bool {
+        self.committed == self.size
+    }
+}
+
+impl BlobStore {
+    /// A store that has nothing yet.
+    pub(crate) fn new(limits: Limits, files: Files) -> Self {
+        Self { limits, files, state: Mutex::default() }
+    }
+
+    /// Takes over what an earlier process has left in files.
+    pub(crate) fn adopt(&self, now: Time) -> Vec<BlobId> {
+        let mut state = self.lock();
+        let mut adopted = Vec::new();
+        for name in self.files.left() {
+            if state.reserve(name.size, BLOB_OVERHEAD, self.limits.total).is_err() {
+                self.files.remove(name);
+                continue;
+            }
+            let (committed, _) = watch::channel(name.size);
+            let place = Place::File;
+            let blob = Blob { session: name.session, size: name.size, place, durable: true, committed, touched: now };
+            state.blobs.insert(name.blob, blob);
+            adopted.push(name.blob);
+        }
+        adopted
+    }
+
+    /// Begins a blob or goes on with one; tells how much of it is committed. The `only_copy` of its bytes is not for memory.
+    pub(crate) async fn begin(
+        &self,
+        id: BlobId,
+        session: SessionId,
+        size: u64,
+        only_copy: bool,
+        now: Time,
+    ) -> Result<Progress, BlobError> {
+        let (progress, in_file) = self.enter(id, session, size, only_copy, now)?;
+        if in_file {
+            let name = Name { session, blob: id, size };
+            if let Err(error) = self.files.reserve(name).await {
+                return Err(self.failed(name, &error));
+            }
+        }
+        Ok(progress)
+    }
+
+    /// How far the blob is, and whether it is a new file.
+    fn enter(
+        &self,
+        id: BlobId,
+        session: SessionId,
+        size: u64,
+        only_copy: bool,
+        now: Time,
+    ) -> Result<(Progress, bool), BlobError> {
+        let mut state = self.lock();
+        if let Some(blob) = state.blobs.get_mut(&id) {
+            blob.touched = now;
+            let same = blob.size == size && blob.session == session;
+            return if same { Ok((blob.progress(), false)) } else { Err(BlobError::Mismatch) };
+        }
+        state.reserve(size, BLOB_OVERHEAD, self.limits.total)?;
+        let in_memory = state.in_memory.saturating_add(size).saturating_add(BLOB_OVERHEAD);
+        let in_file = only_copy || in_memory > self.limits.memory;
+        if !in_file {
+            state.in_memory = in_memory;
+        }
+        let (committed, _) = watch::channel(0);
+        let place = if in_file { Place::File } else { Place::Memory(Vec::new()) };
+        let durable = in_file && self.files.outlive_the_process();
+        let blob = Blob { session, size, place, durable, committed, touched: now };
+        let progress = blob.progress();
+        state.blobs.insert(id, blob);
+        Ok((progress, in_file && size > 0))
+    }
+
+    /// Appends what is new of a chunk.
+    pub(crate) async fn append(
+        &self,
+        id: BlobId,
+        offset: u64,
+        mut data: Bytes,
+        now: Time,
+    ) -> Result<Progress, BlobError> {
+        let (name, start) = {
+            let mut state = self.lock();
+            let blob = state.blobs.get(&id).ok_or(BlobError::NotFound)?;
+            let progress = blob.progress();
+            let end = offset.checked_add(data.len() as u64).filter(|end| *end <= progress.size);
+            let end = end.ok_or(BlobError::Beyond { size: progress.size })?;
+            if offset > progress.committed {
+                return Err(BlobError::Gap { committed: progress.committed });
+            }
+            if end <= progress.committed {
+                return state.advance(id, progress.committed, now);
+            }
+            // Fits: it is less than the chunk's length.
+            let _repeated = data.split_to((progress.committed - offset) as usize);
+            if let Place::Memory(_) = blob.place {
+                state.reserve(0, CHUNK_OVERHEAD, self.limits.total)?;
+                return state.push(id, progress.committed, detach(data), now);
+            }
+            (Name { session: blob.session, blob: id, size: blob.size }, progress.committed)
+        };
+        let end = start + data.len() as u64;
+        if let Err(error) = self.files.write(name, start, data).await {
+            return Err(self.failed(name, &error));
+        }
+        let advanced = self.lock().advance(id, end, now);
+        if advanced.is_err() {
+            // It was dropped meanwhile, and the file is back.
+            self.files.remove(name);
+        }
+        advanced
+    }
+
+    /// The disk did not take it: the blob is given up.
+    fn failed(&self, name: Name, error: &io::Error) -> BlobError {
+        self.clear(self.drop_blob(name.blob));
+        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let folder = self.files.folder().display().to_string();
+        BlobError::Disk { size: name.size, folder, full, error: error.to_string() }
+    }
+
+    /// How far a blob is.
+    pub(crate) fn progress(&self, id: BlobId) -> Result<Progress, BlobError> {
+        self.lock().blobs.get(&id).map(Blob::progress).ok_or(BlobError::NotFound)
+    }
+
+    /// What there is to read at `offset`: as much as one chunk holds of it, or a file.
+    pub(crate) fn read(&self, id: BlobId, offset: u64) -> Result<Reading, BlobError> {
+        let state = self.lock();
+        let blob = state.blobs.get(&id).ok_or(BlobError::NotFound)?;
+        if offset > blob.size {
+            return Err(BlobError::Beyond { size: blob.size });
+        }
+        let committed = *blob.committed.borrow();
+        if offset >= committed {
+            return Ok(if offset == blob.size { Reading::End } else { Reading::NotYet(blob.committed.subscribe()) });
+        }
+        let Place::Memory(chunks) = &blob.place else {
+            let name = Name { session: blob.session, blob: id, size: blob.size };
+            return Ok(Reading::File(name, committed - offset));
+        };
+        let after = chunks.partition_point(|(start, _)| *start <= offset);
+        let found = after.checked_sub(1).and_then(|index| chunks.get(index));
+        let rest = found.and_then(|(start, data)| {
+            let skipped = usize::try_from(offset - start).ok().filter(|skipped| *skipped < data.len())?;
+            Some(data.slice(skipped..))
+        });
+        rest.map(Reading::Bytes).ok_or(BlobError::NotFound)
+    }
+
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Bytes in use, reserved ones included.
+    pub(crate) fn held(&self) -> u64 {
+        self.lock().held
+    }
+
+    pub(crate) fn open_session(&self, session: SessionId) {
+        self.lock().sessions.insert(session);
+    }
+
+    pub(crate) fn drop_blob(&self, id: BlobId) -> Remains {
+        let mut remains = Remains::default();
+        self.lock().remove(id, &mut remains);
+        remains
+    }
+
+    pub(crate) fn forget_session(&self, session: SessionId) -> (Vec<BlobId>, Remains) {
+        let mut state = self.lock();
+        state.sessions.remove(&session);
+        state.remove_all(|_, blob| blob.session == session)
+    }
+
+    /// Drops what nobody will finish or fetch: unfinished blobs whose writer is silent, and blobs of sessions that did
+    /// not come.
+    pub(crate) fn sweep(&self, now: Time) -> (Vec<BlobId>, Remains) {
+        let given_up = |sessions: &HashSet<SessionId>, blob: &Blob| {
+            let waited = now.since(blob.touched);
+            let complete = blob.progress().is_complete();
+            (!complete && waited > PATIENCE)
+                || (!sessions.contains(&blob.session) && waited > self.limits.grace.max(PATIENCE))
+        };
+        self.lock().remove_all(given_up)
+    }
+
+    /// Gives memory and disk back. It takes milliseconds where there is much.
+    pub(crate) fn clear(&self, remains: Remains) {
+        remains.files.into_iter().for_each(|name| self.files.remove(name));
+        drop(remains.chunks);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held; if something did, the counts are still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn reserve(&mut self, size: u64, overhead: u64, cap: u64) -> Result<(), BlobError> {
+        let total = self.held.checked_add(size).and_then(|total| total.checked_add(overhead));
+        let total = total.filter(|total| *total <= cap);
+        self.held = total.ok_or(BlobError::Full { size, held: self.held, cap })?;
+        Ok(())
+    }
+
+    fn push(&mut self, id: BlobId, start: u64, data: Bytes, now: Time) -> Result<Progress, BlobError> {
+        let end = start + data.len() as u64;
+        if let Some(Blob { place: Place::Memory(chunks), .. }) = self.blobs.get_mut(&id) {
+            self.in_memory += CHUNK_OVERHEAD;
+            chunks.push((start, data));
+        }
+        self.advance(id, end, now)
+    }
+
+    fn advance(&mut self, id: BlobId, end: u64, now: Time) -> Result<Progress, BlobError> {
+        let blob = self.blobs.get_mut(&id).ok_or(BlobError::NotFound)?;
+        blob.touched = now;
+        blob.committed.send_if_modified(|committed| {
+            let further = end > *committed;
+            *committed = end.max(*committed);
+            further
+        });
+        Ok(blob.progress())
+    }
+
+    fn remove(&mut self, id: BlobId, remains: &mut Remains) {
+        let Some(blob) = self.blobs.remove(&id) else { return };
+        self.held -= blob.cost();
+        match blob.place {
+            Place::File => remains.files.push(Name { session: blob.session, blob: id, size: blob.size }),
+            Place::Memory(chunks) => {
+                self.in_memory -= blob.size + BLOB_OVERHEAD + chunks.len() as u64 * CHUNK_OVERHEAD;
+                remains.chunks.push(chunks);
+            }
+        }
+    }
+
+    fn remove_all(&mut self, which: impl Fn(&HashSet<SessionId>, &Blob) -> bool) -> (Vec<BlobId>, Remains) {
+        let chosen = self.blobs.iter().filter(|(_, blob)| which(&self.sessions, blob));
+        let ids: Vec<BlobId> = chosen.map(|(id, _)| *id).collect();
+        let mut remains = Remains::default();
+        ids.iter().for_each(|id| self.remove(*id, &mut remains));
+        (ids, remains)
+    }
+}
+
+#[cfg(test)]
+mod tests;
