@@ -54,11 +54,22 @@ impl Scheduler {
     }
 
     fn queue_call(&mut self, id: SessionId, call: &PendingCall) {
-        for index in call.first_index..call.first_index + call.tasks {
-            let task = TaskId { session: id, index };
-            if self.task(task).is_some_and(|task| task.state == State::Waiting) {
-                self.queue(task, false);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let mut others = Vec::new();
+        for (index, task) in session.tasks.range_mut(call.first_index..call.first_index + call.tasks) {
+            if task.state != State::Waiting {
+                continue;
             }
+            // Most tasks may run anywhere: for these it is one walk through the session's tasks.
+            if task.is_direct() || task.is_restricted() || task.queue_deadline.is_some() {
+                others.push(*index);
+            } else {
+                task.state = State::Queued;
+                self.balanced.push(task.head.priority, id, *index, None, false);
+            }
+        }
+        for index in others {
+            self.queue(TaskId { session: id, index }, false);
         }
     }
 
