@@ -142,6 +142,7 @@ impl Scheduler {
         kept: Vec<(AttemptId, BlobId)>,
         reported_later: &BTreeSet<AttemptId>,
     ) {
+        let mut back = BTreeSet::new();
         for (attempt, blob) in kept {
             let session = attempt.task.session;
             let wanted = match self.sessions.get(&session) {
@@ -160,9 +161,10 @@ impl Scheduler {
                 self.order_release(engine, blob);
             }
             if self.sessions.get(&session).is_some_and(|owner| !owner.replaying) && !reported_later.contains(&attempt) {
-                self.name_blobs_of(session);
+                back.insert(session);
             }
         }
+        back.into_iter().for_each(|session| self.name_blobs_of(session));
         // What it kept before and does not speak of, it does not have.
         self.blobs.lose_engine(engine);
     }

@@ -13,6 +13,9 @@ use paraply_core::{
 
 use super::Bulk;
 
+/// From here on there is no room for another result: each blob kept is named in one message when the engine attaches.
+const MOST_BLOBS: usize = 4096;
+
 /// What is kept, and what is on its way out of here.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -37,7 +40,7 @@ impl Kept {
 
     /// Whether there is room for so many bytes more.
     pub(crate) fn has_room(&self, bytes: u64) -> bool {
-        self.bytes.saturating_add(bytes) <= self.most
+        self.bytes.saturating_add(bytes) <= self.most && self.blobs.len() < MOST_BLOBS
     }
 
     pub(crate) fn keep(&mut self, session: SessionId, blobs: Vec<(BlobId, Bytes)>) {
