@@ -19,6 +19,7 @@ mod finish;
 mod flush;
 mod functions;
 mod invariants;
+mod keepers;
 mod loss;
 mod on_engine;
 mod on_session;

@@ -70,7 +70,6 @@ impl Blobs {
     /// Giving many pages back to the system takes milliseconds, which the actor does not have.
     fn clear(&self, remains: Remains) {
         let store = Arc::clone(&self.store);
-        #[allow(clippy::disallowed_methods, reason = "this task does nothing but end")]
         self.thread.spawn_blocking(move || store.clear(remains));
     }
 }

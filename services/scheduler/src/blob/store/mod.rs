@@ -1,8 +1,10 @@
 //! Stored blobs: written in order, readable while they are still being written, reserved in full when they begin. In
 //! memory as far as its share reaches, and beyond that in files.
 
+mod state;
+
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     io,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -16,16 +18,12 @@ use paraply_core::{
 };
 use tokio::sync::watch;
 
+pub(crate) use self::state::Remains;
+use self::state::{BLOB_OVERHEAD, Blob, CHUNK_OVERHEAD, Place, State};
 use super::files::{Files, Name};
 
 /// How long a blob may wait for its next bytes.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What a blob costs beside its chunks, so that empty ones are not for nothing.
-const BLOB_OVERHEAD: u64 = 512;
-
-/// What a chunk in memory costs beside its bytes.
-const CHUNK_OVERHEAD: u64 = 96;
 
 /// What a store may hold, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -44,39 +42,6 @@ pub(crate) struct BlobStore {
     limits: Limits,
     files: Files,
     state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    blobs: HashMap<BlobId, Blob>,
-    sessions: HashSet<SessionId>,
-    held: u64,
-    in_memory: u64,
-}
-
-#[derive(Debug)]
-struct Blob {
-    session: SessionId,
-    size: u64,
-    place: Place,
-    durable: bool,
-    /// Dropped with the blob, which is how its readers learn of that.
-    committed: watch::Sender<u64>,
-    touched: Time,
-}
-
-#[derive(Debug)]
-enum Place {
-    /// Chunks with their offsets, in order and without gaps.
-    Memory(Vec<(u64, Bytes)>),
-    File,
-}
-
-/// What blobs that were dropped leave, for somebody to clear away who has the time.
-#[derive(Debug, Default)]
-pub(crate) struct Remains {
-    chunks: Vec<Vec<(u64, Bytes)>>,
-    files: Vec<Name>,
 }
 
 /// How far a blob is.
@@ -114,20 +79,6 @@ pub(crate) enum BlobError {
     Beyond { size: u64 },
     #[error("a blob of {size} bytes cannot be kept in {folder} (the setting `blob_dir`): {error}")]
     Disk { size: u64, folder: String, full: bool, error: String },
-}
-
-impl Blob {
-    fn progress(&self) -> Progress {
-        Progress { committed: *self.committed.borrow(), size: self.size, durable: self.durable }
-    }
-
-    fn cost(&self) -> u64 {
-        self.size + BLOB_OVERHEAD + self.memory_overhead()
-    }
-
-    fn memory_overhead(&self) -> u64 {
-        if let Place::Memory(chunks) = &self.place { chunks.len() as u64 * CHUNK_OVERHEAD } else { 0 }
-    }
 }
 
 impl Progress {
@@ -332,55 +283,6 @@ impl BlobStore {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is held; if something did, the counts are still whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn reserve(&mut self, size: u64, overhead: u64, cap: u64) -> Result<(), BlobError> {
-        let total = self.held.checked_add(size).and_then(|total| total.checked_add(overhead));
-        let total = total.filter(|total| *total <= cap);
-        self.held = total.ok_or(BlobError::Full { size, held: self.held, cap })?;
-        Ok(())
-    }
-
-    fn push(&mut self, id: BlobId, start: u64, data: Bytes, now: Time) -> Result<Progress, BlobError> {
-        let end = start + data.len() as u64;
-        if let Some(Blob { place: Place::Memory(chunks), .. }) = self.blobs.get_mut(&id) {
-            self.in_memory += CHUNK_OVERHEAD;
-            chunks.push((start, data));
-        }
-        self.advance(id, end, now)
-    }
-
-    fn advance(&mut self, id: BlobId, end: u64, now: Time) -> Result<Progress, BlobError> {
-        let blob = self.blobs.get_mut(&id).ok_or(BlobError::NotFound)?;
-        blob.touched = now;
-        blob.committed.send_if_modified(|committed| {
-            let further = end > *committed;
-            *committed = end.max(*committed);
-            further
-        });
-        Ok(blob.progress())
-    }
-
-    fn remove(&mut self, id: BlobId, remains: &mut Remains) {
-        let Some(blob) = self.blobs.remove(&id) else { return };
-        self.held -= blob.cost();
-        match blob.place {
-            Place::File => remains.files.push(Name { session: blob.session, blob: id, size: blob.size }),
-            Place::Memory(chunks) => {
-                self.in_memory -= blob.size + BLOB_OVERHEAD + chunks.len() as u64 * CHUNK_OVERHEAD;
-                remains.chunks.push(chunks);
-            }
-        }
-    }
-
-    fn remove_all(&mut self, which: impl Fn(&HashSet<SessionId>, &Blob) -> bool) -> (Vec<BlobId>, Remains) {
-        let chosen = self.blobs.iter().filter(|(_, blob)| which(&self.sessions, blob));
-        let ids: Vec<BlobId> = chosen.map(|(id, _)| *id).collect();
-        let mut remains = Remains::default();
-        ids.iter().for_each(|id| self.remove(*id, &mut remains));
-        (ids, remains)
     }
 }
 
