@@ -69,9 +69,12 @@ fn task(name: &str) -> Result<Asked, String> {
 }
 
 async fn ask(connection: &ConnectionFile, task_ids: Vec<TaskId>) -> Result<Vec<TaskStatus>, Error> {
-    let mut client = TaskServiceClient::new(cluster_client::connect(connection).await?);
-    let answer = client.get_tasks(GetTasksRequest { task_ids, with_outcomes: false }).await;
-    Ok(answer.map_err(|status| Error::Client(status.into()))?.into_inner().tasks)
+    cluster_client::in_time("scheduler", async {
+        let mut client = TaskServiceClient::new(cluster_client::connect(connection).await?);
+        let answer = client.get_tasks(GetTasksRequest { task_ids, with_outcomes: false }).await;
+        Ok(answer.map_err(|status| Error::Client(status.into()))?.into_inner().tasks)
+    })
+    .await
 }
 
 fn of<'a>(task: &Asked, found: &'a [TaskStatus]) -> Option<&'a TaskStatus> {

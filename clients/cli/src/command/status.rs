@@ -1,7 +1,5 @@
 //! `paraply status`: what the services themselves say.
 
-use std::time::Duration;
-
 use clap::Args;
 use paraply_common::connection::ConnectionFile;
 use paraply_proto::{
@@ -14,10 +12,12 @@ use paraply_proto::{
 use serde_json::{Value, json};
 
 use super::Cluster;
-use crate::{block_on, cluster_client, error::Error, table};
-
-/// A scheduler answers in milliseconds, or is not there.
-const SCHEDULER_PATIENCE: Duration = Duration::from_secs(10);
+use crate::{
+    block_on,
+    cluster_client::{self, Access, PATIENCE, in_time},
+    error::Error,
+    table,
+};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -57,6 +57,18 @@ struct Answers {
 
 /// Everything the controller knows, all pages of it, and what waits in the scheduler.
 async fn ask(connection: &ConnectionFile) -> Result<Answers, Error> {
+    let (access, info, engines) = in_time("controller", ask_controller(connection)).await?;
+    let mut request = tonic::Request::new(GetSchedulerStatusRequest { with_sessions: false });
+    request.set_timeout(PATIENCE);
+    // A scheduler that is on its way up is no reason not to show the rest.
+    let status = TaskServiceClient::new(access).get_scheduler_status(request).await;
+    let unassigned_tasks = status.ok().map(|status| status.into_inner().unassigned_tasks);
+    Ok(Answers { info, engines, unassigned_tasks })
+}
+
+async fn ask_controller(
+    connection: &ConnectionFile,
+) -> Result<(Access, GetClusterInfoResponse, Vec<EngineStatus>), Error> {
     let unanswered = |status: tonic::Status| Error::Client(status.into());
     let access = cluster_client::connect(connection).await?;
     let mut client = ClusterServiceClient::new(access.clone());
@@ -68,15 +80,9 @@ async fn ask(connection: &ConnectionFile) -> Result<Answers, Error> {
         engines.extend(page.engines);
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
-            break;
+            return Ok((access, info, engines));
         }
     }
-    let mut request = tonic::Request::new(GetSchedulerStatusRequest { with_sessions: false });
-    request.set_timeout(SCHEDULER_PATIENCE);
-    // A scheduler that is on its way up is no reason not to show the rest.
-    let status = TaskServiceClient::new(access).get_scheduler_status(request).await;
-    let unassigned_tasks = status.ok().map(|status| status.into_inner().unassigned_tasks);
-    Ok(Answers { info, engines, unassigned_tasks })
 }
 
 fn state(status: &EngineStatus) -> &'static str {
