@@ -24,7 +24,7 @@ pub(crate) enum ClientError {
 }
 
 /// Services answer in milliseconds. One that has not in this time hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a service answers, or that it does not.
 pub(crate) async fn in_time<T>(service: &str, asking: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

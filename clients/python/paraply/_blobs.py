@@ -8,7 +8,7 @@ import mmap
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,7 +26,9 @@ TRANSFERS = 4
 #: Blobs from this size on are read into fresh pages.
 MAPPED_BYTES = 1 << 20
 _RETRIED = frozenset({"UNAVAILABLE", "INTERNAL", "UNKNOWN", "DEADLINE_EXCEEDED", "CANCELLED"})
-#: Between attempts to pass a blob on, in seconds.
+#: Pauses between attempts, in seconds: a way that fails for longer than their sum is not a way.
+_DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6)
+#: Between attempts to pass a blob on after these, in seconds.
 LONGEST_DELAY = 5.0
 _NO_WAY = "the blob store could not be reached for a minute"
 _METHOD = "paraply.blob.v1.BlobService/QueryWriteStatus"
@@ -113,30 +115,32 @@ class Blobs:
         header = blob_pb2.BlobHeader(
             blob_id=want.blob_id, size_bytes=data.nbytes, session_id=self._session_id, transfer_id=want.transfer_id
         )
-        failed: Connection | None = None
         with contextlib.suppress(ConnectionError):
             # Until the reader has it or has left: nobody else can tell it that there is no way.
-            for delay in chain(_delays(), repeat(LONGEST_DELAY)):
-                connection = self._roads.bulk_connection(failed)
+            for connection in self._ways(chain(_DELAYS, repeat(LONGEST_DELAY))):
                 try:
                     connection.write_blob(header, data, want.offset)
                     return
                 except TransportError as failure:
                     if failure.code not in _RETRIED:
                         return
-                failed = connection
-                time.sleep(delay)
+
+    def _ways(self, delays: Iterable[float] = _DELAYS) -> Iterator[Connection]:
+        """Connections to try, one after the other: each but the first after a pause, and in place of one that failed."""
+        failed: Connection | None = None
+        for delay in delays:
+            failed = self._roads.bulk_connection(failed)
+            yield failed
+            time.sleep(delay)
 
     def _store(self, blob_id: bytes, data: BytesLike | None) -> bool:
         """Returns whether it outlives the scheduler, so that it need not be kept here."""
         view = None if data is None else memoryview(data).cast("B")
-        failed: Connection | None = None
-        for delay in _delays():
-            connection = self._roads.bulk_connection(failed)
+        for attempt, connection in enumerate(self._ways()):
             try:
                 if view is None:
                     return self._is_stored(connection, blob_id)
-                offset = self._progress(connection, blob_id).committed_bytes if failed else 0
+                offset = self._progress(connection, blob_id).committed_bytes if attempt else 0
                 header = blob_pb2.BlobHeader(blob_id=blob_id, size_bytes=view.nbytes, session_id=self._session_id)
                 answer = connection.write_blob(header, view, offset)
                 if answer.committed_bytes >= view.nbytes:
@@ -144,8 +148,6 @@ class Blobs:
             except TransportError as failure:
                 if failure.code not in _RETRIED:
                     raise
-            failed = connection
-            time.sleep(delay)
         raise ConnectionError(_NO_WAY)
 
     def _is_stored(self, connection: Connection, blob_id: bytes) -> bool:
@@ -201,10 +203,8 @@ class Blobs:
     def _download(self, blob: ResultBlob) -> BytesLike:
         buffer = _fresh(blob.size)
         reached = 0
-        failed: Connection | None = None
         with memoryview(buffer) as view:
-            for delay in _delays():
-                connection = self._roads.bulk_connection(failed)
+            for connection in self._ways():
                 try:
                     for offset, piece in connection.read_blob(blob.blob_id, self._session_id, reached):
                         skipped = reached - offset
@@ -217,8 +217,6 @@ class Blobs:
                         raise ConnectionError(_lost(failure)) from None
                 if reached == blob.size:
                     break
-                failed = connection
-                time.sleep(delay)
             else:
                 raise ConnectionError(_NO_WAY)
         return buffer  # type: ignore[return-value]  # a mapping is a buffer like any other
@@ -249,8 +247,3 @@ def _or_raise(part: BytesLike | Exception) -> BytesLike:
     if isinstance(part, Exception):
         raise part
     return part
-
-
-def _delays() -> list[float]:
-    """Pauses between attempts, in seconds: a way that fails for longer than their sum is not a way."""
-    return [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6]

@@ -239,7 +239,7 @@ impl Session {
                 Instruction::FetchNow { attempt } => self.fetches.hurry(attempt),
                 Instruction::GiveUpFetch { attempt } => self.fetches.over(attempt),
                 Instruction::PassOn(want) => self.kept.pass_on(want, &self.bulk),
-                Instruction::StoreBlob { blob, .. } => self.kept.store(blob, &self.bulk),
+                Instruction::StoreBlob { blob } => self.kept.store(blob, &self.bulk),
                 Instruction::DropBlob { blob } => self.kept.drop_blob(blob),
                 Instruction::Exit { reason } => exit = Some(reason),
             }

@@ -85,10 +85,16 @@ def eventually(condition: Any) -> None:
         time.sleep(0.005)
 
 
-def test_a_result_is_kept_until_it_is_released(fresh: Any, engine: Any) -> None:
+def keep_a_result(fresh: Any) -> int:
+    """A finished task whose result stays at the engine, since nobody asks for it; its index."""
     fresh.fetches_results = False
-    index = fresh.call(bytes, 1_000_000)
+    index: int = fresh.call(bytes, 1_000_000)
     fresh.wait(index)
+    return index
+
+
+def test_a_result_is_kept_until_it_is_released(fresh: Any, engine: Any) -> None:
+    index = keep_a_result(fresh)
     assert not fresh.headers, "nobody has asked for it"
     for _ in range(2):
         fresh.blobs.clear()
@@ -101,9 +107,7 @@ def test_a_result_is_kept_until_it_is_released(fresh: Any, engine: Any) -> None:
 
 
 def test_a_result_that_is_to_be_stored_leaves_the_engine(fresh: Any, engine: Any) -> None:
-    fresh.fetches_results = False
-    index = fresh.call(bytes, 1_000_000)
-    fresh.wait(index)
+    index = keep_a_result(fresh)
     fresh.order(link.EngineOrders(store_blobs=fresh.kept[index]))
     eventually(lambda: fresh.headers)
     (header,) = fresh.headers
@@ -114,9 +118,7 @@ def test_a_result_that_is_to_be_stored_leaves_the_engine(fresh: Any, engine: Any
 
 
 def test_a_result_that_the_store_refuses_stays(fresh: Any, engine: Any) -> None:
-    fresh.fetches_results = False
-    index = fresh.call(bytes, 1_000_000)
-    fresh.wait(index)
+    index = keep_a_result(fresh)
     fresh.store_fails = grpc.StatusCode.RESOURCE_EXHAUSTED
     fresh.order(link.EngineOrders(store_blobs=fresh.kept[index]))
     eventually(lambda: "the store did not take it" in engine.logged())
@@ -126,17 +128,14 @@ def test_a_result_that_the_store_refuses_stays(fresh: Any, engine: Any) -> None:
 
 
 def test_an_engine_stores_what_it_keeps_before_it_leaves(fresh: Any, engine: Any) -> None:
-    fresh.fetches_results = False
-    index = fresh.call(bytes, 1_000_000)
-    fresh.wait(index)
+    index = keep_a_result(fresh)
     os.kill(engine.pid, signal.SIGTERM)
     assert engine.process.wait(scripted.PATIENCE) == 0
     assert list(fresh.blobs) == fresh.kept[index]
 
 
 def test_sigterm_ends_an_engine_whose_store_does_not_answer(fresh: Any, engine: Any) -> None:
-    fresh.fetches_results = False
-    fresh.wait(fresh.call(bytes, 1_000_000))
+    keep_a_result(fresh)
     fresh.store_fails = grpc.StatusCode.UNAVAILABLE
     os.kill(engine.pid, signal.SIGTERM)
     assert engine.process.wait(scripted.PATIENCE) == 0

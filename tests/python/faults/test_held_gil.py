@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bystander import Bystander
-from home import Home, eventually
+from home import Home, eventually, leases
 
 import paraply
 from paraply.error import RemoteError
@@ -21,8 +21,7 @@ LEASE = 1.5
 @pytest.fixture
 def settings() -> dict[str, str]:
     """Leases that run out several times while a test lasts."""
-    millis = str(round(LEASE * 1000))
-    return {"PARAPLY_CONTROLLER_LEASE_MILLIS": millis, "PARAPLY_SCHEDULER_LEASE_MILLIS": millis}
+    return leases(LEASE)
 
 
 @interactive

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bystander import Bystander
-from home import Home, eventually
+from home import Home, eventually, leases
 from processes import stopped
 
 import paraply
@@ -22,8 +22,7 @@ LEASE = 2.0
 @pytest.fixture
 def settings() -> dict[str, str]:
     """A lease that runs out soon."""
-    millis = str(round(LEASE * 1000))
-    return {"PARAPLY_CONTROLLER_LEASE_MILLIS": millis, "PARAPLY_SCHEDULER_LEASE_MILLIS": millis}
+    return leases(LEASE)
 
 
 @interactive

@@ -27,6 +27,11 @@ def eventually(holds: Callable[[], Any], what: str, seconds: float = 30) -> Any:
     return result
 
 
+def leases(seconds: float) -> dict[str, str]:
+    """Settings of both services: how long members and engines may be silent."""
+    return {f"PARAPLY_{service}_LEASE_MILLIS": str(round(seconds * 1000)) for service in ("CONTROLLER", "SCHEDULER")}
+
+
 class Home:
     """A home for clusters, and the command run with it."""
 

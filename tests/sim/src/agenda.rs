@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use paraply_core::{
-    id::{AttemptId, BlobId, ConnectionId, Incarnation, SessionId},
+    id::{AttemptId, BlobId, ConnectionId, Incarnation},
     membership,
     payload::BlobWant,
     time::Time,
@@ -71,7 +71,7 @@ pub enum Event {
     /// A blob arrives from whoever keeps it.
     Passed { from: Pid, want: BlobWant },
     /// An engine has put a part of a result into the store.
-    Stored { engine: Pid, blob: BlobId, session: SessionId },
+    Stored { engine: Pid, blob: BlobId },
     /// A process starts.
     Start(Place),
     /// The driver does something.

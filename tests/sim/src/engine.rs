@@ -236,7 +236,7 @@ impl World {
                 let pid = process.pid;
                 self.pass_on(pid, want);
             }
-            Instruction::StoreBlob { blob, session } => self.store_blob(slot, blob, session),
+            Instruction::StoreBlob { blob } => self.store_blob(slot, blob),
             Instruction::DropBlob { blob } => {
                 process.kept.remove(&blob);
             }

@@ -15,7 +15,6 @@ use crate::{
     agenda::{Event, Pid, Place},
     member::Member,
     network::{Ending, Message, Side},
-    transfers::Absence,
     world::{Clock, World},
 };
 
@@ -38,8 +37,8 @@ pub struct SchedulerProcess {
     pub watch: Option<ConnectionId>,
     /// What the blob store has.
     pub blobs: BTreeMap<BlobId, StoredBlob>,
-    /// Engines that were attached, by id.
-    pub absences: BTreeMap<EngineId, Absence>,
+    /// Engines that are attached, and since when.
+    pub attached_since: BTreeMap<EngineId, Time>,
     /// Since when sessions have no stream.
     pub away: BTreeMap<SessionId, Time>,
     /// It takes no new streams.
@@ -100,7 +99,7 @@ impl World {
                 .iter()
                 .map(|(blob, session)| (*blob, StoredBlob { session: *session, complete: true }))
                 .collect(),
-            absences: BTreeMap::new(),
+            attached_since: BTreeMap::new(),
             away: BTreeMap::new(),
             leaving: false,
             written: self.now,
@@ -326,12 +325,12 @@ impl World {
             }
             Instruction::EngineAttached { info } => {
                 if let Some(process) = &mut self.scheduler {
-                    process.absences.insert(info.id, Absence { back: Some(now) });
+                    process.attached_since.insert(info.id, now);
                 }
             }
             Instruction::EngineLost { engine, .. } => {
                 if let Some(process) = &mut self.scheduler {
-                    process.absences.insert(engine, Absence { back: None });
+                    process.attached_since.remove(&engine);
                 }
             }
         }

@@ -43,13 +43,6 @@ pub struct Fetch {
     pub missing: Vec<BlobId>,
 }
 
-/// When the stream of an engine ended last, and when it had another one, as the scheduler sees it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Absence {
-    /// It is attached since then.
-    pub back: Option<Time>,
-}
-
 impl World {
     /// An engine fetches what a task needs.
     pub fn fetch(&mut self, slot: usize, attempt: AttemptId, arguments: Payload) {
@@ -199,26 +192,25 @@ impl World {
         let Some(Place::Engine(slot)) = self.place_of(*keeper) else { return true };
         let id = self.engines[slot].as_ref().and_then(|engine| engine.machine.info()).map(|info| info.id);
         let Some(process) = &self.scheduler else { return true };
-        let back = id.and_then(|id: EngineId| process.absences.get(&id)).and_then(|absence| absence.back);
+        let back = id.and_then(|id: EngineId| process.attached_since.get(&id).copied());
         back.is_none_or(|back| self.now.since(back) < Duration::from_secs(1))
     }
 
     /// An engine puts a part of a result into the store.
-    pub fn store_blob(&mut self, slot: usize, blob: BlobId, session: SessionId) {
+    pub fn store_blob(&mut self, slot: usize, blob: BlobId) {
         let Some(engine) = self.engines[slot].as_ref().map(|process| process.pid) else { return };
         let at = self.now + self.random.micros(10, 30_000);
-        self.agenda.at(at, Event::Stored { engine, blob, session });
+        self.agenda.at(at, Event::Stored { engine, blob });
     }
 
     /// It is there; or the store has refused it.
-    pub fn stored(&mut self, engine: Pid, blob: BlobId, session: SessionId) {
+    pub fn stored(&mut self, engine: Pid, blob: BlobId) {
         let Some(place @ Place::Engine(slot)) = self.place_of(engine) else { return };
         if self.scheduler.is_none() || self.is_cut_off(place) {
-            return self.store_blob(slot, blob, session);
+            return self.store_blob(slot, blob);
         }
-        if self.engines[slot].as_ref().is_none_or(|process| !process.kept.contains_key(&blob)) {
-            return;
-        }
+        let kept = self.engines[slot].as_ref().and_then(|process| process.kept.get(&blob));
+        let Some((session, _)) = kept.copied() else { return };
         if self.actions > 0 && self.random.chance(100) {
             self.refused.insert(blob);
             return self.to_engine(slot, engine_session::Stimulus::BlobNotStored { blob });
@@ -234,7 +226,7 @@ impl World {
         let attached = process.machine.is_attached();
         let Some(id) = process.machine.info().map(|info| info.id) else { return };
         let Some(scheduler) = &self.scheduler else { return };
-        let back = scheduler.absences.get(&id).and_then(|absence| absence.back);
+        let back = scheduler.attached_since.get(&id).copied();
         let long = |since: Time| self.now.since(since) > Duration::from_secs(20);
         if !attached || !back.is_some_and(long) {
             return;

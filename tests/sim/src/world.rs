@@ -167,7 +167,7 @@ impl World {
             Event::Read(reading) => self.read(reading),
             Event::ReadDone { reading, whole } => self.read_done(reading, whole),
             Event::Passed { from, want } => self.passed(from, want),
-            Event::Stored { engine, blob, session } => self.stored(engine, blob, session),
+            Event::Stored { engine, blob } => self.stored(engine, blob),
             Event::Start(place) => self.start(place),
             Event::Act => self.act(),
         }

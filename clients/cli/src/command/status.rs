@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::Cluster;
 use crate::{
     block_on,
-    cluster_client::{self, Access, PATIENCE, in_time},
+    cluster_client::{self, Access, in_time},
     error::Error,
     table,
 };
@@ -58,12 +58,15 @@ struct Answers {
 /// Everything the controller knows, all pages of it, and what waits in the scheduler.
 async fn ask(connection: &ConnectionFile) -> Result<Answers, Error> {
     let (access, info, engines) = in_time("controller", ask_controller(connection)).await?;
-    let mut request = tonic::Request::new(GetSchedulerStatusRequest { with_sessions: false });
-    request.set_timeout(PATIENCE);
     // A scheduler that is on its way up is no reason not to show the rest.
-    let status = TaskServiceClient::new(access).get_scheduler_status(request).await;
-    let unassigned_tasks = status.ok().map(|status| status.into_inner().unassigned_tasks);
+    let unassigned_tasks = in_time("scheduler", ask_scheduler(access)).await.ok();
     Ok(Answers { info, engines, unassigned_tasks })
+}
+
+async fn ask_scheduler(access: Access) -> Result<u64, Error> {
+    let request = GetSchedulerStatusRequest { with_sessions: false };
+    let status = TaskServiceClient::new(access).get_scheduler_status(request).await;
+    Ok(status.map_err(|status| Error::Client(status.into()))?.into_inner().unassigned_tasks)
 }
 
 async fn ask_controller(

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    EngineSession, Instruction, Transition,
-    task::{LargeArguments, NeededFunction, State},
-};
+use super::{EngineSession, Instruction, Transition, task::LargeArguments};
 use crate::{
     id::{AttemptId, BlobId},
     mutant::{Mutant, forgets},
@@ -53,14 +50,18 @@ impl EngineSession {
 
     pub(super) fn not_fetched(&mut self, attempt: AttemptId, outcome: Outcome) {
         let Some(task) = self.tasks.get_mut(&attempt) else { return };
-        let (LargeArguments::Coming { .. }, State::Queued { place, .. }) = (task.large, &task.state) else { return };
+        let LargeArguments::Coming { .. } = task.large else { return };
         self.transitions.took(Transition::NotFetched);
         task.large = LargeArguments::None;
-        self.queues.remove(task.direct, *place);
-        if let NeededFunction::Missing(digest) = std::mem::replace(&mut task.function, NeededFunction::None) {
-            self.functions.stop_waiting(digest, attempt);
+        self.finish_queued(attempt, outcome);
+    }
+
+    /// Nobody needs what was fetched, or is being fetched, if anything was.
+    pub(super) fn give_up_fetch(&mut self, attempt: AttemptId, large: LargeArguments) {
+        if large != LargeArguments::None {
+            self.transitions.took(Transition::GaveUpFetch);
+            self.urgent.push(Instruction::GiveUpFetch { attempt });
         }
-        self.finish(attempt, outcome);
     }
 
     /// What an outcome names and this engine keeps.
@@ -69,7 +70,7 @@ impl EngineSession {
             self.transitions.took(Transition::KeptBlob);
             self.kept.0.insert(blob.id, attempt);
             if self.draining {
-                self.urgent.push(Instruction::StoreBlob { blob: blob.id, session: attempt.task.session });
+                self.urgent.push(Instruction::StoreBlob { blob: blob.id });
             }
         }
     }
@@ -83,8 +84,7 @@ impl EngineSession {
 
     /// The engine is about to leave: what it keeps goes into the store.
     pub(super) fn store_all_blobs(&mut self) {
-        let kept = self.kept.0.iter().map(|(blob, attempt)| (*blob, attempt.task.session));
-        self.urgent.extend(kept.map(|(blob, session)| Instruction::StoreBlob { blob, session }));
+        self.urgent.extend(self.kept.0.keys().map(|blob| Instruction::StoreBlob { blob: *blob }));
     }
 
     pub(super) fn ordered_blobs(&mut self, wanted: Vec<BlobWant>, store: Vec<BlobId>, release: Vec<BlobId>) {
@@ -95,9 +95,9 @@ impl EngineSession {
             }
         }
         for blob in store {
-            if let Some(session) = self.kept.0.get(&blob).map(|attempt| attempt.task.session) {
+            if self.kept.0.contains_key(&blob) {
                 self.transitions.took(Transition::AskedToStoreBlob);
-                self.urgent.push(Instruction::StoreBlob { blob, session });
+                self.urgent.push(Instruction::StoreBlob { blob });
             }
         }
         for blob in release.into_iter().filter(|_| !forgets(Mutant::KeptBlobLeaked)) {

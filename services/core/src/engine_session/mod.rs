@@ -61,7 +61,7 @@ pub use crate::backoff::DialConfig;
 use crate::{
     call::CallHead,
     engine_link::{Credit, ToEngine, ToScheduler},
-    id::{AttemptId, BlobId, SessionId},
+    id::{AttemptId, BlobId},
     outcome::{Outcome, Output},
     payload::{BlobWant, Function, Payload},
     session_link::EngineInfo,
@@ -209,8 +209,6 @@ pub enum Instruction {
     StoreBlob {
         /// Which.
         blob: BlobId,
-        /// Whose.
-        session: SessionId,
     },
     /// Nobody needs a blob that is kept here any more.
     DropBlob {

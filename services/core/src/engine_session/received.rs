@@ -200,17 +200,13 @@ impl EngineSession {
     }
 
     fn cancel(&mut self, now: Time, attempt: AttemptId, mode: CancelMode) {
-        let Some(task) = self.tasks.get_mut(&attempt) else { return };
+        let Some(task) = self.tasks.get(&attempt) else { return };
         match (&task.state, mode) {
-            (State::Queued { place, .. }, _) => {
+            (State::Queued { .. }, _) => {
                 self.transitions.took(Transition::CancelledQueued);
-                self.queues.remove(task.direct, *place);
-                if let NeededFunction::Missing(digest) = std::mem::replace(&mut task.function, NeededFunction::None) {
-                    self.functions.stop_waiting(digest, attempt);
-                }
                 let engine = self.info.as_ref().map(|info| info.id);
                 let message = "the task was aborted before it started".to_owned();
-                self.finish(attempt, Outcome::failed(FailureKind::Aborted, "TaskAborted", message, engine));
+                self.finish_queued(attempt, Outcome::failed(FailureKind::Aborted, "TaskAborted", message, engine));
             }
             (State::Running, CancelMode::Interrupt { kill_after }) => {
                 self.transitions.took(Transition::Interrupted);

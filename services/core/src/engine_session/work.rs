@@ -124,16 +124,25 @@ impl EngineSession {
         let after_output = self.outbox.end_output(attempt);
         self.finished += 1;
         task.arguments = Default::default();
-        if std::mem::replace(&mut task.large, LargeArguments::None) != LargeArguments::None {
-            self.transitions.took(Transition::GaveUpFetch);
-            self.urgent.push(Instruction::GiveUpFetch { attempt });
-        }
+        let (large, bytes) = (std::mem::replace(&mut task.large, LargeArguments::None), task.bytes);
+        task.state = State::Finished(Box::new(Finished { outcome, order: self.finished, after_output }));
+        self.give_up_fetch(attempt, large);
         if !forgets(Mutant::CreditLeaked) {
-            self.room.rid_of(task.bytes);
+            self.room.rid_of(bytes);
         }
         self.room.keeps_outcome();
-        task.state = State::Finished(Box::new(Finished { outcome, order: self.finished, after_output }));
         self.outbox.outcomes.push_back(attempt);
+    }
+
+    /// Ends a task that never started.
+    pub(super) fn finish_queued(&mut self, attempt: AttemptId, outcome: Outcome) {
+        let Some(task) = self.tasks.get_mut(&attempt) else { return };
+        let State::Queued { place, .. } = task.state else { return };
+        self.queues.remove(task.direct, place);
+        if let NeededFunction::Missing(digest) = std::mem::replace(&mut task.function, NeededFunction::None) {
+            self.functions.stop_waiting(digest, attempt);
+        }
+        self.finish(attempt, outcome);
     }
 
     pub(super) fn drain(&mut self) {
@@ -171,10 +180,7 @@ impl EngineSession {
         if let NeededFunction::Missing(digest) = task.function {
             self.functions.stop_waiting(digest, attempt);
         }
-        if task.large != LargeArguments::None {
-            self.transitions.took(Transition::GaveUpFetch);
-            self.urgent.push(Instruction::GiveUpFetch { attempt });
-        }
+        self.give_up_fetch(attempt, task.large);
         Some(task)
     }
 }

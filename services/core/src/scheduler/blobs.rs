@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     id::{BlobId, EngineId, SessionId, TransferId},
+    mutant::{Mutant, forgets},
     payload::{BlobRef, BlobWant},
 };
 
@@ -169,10 +170,10 @@ impl Blobs {
         self.blobs.retain(|_, blob| blob.names > 0 || blob.holder != Holder::Lost);
     }
 
-    /// Parts of results of a session that engines keep, and which of them nothing names yet.
-    pub(super) fn at_engines(&self, session: SessionId) -> impl Iterator<Item = (BlobId, EngineId, bool)> + '_ {
+    /// Parts of results of a session that engines keep.
+    pub(super) fn at_engines(&self, session: SessionId) -> impl Iterator<Item = (BlobId, EngineId)> + '_ {
         self.blobs.iter().filter_map(move |(id, blob)| match blob.holder {
-            Holder::Engine(engine, owner) if owner == session => Some((*id, engine, blob.names > 0)),
+            Holder::Engine(engine, owner) if owner == session => Some((*id, engine)),
             _ => None,
         })
     }
@@ -194,12 +195,24 @@ impl Blobs {
         self.wants.remove(&transfer);
     }
 
-    pub(super) fn wants_mut(&mut self) -> impl Iterator<Item = (TransferId, &mut Want)> {
-        self.wants.iter_mut().map(|(transfer, want)| (*transfer, want))
+    /// Readers whose holder was not told, on the stream it has now.
+    pub(super) fn untold(&self) -> Vec<(TransferId, Want)> {
+        let untold = self.wants.iter().filter(|(_, want)| !want.told);
+        untold.map(|(transfer, want)| (*transfer, *want)).collect()
     }
 
-    pub(super) fn wants(&self) -> Vec<(TransferId, Want)> {
-        self.wants.iter().map(|(transfer, want)| (*transfer, *want)).collect()
+    pub(super) fn told(&mut self, transfer: TransferId) {
+        if let Some(want) = self.wants.get_mut(&transfer) {
+            want.told = true;
+        }
+    }
+
+    /// What holders of this kind were told is not to be relied on.
+    pub(super) fn tell_again(&mut self, is_theirs: impl Fn(Holder) -> bool) {
+        for want in self.wants.values_mut() {
+            let theirs = self.blobs.get(&want.blob).is_some_and(|blob| is_theirs(blob.holder));
+            want.told &= !theirs || forgets(Mutant::WantNotRepeated);
+        }
     }
 
     /// How often each blob is named: for the invariants.

@@ -48,7 +48,7 @@ impl Scheduler {
 
     /// A session is back with all it misses: parts of results that engines keep for it are its own again.
     pub(super) fn name_blobs_of(&mut self, id: SessionId) {
-        let unnamed = self.blobs.at_engines(id).filter(|(_, _, named)| !named).map(|(blob, ..)| blob);
+        let unnamed = self.blobs.unnamed_at_engines().filter(|(_, owner)| *owner == id).map(|(blob, _)| blob);
         for blob in unnamed.collect::<Vec<_>>() {
             if self.sessions.get_mut(&id).is_some_and(|session| session.result_blobs.insert(blob)) {
                 self.blobs.name(blob);
@@ -71,7 +71,7 @@ impl Scheduler {
         let Some(session) = self.sessions.get_mut(&id).filter(|session| session.connection.is_none()) else { return };
         session.away = !forgets(Mutant::AwayNotNoticed);
         if session.away {
-            let kept: Vec<_> = self.blobs.at_engines(id).map(|(blob, engine, _)| (blob, engine)).collect();
+            let kept: Vec<_> = self.blobs.at_engines(id).collect();
             kept.into_iter().for_each(|(blob, engine)| self.order_store(engine, blob));
         }
     }
@@ -170,7 +170,7 @@ impl Scheduler {
     pub(super) fn on_blob_ready(&mut self, blob: BlobId) {
         self.blobs.ready(blob);
         // Whoever kept it may have let it go before it heard of a reader.
-        self.want_again(|holder| holder == Holder::Store);
+        self.blobs.tell_again(|holder| holder == Holder::Store);
         self.answer_wants();
         self.queue_what_is_ready();
     }

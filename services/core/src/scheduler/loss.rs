@@ -116,7 +116,7 @@ impl Scheduler {
             self.tell_left(id, reason);
         }
         self.miss_blobs_of(now, id);
-        self.want_again(|holder| matches!(holder, Holder::Absent(keeper, _) if keeper == id));
+        self.blobs.tell_again(|holder| matches!(holder, Holder::Absent(keeper, _) if keeper == id));
         self.give_up_stranded();
         self.queue_what_is_ready();
     }

@@ -62,7 +62,7 @@ impl Scheduler {
             .retain(|(_, timer)| !matches!(timer, Timer::SessionGrace(of) | Timer::SessionAway(of) if *of == id));
         self.free(id, freed);
         self.ask_again(id);
-        self.want_again(|holder| holder == Holder::Client(id));
+        self.blobs.tell_again(|holder| holder == Holder::Client(id));
         self.answer_wants();
         self.dirty_sessions.insert(id);
         self.queue_what_is_ready();

@@ -4,10 +4,7 @@ use super::{
     Instruction, Scheduler, Transition,
     blobs::{Holder, Want},
 };
-use crate::{
-    id::{AttemptId, BlobId, EngineId, SessionId, TransferId},
-    mutant::{Mutant, forgets},
-};
+use crate::id::{AttemptId, BlobId, EngineId, SessionId, TransferId};
 
 /// What becomes of a reader for now.
 enum Answer {
@@ -26,7 +23,7 @@ impl Scheduler {
 
     /// Looks at every reader again: something has changed for one of them.
     pub(super) fn answer_wants(&mut self) {
-        for (transfer, want) in self.blobs.wants().into_iter().filter(|(_, want)| !want.told) {
+        for (transfer, want) in self.blobs.untold() {
             match self.answer(want) {
                 Answer::Ask(Holder::Client(id)) => self.ask_client(id, transfer, want),
                 Answer::Ask(Holder::Engine(id, _)) => self.ask_engine(id, transfer, want),
@@ -72,7 +69,7 @@ impl Scheduler {
         self.transitions.took(Transition::WantedOfClient);
         session.wanted_blobs.push(want.order(transfer));
         self.dirty_sessions.insert(id);
-        self.was_told(transfer);
+        self.blobs.told(transfer);
     }
 
     fn ask_engine(&mut self, id: EngineId, transfer: TransferId, want: Want) {
@@ -80,26 +77,7 @@ impl Scheduler {
         self.transitions.took(Transition::WantedOfEngine);
         engine.orders.wanted_blobs.push(want.order(transfer));
         self.dirty_engines.insert(id);
-        self.was_told(transfer);
-    }
-
-    fn was_told(&mut self, transfer: TransferId) {
-        for (id, want) in self.blobs.wants_mut() {
-            want.told |= id == transfer;
-        }
-    }
-
-    /// The stream of whoever keeps these blobs broke: what was asked for on it may be lost.
-    pub(super) fn want_again(&mut self, is_theirs: impl Fn(Holder) -> bool) {
-        let theirs: Vec<TransferId> = self
-            .blobs
-            .wants()
-            .into_iter()
-            .filter_map(|(transfer, want)| self.blobs.holder(want.blob).is_some_and(&is_theirs).then_some(transfer))
-            .collect();
-        for (transfer, want) in self.blobs.wants_mut() {
-            want.told &= !theirs.contains(&transfer) || forgets(Mutant::WantNotRepeated);
-        }
+        self.blobs.told(transfer);
     }
 
     /// An engine has all bytes of a task's arguments.
@@ -123,7 +101,7 @@ impl Scheduler {
         let lacks = self.blobs.holder(blob) == Some(Holder::Client(id));
         if lacks {
             self.blobs.taken(blob);
-            self.want_again(|holder| holder == Holder::Taken);
+            self.blobs.tell_again(|holder| holder == Holder::Taken);
             self.answer_wants();
         }
         lacks

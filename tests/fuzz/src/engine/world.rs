@@ -334,7 +334,7 @@ impl World {
             Instruction::GiveUpFetch { attempt } => {
                 self.fetches.remove(&attempt);
             }
-            Instruction::StoreBlob { blob, .. } => {
+            Instruction::StoreBlob { blob } => {
                 let stored = self.prompt || self.peers.random.chance(700);
                 self.give(if stored { Stimulus::BlobStored { blob } } else { Stimulus::BlobNotStored { blob } });
             }
