@@ -46,6 +46,12 @@ pub fn unix_nanos() -> u64 {
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Wall clock at the origin of [`Time`], nanoseconds since the Unix epoch, as far as the two clocks agree.
+#[must_use]
+pub fn unix_origin() -> u64 {
+    unix_nanos().saturating_sub(now().0)
+}
+
 fn origin() -> Instant {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     *ORIGIN.get_or_init(Instant::now)

@@ -43,7 +43,9 @@ pub struct Failure {
 pub struct Outcome {
     /// What the task came to.
     pub value: Result<Payload, Failure>,
-    /// Engine's wall clock, nanoseconds since the Unix epoch; 0 where user code never started.
+    /// Engine's wall clock when it claimed the task, nanoseconds since the Unix epoch; 0 where none did.
+    pub claimed_unix_nanos: u64,
+    /// The same, when user code started; 0 where it never did.
     pub started_unix_nanos: u64,
     /// The same, at the end.
     pub finished_unix_nanos: u64,
@@ -68,6 +70,7 @@ impl Outcome {
                 exception: None,
                 engine,
             }),
+            claimed_unix_nanos: 0,
             started_unix_nanos: 0,
             finished_unix_nanos: 0,
             stdout_bytes: 0,

@@ -198,6 +198,8 @@ pub enum EventKind {
         attempt: u32,
         /// The engine that ran it or that it was addressed to.
         engine: Option<EngineId>,
+        /// Wall clock of the scheduler when it accepted the task, nanoseconds since the Unix epoch.
+        accepted_unix_nanos: u64,
         /// What it came to.
         outcome: Arc<Outcome>,
     },

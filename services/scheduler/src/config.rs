@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use paraply_common::{
+    clock,
     config::{ConfigError, lease_millis, token},
     secret::Secret,
     tower::auth::Tokens,
@@ -119,6 +120,7 @@ impl Config {
             session_bytes: self.session_bytes,
             function_bytes: self.function_bytes,
             message_bytes: MESSAGE_BYTES as u64,
+            unix_origin: clock::unix_origin(),
             ..scheduler::Config::default()
         }
     }

@@ -106,6 +106,7 @@ pub fn outcome(signature: Bytes, value: Ending, engine: EngineId, started: Time,
     };
     Outcome {
         value,
+        claimed_unix_nanos: started.0 + 1,
         started_unix_nanos: started.0 + 1,
         finished_unix_nanos: now.0 + 1,
         stdout_bytes: 0,

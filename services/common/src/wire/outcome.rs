@@ -24,6 +24,7 @@ pub fn decode(message: proto::Outcome) -> Result<Outcome, WireError> {
     };
     Ok(Outcome {
         value,
+        claimed_unix_nanos: unix_nanos(message.claimed_unix_nanos, "claimed_unix_nanos")?,
         started_unix_nanos: unix_nanos(message.started_unix_nanos, "started_unix_nanos")?,
         finished_unix_nanos: unix_nanos(message.finished_unix_nanos, "finished_unix_nanos")?,
         stdout_bytes: message.stdout_bytes,
@@ -41,6 +42,7 @@ pub fn encode(outcome: Outcome) -> proto::Outcome {
             Ok(result) => Wire::Result(payload::encode(result)),
             Err(failure) => Wire::Failure(encode_failure(failure)),
         }),
+        claimed_unix_nanos: outcome.claimed_unix_nanos,
         started_unix_nanos: outcome.started_unix_nanos,
         finished_unix_nanos: outcome.finished_unix_nanos,
         stdout_bytes: outcome.stdout_bytes,
@@ -77,7 +79,7 @@ pub fn encode_output(output: Output) -> proto::Output {
 }
 
 /// Clients in most languages keep such times in signed 64 bits.
-fn unix_nanos(value: u64, field: &str) -> Result<u64, WireError> {
+pub(super) fn unix_nanos(value: u64, field: &str) -> Result<u64, WireError> {
     let late = Problem::Rule("is after the year 2262: nanoseconds since the Unix epoch are expected");
     if value > i64::MAX as u64 { Err(WireError::new(field, late)) } else { Ok(value) }
 }

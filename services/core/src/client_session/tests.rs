@@ -73,7 +73,8 @@ fn events(events: Vec<Event>) -> Stimulus {
 fn finished(sequence: u64, index: u64) -> Event {
     let mut outcome = Outcome::failed(FailureKind::Exception, "", String::new(), None);
     outcome.value = Ok(Payload::default());
-    let kind = EventKind::Finished { index, attempt: 1, engine: None, outcome: Arc::new(outcome) };
+    let kind =
+        EventKind::Finished { index, attempt: 1, engine: None, accepted_unix_nanos: 1, outcome: Arc::new(outcome) };
     Event { sequence, kind }
 }
 

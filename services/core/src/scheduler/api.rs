@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::{
-    call::Call,
+    call::{Call, CallHead},
     engine_link,
     id::{AttemptId, BlobId, ConnectionId, EngineId, Epoch, Incarnation, SessionId, TransferId},
     outcome::Outcome,
     session_link::{self, EngineInfo},
+    time::Time,
 };
 
 /// Something that happened outside.
@@ -201,6 +202,12 @@ pub enum Record {
     Finished {
         /// Which run; attempt 0 if it never ran.
         attempt: AttemptId,
+        /// What it shared with its call.
+        head: Arc<CallHead>,
+        /// The engine that ran it, or that it was addressed to.
+        engine: Option<EngineId>,
+        /// When it was accepted.
+        accepted: Time,
         /// What it came to.
         outcome: Arc<Outcome>,
     },

@@ -29,6 +29,8 @@ pub struct Config {
     pub function_bytes: u64,
     /// Outcomes left in an engine's keeping until the client has them; older ones are acknowledged before.
     pub engine_outcomes: usize,
+    /// Wall clock at the origin of `Time`, nanoseconds since the Unix epoch: what clients are told times by.
+    pub unix_origin: u64,
     /// The store survives a restart: outcomes are acknowledged to engines once persisted, not once delivered.
     pub durable: bool,
 }
@@ -47,6 +49,7 @@ impl Default for Config {
             message_bytes: 1 << 20,
             function_bytes: 256 << 20,
             engine_outcomes: 16_384,
+            unix_origin: 0,
             durable: false,
         }
     }

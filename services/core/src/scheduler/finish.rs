@@ -2,14 +2,33 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Record, Scheduler, Transition, blobs::Holder, task::State};
+use super::{
+    Record, Scheduler, Transition,
+    blobs::Holder,
+    task::{State, Task},
+};
 use crate::{
+    call::CallHead,
     id::{AttemptId, EngineId, TaskId},
     mutant::{Mutant, forgets},
     outcome::{FailureKind, Outcome},
     session_link::EventKind,
     time::Time,
 };
+
+/// A task whose record is gone, or that never had one.
+pub(super) struct Ended {
+    /// Attempt 0 if it never ran.
+    pub(super) attempt: AttemptId,
+    pub(super) head: Arc<CallHead>,
+    pub(super) accepted: Time,
+}
+
+impl Ended {
+    fn of(attempt: AttemptId, task: Task) -> Self {
+        Self { attempt, head: task.head, accepted: task.accepted }
+    }
+}
 
 impl Scheduler {
     /// An engine reports the end of a run.
@@ -41,7 +60,7 @@ impl Scheduler {
             engine.completed += 1;
         }
         let retry = matches!(&outcome.value, Err(failure) if failure.kind == FailureKind::Exception)
-            && self.task(id).is_some_and(super::task::Task::may_retry);
+            && self.task(id).is_some_and(Task::may_retry);
         if retry {
             self.ack_once_persisted(engine, attempt);
             return self.retry(now, id, engine, outcome);
@@ -80,16 +99,16 @@ impl Scheduler {
         if outcome.started_unix_nanos == 0 {
             return;
         }
-        if let Some(digest) = self.task(id).and_then(super::task::Task::digest) {
+        if let Some(digest) = self.task(id).and_then(Task::digest) {
             self.functions.measure(digest, Duration::from_nanos(took));
         }
     }
 
     /// The engine keeps the outcome until the client has it, if it does not keep too many.
     fn finish_kept(&mut self, id: TaskId, engine: EngineId, outcome: Outcome) {
-        let Some(attempt) = self.task(id).map(|task| AttemptId { task: id, attempt: task.attempt }) else { return };
         self.leave_state(id);
-        self.remove_task(id);
+        let Some(task) = self.remove_task(id) else { return };
+        let attempt = AttemptId { task: id, attempt: task.attempt };
         let crowded =
             self.engines.get(&engine).is_none_or(|engine| engine.kept_outcomes >= self.config.engine_outcomes);
         let keeper = (!self.config.durable && !crowded).then_some((engine, attempt));
@@ -101,26 +120,27 @@ impl Scheduler {
         } else {
             self.ack_once_persisted(engine, attempt);
         }
-        self.announce(id, attempt.attempt, Some(engine), outcome, keeper);
+        self.announce(Ended::of(attempt, *task), Some(engine), outcome, keeper);
     }
 
     /// Ends a task with an outcome that no engine keeps.
     pub(super) fn finish(&mut self, id: TaskId, engine: Option<EngineId>, outcome: Outcome) {
-        let Some(attempt) = self.task(id).map(|task| task.attempt) else { return };
         self.leave_state(id);
-        self.remove_task(id);
-        self.announce(id, attempt, engine, outcome, None);
+        let Some(task) = self.remove_task(id) else { return };
+        let attempt = AttemptId { task: id, attempt: task.attempt };
+        self.announce(Ended::of(attempt, *task), engine, outcome, None);
     }
 
     /// Gives a session the outcome of a task that has no record any more.
     pub(super) fn announce(
         &mut self,
-        id: TaskId,
-        attempt: u32,
+        ended: Ended,
         engine: Option<EngineId>,
         outcome: Outcome,
         keeper: Option<(EngineId, AttemptId)>,
     ) {
+        let Ended { attempt, head, accepted } = ended;
+        let id = attempt.task;
         let keeper_of_blobs = engine.map_or(Holder::Lost, |engine| self.keeper(engine, id.session));
         let Some(session) = self.sessions.get_mut(&id.session) else { return };
         let mut to_store = Vec::new();
@@ -131,8 +151,11 @@ impl Scheduler {
             }
         }
         let outcome = Arc::new(outcome);
-        self.records.push(Record::Finished { attempt: AttemptId { task: id, attempt }, outcome: outcome.clone() });
-        session.outbox.push(EventKind::Finished { index: id.index, attempt, engine, outcome }, keeper);
+        self.records.push(Record::Finished { attempt, head, engine, accepted, outcome: outcome.clone() });
+        let accepted_unix_nanos = self.config.unix_origin.saturating_add(accepted.0);
+        let (index, attempt) = (id.index, attempt.attempt);
+        let event = EventKind::Finished { index, attempt, engine, accepted_unix_nanos, outcome };
+        session.outbox.push(event, keeper);
         session.undelivered += 1;
         self.completed += 1;
         self.dirty_sessions.insert(id.session);
@@ -142,7 +165,7 @@ impl Scheduler {
     /// Another try on an engine where it has not failed, or the outcome if there is none.
     pub(super) fn retry(&mut self, now: Time, id: TaskId, engine: EngineId, outcome: Outcome) {
         self.leave_state(id);
-        let now_plus = self.task(id).and_then(super::task::Task::queue_timeout).map(|timeout| now + timeout);
+        let now_plus = self.task(id).and_then(Task::queue_timeout).map(|timeout| now + timeout);
         self.transitions.took(Transition::Retried);
         let Some(task) = self.task_mut(id) else { return };
         task.failures += u32::from(!forgets(Mutant::RetryUncounted));
@@ -172,9 +195,9 @@ impl Scheduler {
     }
 
     /// Drops a task's record and what it names.
-    pub(super) fn remove_task(&mut self, id: TaskId) {
-        let Some(session) = self.sessions.get_mut(&id.session) else { return };
-        let Some(task) = session.tasks.remove(&id.index) else { return };
+    pub(super) fn remove_task(&mut self, id: TaskId) -> Option<Box<Task>> {
+        let session = self.sessions.get_mut(&id.session)?;
+        let task = session.tasks.remove(&id.index)?;
         session.task_bytes -= task.size();
         if let Some(deadline) = task.queue_deadline {
             self.timers.remove(&(deadline, super::timers::Timer::QueueTimeout(id)));
@@ -185,6 +208,7 @@ impl Scheduler {
         for blob in task.arguments.blobs().filter(|_| !forgets(Mutant::BlobLeaked)) {
             self.release_blob(blob.id);
         }
+        Some(task)
     }
 
     /// The client holds an outcome that the engine kept for it.

@@ -183,7 +183,7 @@ impl Outbox {
         let mut found = BTreeMap::new();
         let recent = self.recent.iter().map(|entry| (entry, true));
         for (entry, delivered) in recent.chain(self.entries.iter().map(|entry| (entry, false))) {
-            if let EventKind::Finished { index, attempt, engine, outcome } = &entry.event.kind
+            if let EventKind::Finished { index, attempt, engine, outcome, .. } = &entry.event.kind
                 && indexes.binary_search(index).is_ok()
             {
                 let (attempt, engine, outcome) = (*attempt, *engine, Arc::clone(outcome));

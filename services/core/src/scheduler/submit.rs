@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Record, Scheduler, Transition, blobs::Holder, session::PendingCall, task::Task, timers::Timer};
+use super::{
+    Record, Scheduler, Transition, blobs::Holder, finish::Ended, session::PendingCall, task::Task, timers::Timer,
+};
 use crate::{
     call::{Call, Placement, Work},
-    id::{BlobId, SessionId, TaskId},
+    id::{AttemptId, BlobId, SessionId, TaskId},
     mutant::{Mutant, forgets},
     outcome::{FailureKind, Outcome},
     payload::Function,
@@ -97,7 +99,8 @@ impl Scheduler {
         if let Err(rule) = call.check() {
             for index in first..first + tasks {
                 let outcome = Outcome::failed(FailureKind::Refused, "TaskRefused", rule.to_owned(), None);
-                self.announce(TaskId { session: id, index }, 0, None, outcome, None);
+                let attempt = AttemptId { task: TaskId { session: id, index }, attempt: 0 };
+                self.announce(Ended { attempt, head: call.head.clone(), accepted: now }, None, outcome, None);
             }
             return;
         }
@@ -120,7 +123,7 @@ impl Scheduler {
                 self.blobs.hold(blob, Holder::Client(id));
                 blobs.push(blob.id);
             }
-            let mut task = Task::new(call.head.clone(), arguments, engines.get(nth_engine).copied());
+            let mut task = Task::new(call.head.clone(), arguments, engines.get(nth_engine).copied(), now);
             task.queue_deadline = task.queue_timeout().map(|timeout| now + timeout);
             session.task_bytes += task.size();
             session.tasks.insert(call.first_index + nth, task);

@@ -49,11 +49,13 @@ pub(super) struct Task {
     pub(super) last_failure: Option<(EngineId, Arc<Outcome>)>,
     /// When a task still queued fails with a time-out.
     pub(super) queue_deadline: Option<Time>,
+    /// When it was accepted, or replayed.
+    pub(super) accepted: Time,
 }
 
 impl Task {
     /// In a box: a map of very many has nodes that are half empty.
-    pub(super) fn new(head: Arc<CallHead>, arguments: Payload, target: Option<EngineId>) -> Box<Self> {
+    pub(super) fn new(head: Arc<CallHead>, arguments: Payload, target: Option<EngineId>, now: Time) -> Box<Self> {
         Box::new(Self {
             head,
             arguments,
@@ -66,6 +68,7 @@ impl Task {
             excluded: Vec::new(),
             last_failure: None,
             queue_deadline: None,
+            accepted: now,
         })
     }
 

@@ -242,6 +242,7 @@ pub fn limited(first_index: u64, tasks: usize, engines: &[u32], queue_timeout: O
 pub fn ok(nanos: u64) -> Outcome {
     Outcome {
         value: Ok(Payload::default()),
+        claimed_unix_nanos: 1_000,
         started_unix_nanos: 1_000,
         finished_unix_nanos: 1_000 + nanos,
         stdout_bytes: 0,

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use paraply_common::clock;
 use paraply_core::{
     engine_session::RunTask,
     id::{AttemptId, EngineId},
@@ -39,16 +40,20 @@ struct Running {
     interrupted: bool,
 }
 
+/// When a task was claimed, nanoseconds since the Unix epoch.
+pub(crate) type Claimed = u64;
+
 #[derive(Debug)]
 struct Waiting {
     task: RunTask,
+    claimed: Claimed,
     cancelled: bool,
 }
 
 /// What the main thread is to do next.
 #[derive(Debug)]
 pub(crate) enum Next {
-    Run(Box<RunTask>),
+    Run(Box<RunTask>, Claimed),
     /// It was interrupted before it started.
     Cancel(AttemptId),
     Wait,
@@ -71,11 +76,11 @@ impl PythonRuntime {
             return (Next::Exit(code), true);
         }
         let next = match inbox.tasks.pop_front() {
-            Some(Waiting { task, cancelled: true }) => Next::Cancel(task.attempt),
-            Some(Waiting { task, cancelled: false }) => {
+            Some(Waiting { task, cancelled: true, .. }) => Next::Cancel(task.attempt),
+            Some(Waiting { task, claimed, cancelled: false }) => {
                 // Marked before the inbox is let go: an interrupt finds the task either there or here.
                 *lock(&self.running) = Some(Running { attempt: task.attempt, interrupted: false });
-                Next::Run(Box::new(task))
+                Next::Run(Box::new(task), claimed)
             }
             None => Next::Wait,
         };
@@ -112,7 +117,8 @@ impl PythonRuntime {
 
 impl Runtime for PythonRuntime {
     fn run(&self, batch: Vec<RunTask>) {
-        lock(&self.inbox).tasks.extend(batch.into_iter().map(|task| Waiting { task, cancelled: false }));
+        let claimed = clock::unix_nanos();
+        lock(&self.inbox).tasks.extend(batch.into_iter().map(|task| Waiting { task, claimed, cancelled: false }));
         self.bell.ring();
     }
 

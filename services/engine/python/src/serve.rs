@@ -29,7 +29,7 @@ use crate::{
     convert,
     interrupts::Interrupts,
     process,
-    runtime::{Next, PythonRuntime},
+    runtime::{Claimed, Next, PythonRuntime},
 };
 
 /// Functions kept ready to be called.
@@ -78,9 +78,9 @@ impl<'a, 'py> Server<'a, 'py> {
                     }
                     self.told = clock::now();
                 }
-                Next::Run(task) => {
+                Next::Run(task, claimed) => {
                     let attempt = task.attempt;
-                    let outcome = self.run_task(*task);
+                    let outcome = self.run_task(*task, claimed);
                     self.report(attempt, outcome, last);
                 }
                 Next::Cancel(attempt) => {
@@ -125,7 +125,7 @@ impl<'a, 'py> Server<'a, 'py> {
         }
     }
 
-    fn run_task(&mut self, task: RunTask) -> Outcome {
+    fn run_task(&mut self, task: RunTask, claimed_unix_nanos: Claimed) -> Outcome {
         let started_unix_nanos = clock::unix_nanos();
         self.runtime.capture.begin(task.attempt);
         let mut value = match self.call(task) {
@@ -151,6 +151,7 @@ impl<'a, 'py> Server<'a, 'py> {
         let written = self.runtime.capture.finish();
         Outcome {
             value,
+            claimed_unix_nanos,
             started_unix_nanos,
             finished_unix_nanos: clock::unix_nanos(),
             stdout_bytes: written.stdout,

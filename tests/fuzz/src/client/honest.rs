@@ -130,7 +130,13 @@ impl<'a> Honest<'a> {
             for index in *first..first + call.tasks() {
                 self.sequence += 1;
                 let outcome = Outcome::failed(FailureKind::Aborted, "TaskAborted", String::new(), None);
-                let kind = EventKind::Finished { index, attempt: 1, engine: None, outcome: Arc::new(outcome) };
+                let kind = EventKind::Finished {
+                    index,
+                    attempt: 1,
+                    engine: None,
+                    accepted_unix_nanos: 1,
+                    outcome: Arc::new(outcome),
+                };
                 events.push(Event { sequence: self.sequence, kind });
             }
         }

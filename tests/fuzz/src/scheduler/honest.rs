@@ -113,6 +113,7 @@ impl<'a> Honest<'a> {
 fn nothing() -> Outcome {
     Outcome {
         value: Ok(Payload::default()),
+        claimed_unix_nanos: 1,
         started_unix_nanos: 1,
         finished_unix_nanos: 2,
         stdout_bytes: 0,

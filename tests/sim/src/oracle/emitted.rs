@@ -183,7 +183,7 @@ impl Oracle {
                 }
                 accepted.push((call.first_index + call.tasks(), sequence));
             }
-            Record::Finished { attempt, outcome } => {
+            Record::Finished { attempt, outcome, .. } => {
                 let engine = outcome.value.as_ref().err().and_then(|failure| failure.engine);
                 let engine_is_back = engine.is_some_and(|engine| facts.links.values().any(|id| *id == engine));
                 let finished = Finished { attempt: *attempt, batch: sequence, at: now, engine_is_back };

@@ -209,6 +209,12 @@ pub fn finished_with(sequence: u64, index: u64, blob: Option<u128>) -> Event {
     let blob = blob.map(|id| Buffer::Blob(BlobRef { id: BlobId(id), size: 100_000, kept: false }));
     let buffers = blob.into_iter().collect();
     outcome.value = Ok(Payload { data: Bytes::from_static(b"result"), buffers, ..Payload::default() });
-    let kind = EventKind::Finished { index, attempt: 1, engine: Some(EngineId(1)), outcome: Arc::new(outcome) };
+    let kind = EventKind::Finished {
+        index,
+        attempt: 1,
+        engine: Some(EngineId(1)),
+        accepted_unix_nanos: 1,
+        outcome: Arc::new(outcome),
+    };
     Event { sequence, kind }
 }

@@ -99,6 +99,7 @@ fn decode_finished(finished: proto::TaskFinished) -> Result<EventKind, WireError
         index: finished.index,
         attempt: finished.attempt,
         engine: finished.engine_id.map(EngineId),
+        accepted_unix_nanos: outcome::unix_nanos(finished.accepted_unix_nanos, "accepted_unix_nanos")?,
         outcome: Arc::new(outcome),
     })
 }

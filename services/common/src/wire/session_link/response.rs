@@ -74,12 +74,15 @@ fn encode_event(event: Event) -> proto::Event {
             engine_id: engine.0,
             output: Some(outcome::encode_output(output)),
         }),
-        EventKind::Finished { index, attempt, engine, outcome } => Wire::Finished(proto::TaskFinished {
-            index,
-            attempt,
-            engine_id: engine.map(|engine| engine.0),
-            outcome: Some(encode_outcome(outcome)),
-        }),
+        EventKind::Finished { index, attempt, engine, accepted_unix_nanos, outcome } => {
+            Wire::Finished(proto::TaskFinished {
+                index,
+                attempt,
+                engine_id: engine.map(|engine| engine.0),
+                outcome: Some(encode_outcome(outcome)),
+                accepted_unix_nanos,
+            })
+        }
         EventKind::EngineJoined(info) => Wire::EngineJoined(peer::encode_engine(&info)),
         EventKind::EngineLeft { engine, reason } => {
             Wire::EngineLeft(proto::EngineLeft { engine_id: engine.0, reason: reason.into_owned() })

@@ -153,9 +153,16 @@ fn failure() -> impl Strategy<Value = Failure> {
 pub(super) fn outcome() -> impl Strategy<Value = Outcome> {
     let value = prop_oneof![payload().prop_map(Ok), failure().prop_map(Err)];
     let nanos = 0..i64::MAX as u64;
-    (value, nanos.clone(), nanos, any::<u64>(), any::<u64>(), any::<u32>()).prop_map(
-        |(value, started_unix_nanos, finished_unix_nanos, stdout_bytes, stderr_bytes, records)| Outcome {
+    (value, [nanos.clone(), nanos.clone(), nanos], any::<u64>(), any::<u64>(), any::<u32>()).prop_map(
+        |(
             value,
+            [claimed_unix_nanos, started_unix_nanos, finished_unix_nanos],
+            stdout_bytes,
+            stderr_bytes,
+            records,
+        )| Outcome {
+            value,
+            claimed_unix_nanos,
             started_unix_nanos,
             finished_unix_nanos,
             stdout_bytes,

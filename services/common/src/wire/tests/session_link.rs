@@ -90,8 +90,15 @@ fn event() -> impl Strategy<Value = Event> {
         claim().prop_map(EventKind::Claimed),
         (any::<u64>(), any::<u32>(), engine(), output())
             .prop_map(|(index, attempt, engine, output)| { EventKind::Output { index, attempt, engine, output } }),
-        (any::<u64>(), any::<u32>(), option::of(engine()), outcome().prop_map(Arc::new))
-            .prop_map(|(index, attempt, engine, outcome)| EventKind::Finished { index, attempt, engine, outcome }),
+        (any::<u64>(), any::<u32>(), option::of(engine()), 0..i64::MAX as u64, outcome().prop_map(Arc::new)).prop_map(
+            |(index, attempt, engine, accepted_unix_nanos, outcome)| EventKind::Finished {
+                index,
+                attempt,
+                engine,
+                accepted_unix_nanos,
+                outcome,
+            },
+        ),
         engine_info().prop_map(EventKind::EngineJoined),
         (engine(), "[a-z]{0,5}").prop_map(|(engine, reason)| EventKind::EngineLeft { engine, reason: reason.into() }),
     ];

@@ -25,19 +25,19 @@ _sym_db = _symbol_database.Default()
 from paraply._proto.common.v1 import payload_pb2 as paraply_dot_common_dot_v1_dot_payload__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cparaply/common/v1/task.proto\x12\x11paraply.common.v1\x1a\x1fparaply/common/v1/payload.proto\"+\n\x06TaskId\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\x04\"H\n\tAttemptId\x12*\n\x07task_id\x18\x01 \x01(\x0b\x32\x19.paraply.common.v1.TaskId\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"\xc3\x01\n\x07\x46\x61ilure\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.paraply.common.v1.FailureKind\x12\x11\n\ttype_name\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x11\n\ttraceback\x18\x04 \x01(\t\x12-\n\texception\x18\x05 \x01(\x0b\x32\x1a.paraply.common.v1.Payload\x12\x16\n\tengine_id\x18\x06 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_engine_id\"\xe7\x01\n\x07Outcome\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1a.paraply.common.v1.PayloadH\x00\x12-\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1a.paraply.common.v1.FailureH\x00\x12\x1a\n\x12started_unix_nanos\x18\x03 \x01(\x06\x12\x1b\n\x13\x66inished_unix_nanos\x18\x04 \x01(\x06\x12\x14\n\x0cstdout_bytes\x18\x05 \x01(\x04\x12\x14\n\x0cstderr_bytes\x18\x06 \x01(\x04\x12\x0f\n\x07records\x18\x07 \x01(\rB\t\n\x07outcome\"j\n\x06Output\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.paraply.common.v1.OutputKind\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x15\n\rdropped_bytes\x18\x04 \x01(\x04*\xba\x01\n\tTaskState\x12\x1a\n\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_STATE_WAITING\x10\x01\x12\x15\n\x11TASK_STATE_QUEUED\x10\x02\x12\x17\n\x13TASK_STATE_ASSIGNED\x10\x03\x12\x16\n\x12TASK_STATE_CLAIMED\x10\x04\x12\x17\n\x13TASK_STATE_FINISHED\x10\x05\x12\x18\n\x14TASK_STATE_DELIVERED\x10\x06*\x90\x02\n\x0b\x46\x61ilureKind\x12\x1c\n\x18\x46\x41ILURE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x46\x41ILURE_KIND_EXCEPTION\x10\x01\x12\x1c\n\x18\x46\x41ILURE_KIND_ENGINE_LOST\x10\x02\x12\x18\n\x14\x46\x41ILURE_KIND_ABORTED\x10\x03\x12\x1e\n\x1a\x46\x41ILURE_KIND_QUEUE_TIMEOUT\x10\x04\x12\x1c\n\x18\x46\x41ILURE_KIND_RUN_TIMEOUT\x10\x05\x12\x1b\n\x17\x46\x41ILURE_KIND_UNREADABLE\x10\x06\x12\x18\n\x14\x46\x41ILURE_KIND_REFUSED\x10\x07\x12\x1a\n\x16\x46\x41ILURE_KIND_CANCELLED\x10\x08*\xd1\x01\n\nOutputKind\x12\x1b\n\x17OUTPUT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTPUT_KIND_STDOUT\x10\x01\x12\x16\n\x12OUTPUT_KIND_STDERR\x10\x02\x12\x1c\n\x18OUTPUT_KIND_DISPLAY_DATA\x10\x03\x12\x1e\n\x1aOUTPUT_KIND_EXECUTE_RESULT\x10\x04\x12\x1d\n\x19OUTPUT_KIND_EXECUTE_INPUT\x10\x05\x12\x19\n\x15OUTPUT_KIND_PUBLISHED\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cparaply/common/v1/task.proto\x12\x11paraply.common.v1\x1a\x1fparaply/common/v1/payload.proto\"+\n\x06TaskId\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\x04\"H\n\tAttemptId\x12*\n\x07task_id\x18\x01 \x01(\x0b\x32\x19.paraply.common.v1.TaskId\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"\xc3\x01\n\x07\x46\x61ilure\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.paraply.common.v1.FailureKind\x12\x11\n\ttype_name\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x11\n\ttraceback\x18\x04 \x01(\t\x12-\n\texception\x18\x05 \x01(\x0b\x32\x1a.paraply.common.v1.Payload\x12\x16\n\tengine_id\x18\x06 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_engine_id\"\x83\x02\n\x07Outcome\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1a.paraply.common.v1.PayloadH\x00\x12-\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1a.paraply.common.v1.FailureH\x00\x12\x1a\n\x12started_unix_nanos\x18\x03 \x01(\x06\x12\x1b\n\x13\x66inished_unix_nanos\x18\x04 \x01(\x06\x12\x14\n\x0cstdout_bytes\x18\x05 \x01(\x04\x12\x14\n\x0cstderr_bytes\x18\x06 \x01(\x04\x12\x0f\n\x07records\x18\x07 \x01(\r\x12\x1a\n\x12\x63laimed_unix_nanos\x18\x08 \x01(\x06\x42\t\n\x07outcome\"j\n\x06Output\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.paraply.common.v1.OutputKind\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x15\n\rdropped_bytes\x18\x04 \x01(\x04*\xba\x01\n\tTaskState\x12\x1a\n\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_STATE_WAITING\x10\x01\x12\x15\n\x11TASK_STATE_QUEUED\x10\x02\x12\x17\n\x13TASK_STATE_ASSIGNED\x10\x03\x12\x16\n\x12TASK_STATE_CLAIMED\x10\x04\x12\x17\n\x13TASK_STATE_FINISHED\x10\x05\x12\x18\n\x14TASK_STATE_DELIVERED\x10\x06*\x90\x02\n\x0b\x46\x61ilureKind\x12\x1c\n\x18\x46\x41ILURE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x46\x41ILURE_KIND_EXCEPTION\x10\x01\x12\x1c\n\x18\x46\x41ILURE_KIND_ENGINE_LOST\x10\x02\x12\x18\n\x14\x46\x41ILURE_KIND_ABORTED\x10\x03\x12\x1e\n\x1a\x46\x41ILURE_KIND_QUEUE_TIMEOUT\x10\x04\x12\x1c\n\x18\x46\x41ILURE_KIND_RUN_TIMEOUT\x10\x05\x12\x1b\n\x17\x46\x41ILURE_KIND_UNREADABLE\x10\x06\x12\x18\n\x14\x46\x41ILURE_KIND_REFUSED\x10\x07\x12\x1a\n\x16\x46\x41ILURE_KIND_CANCELLED\x10\x08*\xd1\x01\n\nOutputKind\x12\x1b\n\x17OUTPUT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTPUT_KIND_STDOUT\x10\x01\x12\x16\n\x12OUTPUT_KIND_STDERR\x10\x02\x12\x1c\n\x18OUTPUT_KIND_DISPLAY_DATA\x10\x03\x12\x1e\n\x1aOUTPUT_KIND_EXECUTE_RESULT\x10\x04\x12\x1d\n\x19OUTPUT_KIND_EXECUTE_INPUT\x10\x05\x12\x19\n\x15OUTPUT_KIND_PUBLISHED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'paraply._proto.common.v1.task_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TASKSTATE']._serialized_start=744
-  _globals['_TASKSTATE']._serialized_end=930
-  _globals['_FAILUREKIND']._serialized_start=933
-  _globals['_FAILUREKIND']._serialized_end=1205
-  _globals['_OUTPUTKIND']._serialized_start=1208
-  _globals['_OUTPUTKIND']._serialized_end=1417
+  _globals['_TASKSTATE']._serialized_start=772
+  _globals['_TASKSTATE']._serialized_end=958
+  _globals['_FAILUREKIND']._serialized_start=961
+  _globals['_FAILUREKIND']._serialized_end=1233
+  _globals['_OUTPUTKIND']._serialized_start=1236
+  _globals['_OUTPUTKIND']._serialized_end=1445
   _globals['_TASKID']._serialized_start=84
   _globals['_TASKID']._serialized_end=127
   _globals['_ATTEMPTID']._serialized_start=129
@@ -45,7 +45,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FAILURE']._serialized_start=204
   _globals['_FAILURE']._serialized_end=399
   _globals['_OUTCOME']._serialized_start=402
-  _globals['_OUTCOME']._serialized_end=633
-  _globals['_OUTPUT']._serialized_start=635
-  _globals['_OUTPUT']._serialized_end=741
+  _globals['_OUTCOME']._serialized_end=661
+  _globals['_OUTPUT']._serialized_start=663
+  _globals['_OUTPUT']._serialized_end=769
 # @@protoc_insertion_point(module_scope)

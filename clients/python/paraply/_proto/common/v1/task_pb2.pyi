@@ -95,7 +95,7 @@ class Failure(_message.Message):
     def __init__(self, kind: _Optional[_Union[FailureKind, str]] = ..., type_name: _Optional[str] = ..., message: _Optional[str] = ..., traceback: _Optional[str] = ..., exception: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., engine_id: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("result", "failure", "started_unix_nanos", "finished_unix_nanos", "stdout_bytes", "stderr_bytes", "records")
+    __slots__ = ("result", "failure", "started_unix_nanos", "finished_unix_nanos", "stdout_bytes", "stderr_bytes", "records", "claimed_unix_nanos")
     RESULT_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     STARTED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
@@ -103,6 +103,7 @@ class Outcome(_message.Message):
     STDOUT_BYTES_FIELD_NUMBER: _ClassVar[int]
     STDERR_BYTES_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
+    CLAIMED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     result: _payload_pb2.Payload
     failure: Failure
     started_unix_nanos: int
@@ -110,7 +111,8 @@ class Outcome(_message.Message):
     stdout_bytes: int
     stderr_bytes: int
     records: int
-    def __init__(self, result: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., started_unix_nanos: _Optional[int] = ..., finished_unix_nanos: _Optional[int] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., records: _Optional[int] = ...) -> None: ...
+    claimed_unix_nanos: int
+    def __init__(self, result: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., started_unix_nanos: _Optional[int] = ..., finished_unix_nanos: _Optional[int] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., records: _Optional[int] = ..., claimed_unix_nanos: _Optional[int] = ...) -> None: ...
 
 class Output(_message.Message):
     __slots__ = ("kind", "offset", "data", "dropped_bytes")

@@ -301,16 +301,18 @@ class TaskOutput(_message.Message):
     def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ..., engine_id: _Optional[int] = ..., output: _Optional[_Union[_task_pb2.Output, _Mapping]] = ...) -> None: ...
 
 class TaskFinished(_message.Message):
-    __slots__ = ("index", "attempt", "engine_id", "outcome")
+    __slots__ = ("index", "attempt", "engine_id", "outcome", "accepted_unix_nanos")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     index: int
     attempt: int
     engine_id: int
     outcome: _task_pb2.Outcome
-    def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ..., engine_id: _Optional[int] = ..., outcome: _Optional[_Union[_task_pb2.Outcome, _Mapping]] = ...) -> None: ...
+    accepted_unix_nanos: int
+    def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ..., engine_id: _Optional[int] = ..., outcome: _Optional[_Union[_task_pb2.Outcome, _Mapping]] = ..., accepted_unix_nanos: _Optional[int] = ...) -> None: ...
 
 class EngineLeft(_message.Message):
     __slots__ = ("engine_id", "reason")
