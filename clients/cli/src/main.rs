@@ -35,7 +35,9 @@ Examples:
   paraply start -n 4                 a cluster of four engines, until Ctrl-C
   paraply start -n 4 --daemonize     the same in the background
   paraply status                     its engines, queues and versions
+  paraply status --watch             the same, live, with rates and the tasks that run for longest
   paraply explain TASK               where a task is, and why
+  paraply trace -o trace.json        when and where tasks ran, for ui.perfetto.dev
   paraply engines -n 2               two engines more
   paraply stop                       the end of it
 
@@ -56,6 +58,8 @@ enum Command {
     Status(command::status::Status),
     /// Say where tasks are, and why
     Explain(command::explain::Explain),
+    /// Write when and where tasks ran, for a trace viewer
+    Trace(command::trace::Trace),
     /// Add engines to a running cluster
     Engines(command::engines::Engines),
     /// Run the controller, one of the two services of a cluster
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Command::List(list) => list.run(),
         Command::Status(status) => status.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Trace(trace) => trace.run(),
         Command::Engines(engines) => engines.run(),
         Command::Controller(controller) => controller.run(),
         Command::Scheduler(scheduler) => scheduler.run(),

@@ -1,6 +1,6 @@
 //! Names of things. Each is a type of its own, so that one cannot stand for another.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 macro_rules! random_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -90,6 +90,24 @@ pub struct AttemptId {
     pub task: TaskId,
     /// From 1. A report of an older attempt is dropped: this is the fence.
     pub attempt: u32,
+}
+
+/// It is not a session in 32 hexadecimal digits, an underscore and an index.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotATask;
+
+impl FromStr for TaskId {
+    type Err = NotATask;
+
+    /// Reads what `Display` writes.
+    fn from_str(name: &str) -> Result<Self, NotATask> {
+        let (session, index) = name.rsplit_once('_').ok_or(NotATask)?;
+        if session.len() != 32 {
+            return Err(NotATask);
+        }
+        let session = u128::from_str_radix(session, 16).map_err(|_| NotATask)?;
+        Ok(Self { session: SessionId(session), index: index.parse().map_err(|_| NotATask)? })
+    }
 }
 
 impl fmt::Display for EngineId {

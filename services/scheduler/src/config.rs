@@ -52,6 +52,8 @@ pub struct Config {
     pub function_bytes: u64,
     /// Bytes of output that engines keep for one task.
     pub task_output_bytes: u64,
+    /// Finished tasks that are remembered for lists and traces: when they ran and where, not what they came to.
+    pub recent_tasks: usize,
 }
 
 impl Default for Config {
@@ -75,6 +77,7 @@ impl Default for Config {
             blob_dir: None,
             function_bytes: machine.function_bytes,
             task_output_bytes: 8 << 20,
+            recent_tasks: 20_000,
         }
     }
 }

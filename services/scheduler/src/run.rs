@@ -32,6 +32,7 @@ use crate::{
     config::Config,
     controller::{self, Member, News, Superseded},
     engine_link_service::EngineLinks,
+    recent::Recent,
     shell::{Shell, Stimulus},
     store::{MemoryStore, Store},
     stream::Access,
@@ -151,7 +152,8 @@ pub async fn run_with_store<S: Store>(
     for blob in adopted {
         machine.handle(clock::now(), scheduler::Stimulus::BlobReady { blob });
     }
-    let mut shell = Shell::new(machine, blobs.clone(), news, records);
+    let recent = Recent::new(config.recent_tasks, clock::unix_origin());
+    let mut shell = Shell::new(machine, blobs.clone(), news, records, recent);
     let beat = pulse.clone();
     let acting = spawn(async move { actor::run(&mut shell, inbox, beat).await });
     let sweeping = spawn(sweep(blobs, mailbox.clone()));

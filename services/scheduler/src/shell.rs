@@ -3,11 +3,12 @@
 use paraply_common::{actor::Actor, line::Line};
 use paraply_core::{
     engine_link,
-    id::{ConnectionId, TaskId},
-    scheduler::{self, Instruction, Scheduler, Status, TaskReport},
+    id::{ConnectionId, SessionId, TaskId},
+    scheduler::{self, Instruction, RunningTask, Scheduler, Status, TaskReport},
     session_link::{self, ToClient},
     time::Time,
 };
+use paraply_proto::scheduler::v1::TaskStatus;
 use tokio::sync::oneshot;
 use tokio_util::sync::DropGuard;
 
@@ -16,6 +17,7 @@ use crate::{
     connections::{Connection, Connections, End},
     controller::News,
     observe,
+    recent::Recent,
     store::Store,
 };
 
@@ -36,9 +38,11 @@ pub(crate) enum Stimulus {
     /// What the machine knows how to take.
     Machine(scheduler::Stimulus),
     /// Somebody asks what the scheduler holds.
-    Ask(oneshot::Sender<Answer>),
+    Ask { longest_running: usize, reply: oneshot::Sender<Answer> },
     /// Somebody asks where tasks are.
     Find { ids: Vec<TaskId>, reply: oneshot::Sender<Vec<TaskReport>> },
+    /// Somebody asks which tasks there are.
+    List { page: Page, reply: oneshot::Sender<Listed> },
 }
 
 /// What the scheduler holds.
@@ -46,6 +50,23 @@ pub(crate) enum Stimulus {
 pub(crate) struct Answer {
     pub(crate) status: Status,
     pub(crate) next_engine_id: u32,
+    pub(crate) running: Vec<RunningTask>,
+}
+
+/// Part of a list: the first `most` tasks beyond `after`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Page {
+    /// Of one session; `None`: of all.
+    pub(crate) session: Option<SessionId>,
+    pub(crate) after: Option<TaskId>,
+    pub(crate) most: usize,
+}
+
+/// As many of each sort as the page holds, in order.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) unfinished: Vec<TaskReport>,
+    pub(crate) finished: Vec<TaskStatus>,
 }
 
 /// See the module's documentation.
@@ -56,12 +77,13 @@ pub(crate) struct Shell<S> {
     blobs: Blobs,
     news: News,
     store: S,
+    recent: Recent,
     instructions: Vec<Instruction>,
 }
 
 impl<S: Store> Shell<S> {
-    pub(crate) fn new(machine: Scheduler, blobs: Blobs, news: News, store: S) -> Self {
-        Self { machine, connections: Connections::default(), blobs, news, store, instructions: Vec::new() }
+    pub(crate) fn new(machine: Scheduler, blobs: Blobs, news: News, store: S, recent: Recent) -> Self {
+        Self { machine, connections: Connections::default(), blobs, news, store, recent, instructions: Vec::new() }
     }
 
     fn carry_out(&mut self, now: Time, instruction: Instruction) {
@@ -82,6 +104,7 @@ impl<S: Store> Shell<S> {
             }
             Instruction::Close { connection, status } => self.connections.close(connection, status),
             Instruction::Persist { sequence, records } => {
+                self.recent.take(&records);
                 let up_to = self.store.append(sequence, records);
                 self.machine.handle(now, scheduler::Stimulus::Persisted { up_to });
             }
@@ -152,12 +175,17 @@ impl<S: Store> Actor for Shell<S> {
             Stimulus::Find { ids, reply } => {
                 let _asker_is_gone = reply.send(self.machine.tasks(&ids));
             }
-            Stimulus::Ask(answer) => {
+            Stimulus::List { page: Page { session, after, most }, reply } => {
+                let unfinished = self.machine.unfinished(session, after, most);
+                let finished = self.recent.list(session, after, most);
+                let _asker_is_gone = reply.send(Listed { unfinished, finished });
+            }
+            Stimulus::Ask { longest_running, reply } => {
                 let mut status = self.machine.status();
                 status.held_bytes += self.blobs.store.held();
                 let next_engine_id = self.machine.next_engine_id();
-                // Whoever asked may have gone.
-                let _ = answer.send(Answer { status, next_engine_id });
+                let running = self.machine.longest_running(longest_running);
+                let _asker_is_gone = reply.send(Answer { status, next_engine_id, running });
             }
         }
     }

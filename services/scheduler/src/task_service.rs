@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::{described, shell::Stimulus, stream::Access};
+use crate::{described, listing, shell::Stimulus, stream::Access};
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -74,12 +74,15 @@ impl TaskService for Tasks {
         let ids = tasks::decode_ids(task_ids).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let (reply, answer) = oneshot::channel();
         self.0.tell(Stimulus::Find { ids, reply }).await?;
-        let found = answer.await.map_err(|_| Status::unavailable("the scheduler is shutting down"))?;
+        let found = answer.await.map_err(|_| shutting_down())?;
         Ok(Response::new(GetTasksResponse { tasks: tasks::encode(found, with_outcomes) }))
     }
 
-    async fn list_tasks(&self, _: Request<ListTasksRequest>) -> Result<Response<ListTasksResponse>, Status> {
-        Err(not_built("ListTasks"))
+    async fn list_tasks(&self, request: Request<ListTasksRequest>) -> Result<Response<ListTasksResponse>, Status> {
+        let page = listing::page(request.get_ref())?;
+        let (reply, answer) = oneshot::channel();
+        self.0.tell(Stimulus::List { page, reply }).await?;
+        Ok(Response::new(listing::response(page, answer.await.map_err(|_| shutting_down())?)))
     }
 
     async fn purge_tasks(&self, _: Request<PurgeTasksRequest>) -> Result<Response<PurgeTasksResponse>, Status> {
@@ -98,12 +101,19 @@ impl TaskService for Tasks {
         &self,
         request: Request<GetSchedulerStatusRequest>,
     ) -> Result<Response<GetSchedulerStatusResponse>, Status> {
-        let (ask, answer) = oneshot::channel();
-        self.0.tell(Stimulus::Ask(ask)).await?;
-        let answer = answer.await.map_err(|_| Status::unavailable("the scheduler is shutting down"))?;
-        let with_sessions = request.get_ref().with_sessions;
-        Ok(Response::new(status::encode(answer.status, &self.0.identity, with_sessions)))
+        let GetSchedulerStatusRequest { with_sessions, longest_running } = request.into_inner();
+        let longest_running = (longest_running as usize).min(status::RUNNING_ROWS);
+        let (reply, answer) = oneshot::channel();
+        self.0.tell(Stimulus::Ask { longest_running, reply }).await?;
+        let answer = answer.await.map_err(|_| shutting_down())?;
+        let running = answer.running.into_iter().map(status::encode_running).collect();
+        let status = status::encode(answer.status, &self.0.identity, with_sessions);
+        Ok(Response::new(GetSchedulerStatusResponse { running_tasks: running, ..status }))
     }
+}
+
+fn shutting_down() -> Status {
+    Status::unavailable("the scheduler is shutting down")
 }
 
 fn not_built(method: &str) -> Status {

@@ -62,13 +62,12 @@ class Home:
 
     def start_in_foreground(self, *arguments: str) -> subprocess.Popen[str]:
         """`paraply start`, as at a terminal."""
+        return self.popen("start", *arguments)
+
+    def popen(self, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """The command, running. Its errors go where its output goes."""
         return subprocess.Popen(
-            [PARAPLY, "start", *arguments],
-            env=self.env,
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+            [PARAPLY, *arguments], env=self.env, cwd=self.folder, stdout=stdout, stderr=subprocess.STDOUT, text=True
         )
 
     def status(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 //! `paraply explain`: where tasks are, and why.
 
 use clap::Args;
-use paraply_common::connection::ConnectionFile;
+use paraply_common::{connection::ConnectionFile, wire::id::encode_task};
 use paraply_proto::{
     common::v1::{TaskId, TaskState},
     scheduler::v1::{GetTasksRequest, TaskStatus, task_service_client::TaskServiceClient},
@@ -59,13 +59,9 @@ impl Explain {
 
 /// "32 hexadecimal digits, an underscore, an index", as clients name tasks.
 fn task(name: &str) -> Result<Asked, String> {
-    let parts = name.rsplit_once('_').and_then(|(session, index)| {
-        let session = (session.len() == 32).then(|| u128::from_str_radix(session, 16).ok())??;
-        Some((session, index.parse().ok()?))
-    });
-    let (session, index) = parts.ok_or("it is 32 hexadecimal digits, an underscore and a number, as in ar.msg_ids")?;
-    let id = TaskId { session_id: session.to_be_bytes().to_vec().into(), index };
-    Ok(Asked { name: name.to_owned(), id })
+    let id = name.parse::<paraply_core::id::TaskId>();
+    let id = id.map_err(|_| "it is 32 hexadecimal digits, an underscore and a number, as in ar.msg_ids")?;
+    Ok(Asked { name: name.to_owned(), id: encode_task(id) })
 }
 
 async fn ask(connection: &ConnectionFile, task_ids: Vec<TaskId>) -> Result<Vec<TaskStatus>, Error> {

@@ -9,6 +9,7 @@ mod service;
 pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod stop;
+pub(crate) mod trace;
 
 use clap::Args;
 

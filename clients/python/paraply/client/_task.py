@@ -13,6 +13,7 @@ from paraply.client._failure import exception_of
 from paraply.client._metadata import Metadata
 from paraply.client._output import TaskOutput
 from paraply.client._reply import ExecuteReply
+from paraply.client._timeline import TaskTimes
 from paraply.client._wait import Latch, wait_for
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ class Task:
 
     __slots__ = (
         "__weakref__",
+        "_accepted",
+        "_claimed",
         "_completed",
         "_done",
         "_exception",
@@ -140,7 +143,7 @@ class Task:
         self.on_output: Callable[[], None] | None = None
         self._latches: list[Latch] | None = None
         # Nanoseconds and seconds since the epoch; 0 while unknown.
-        self._started = self._completed = 0
+        self._accepted = self._claimed = self._started = self._completed = 0
         self._received = 0.0
 
     def __repr__(self) -> str:
@@ -183,6 +186,20 @@ class Task:
             execute_input=output.execute_input,
             execute_result=output.execute_result,
             data=output.published,
+        )
+
+    @property
+    def times(self) -> TaskTimes:
+        """When it came to what, as far as is known."""
+        return TaskTimes(
+            msg_id=self.msg_id,
+            engine_id=self.engine_id,
+            submitted=self.call.submitted,
+            accepted=_seconds(self._accepted),
+            claimed=_seconds(self._claimed),
+            started=_seconds(self._started),
+            finished=_seconds(self._completed),
+            delivered=self._received or None,
         )
 
     @property
@@ -261,7 +278,9 @@ class Task:
             self.engine_id = event.engine_id
         self.attempt = event.attempt
         self._received = received
+        self._accepted = event.accepted_unix_nanos
         outcome = event.outcome
+        self._claimed = outcome.claimed_unix_nanos
         self._started = outcome.started_unix_nanos
         self._completed = outcome.finished_unix_nanos
         if outcome.HasField("failure"):
@@ -300,6 +319,10 @@ class Task:
         """What to count down now that it is done. `completion` is held."""
         latches, self._latches = self._latches, None
         return latches or []
+
+
+def _seconds(nanos: int) -> float | None:
+    return nanos / 1e9 if nanos else None
 
 
 def _time(seconds: float) -> datetime | None:

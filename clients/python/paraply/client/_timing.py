@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from paraply.client._timeline import Timeline
+
 if TYPE_CHECKING:
     from paraply.client._task import Task
 
@@ -37,6 +39,10 @@ class Timing:
         assert isinstance(start, datetime)
         assert isinstance(end, datetime)
         return (end - start).total_seconds()
+
+    def timeline(self) -> Timeline:
+        """When each task was submitted, accepted, claimed, started, finished and delivered, as far as it has come."""
+        return Timeline(task.times for task in self._tasks)
 
     @property
     def elapsed(self) -> float:

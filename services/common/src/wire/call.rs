@@ -10,7 +10,7 @@ use paraply_proto::scheduler::v1 as proto;
 
 use super::{
     error::{WireError, each, required},
-    field::{millis, text},
+    field::{NAME_BYTES, cut, millis, text},
     id, payload,
 };
 
@@ -33,8 +33,8 @@ pub(crate) fn decode_head(work: Work, placement: Placement, options: proto::Call
     CallHead {
         work,
         placement,
-        label: options.label.into(),
-        name: options.name.into(),
+        label: cut(options.label, NAME_BYTES),
+        name: cut(options.name, NAME_BYTES),
         traceparent: options.traceparent.into(),
         namespace: options.namespace.into(),
         priority: options.priority,

@@ -20,6 +20,9 @@ pub fn text(bytes: &Bytes) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// Most bytes of names and labels: they are for people.
+pub(crate) const NAME_BYTES: usize = 256;
+
 /// Cuts text to at most `most` bytes, at a character.
 pub(crate) fn cut(mut text: String, most: usize) -> Bytes {
     let end = (0..=most.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);

@@ -116,7 +116,9 @@ fn failure_kind(value: i32) -> Result<FailureKind, WireError> {
     }
 }
 
-fn encode_failure_kind(kind: FailureKind) -> proto::FailureKind {
+/// The wire form of why a task has no result.
+#[must_use]
+pub fn encode_failure_kind(kind: FailureKind) -> proto::FailureKind {
     match kind {
         FailureKind::Exception => proto::FailureKind::Exception,
         FailureKind::EngineLost => proto::FailureKind::EngineLost,

@@ -9,12 +9,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     error::{Inside as _, Problem, WireError, each, required},
-    field::{cut, detach, text},
+    field::{NAME_BYTES, cut, detach, text},
     id,
 };
-
-/// Longest name of a function, in bytes; what is longer is cut.
-const NAME_BYTES: usize = 256;
 
 /// A value.
 ///

@@ -1,6 +1,6 @@
 //! What the scheduler holds, as it is shown.
 
-use paraply_core::scheduler::{EngineStatus, SessionStatus, Status};
+use paraply_core::scheduler::{EngineStatus, RunningTask, SessionStatus, Status};
 use paraply_proto::{
     common::v1::Engine,
     controller::v1::EngineLoad,
@@ -9,12 +9,27 @@ use paraply_proto::{
 
 use super::{
     field::text,
-    id::encode_id,
+    id::{encode_attempt, encode_id},
     peer::{ServerIdentity, encode_engine},
 };
 
 /// Rows of sessions in one answer, which has to fit into a message.
 const SESSION_ROWS: usize = 1000;
+
+/// Tasks in one answer to who asks for those that have run for longest.
+pub const RUNNING_ROWS: usize = 100;
+
+/// The wire form of a task that runs.
+#[must_use]
+pub fn encode_running(task: RunningTask) -> proto::RunningTask {
+    proto::RunningTask {
+        attempt_id: Some(encode_attempt(task.attempt)),
+        engine_id: task.engine.0,
+        label: text(&task.label),
+        name: text(&task.name),
+        claimed_unix_nanos: task.claimed_unix_nanos,
+    }
+}
 
 /// The wire form of a status.
 #[must_use]
@@ -32,6 +47,7 @@ pub fn encode(status: Status, identity: &ServerIdentity, with_sessions: bool) ->
         completed_tasks: status.completed,
         held_bytes: status.held_bytes,
         limits: Some(identity.limits),
+        running_tasks: Vec::new(),
     }
 }
 

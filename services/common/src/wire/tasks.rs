@@ -6,7 +6,7 @@ use paraply_core::{
 };
 use paraply_proto::{
     common::v1::{self as proto, TaskState},
-    scheduler::v1::TaskStatus,
+    scheduler::v1::{TaskStatus, TaskTimes},
 };
 
 use super::{
@@ -36,6 +36,14 @@ pub fn decode_ids(task_ids: Vec<proto::TaskId>) -> Result<Vec<TaskId>, WireError
 pub fn encode(reports: Vec<TaskReport>, with_outcomes: bool) -> Vec<TaskStatus> {
     let mut room = if with_outcomes { MESSAGE_BYTES as u64 * 3 / 4 } else { 0 };
     let encode = |report: TaskReport| {
+        let times = TaskTimes {
+            accepted_unix_nanos: report.accepted_unix_nanos,
+            claimed_unix_nanos: report.claimed_unix_nanos,
+            started_unix_nanos: report.outcome.as_ref().map_or(0, |outcome| outcome.started_unix_nanos),
+            finished_unix_nanos: report.outcome.as_ref().map_or(0, |outcome| outcome.finished_unix_nanos),
+        };
+        let failure = report.outcome.as_ref().and_then(|outcome| outcome.value.as_ref().err());
+        let failure = failure.map(|failure| outcome::encode_failure_kind(failure.kind));
         let outcome = report.outcome.filter(|outcome| outcome.inline_size() <= room);
         room -= outcome.as_ref().map_or(0, |outcome| outcome.inline_size());
         TaskStatus {
@@ -47,6 +55,8 @@ pub fn encode(reports: Vec<TaskReport>, with_outcomes: bool) -> Vec<TaskStatus> 
             label: text(&report.label),
             name: text(&report.name),
             why: report.why,
+            times: Some(times),
+            failure: failure.map_or(0, i32::from),
         }
     };
     reports.into_iter().map(encode).collect()

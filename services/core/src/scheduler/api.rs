@@ -202,6 +202,8 @@ pub enum Record {
     Finished {
         /// Which run; attempt 0 if it never ran.
         attempt: AttemptId,
+        /// Sequence of the event that tells its client.
+        event: u64,
         /// What it shared with its call.
         head: Arc<CallHead>,
         /// The engine that ran it, or that it was addressed to.

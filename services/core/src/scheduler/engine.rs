@@ -18,7 +18,8 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     pub(super) balanced: bool,
-    pub(super) claimed: bool,
+    /// Since when, if it is.
+    pub(super) claimed: Option<Time>,
     /// Expected run time, nanoseconds; the whole prefetch where nothing is measured.
     pub(super) cost: u64,
 }

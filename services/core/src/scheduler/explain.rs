@@ -15,6 +15,7 @@ use crate::{
     id::{EngineId, SessionId, TaskId},
     mutant::{Mutant, forgets},
     outcome::Outcome,
+    time::Time,
 };
 
 /// Engines that are told of by name.
@@ -50,13 +51,18 @@ pub struct TaskReport {
     pub attempt: u32,
     /// Where it is or was, or whom it is for.
     pub engine: Option<EngineId>,
+    /// Wall clock of the scheduler when it was accepted, nanoseconds since the Unix epoch; 0: not known any more.
+    pub accepted_unix_nanos: u64,
+    /// Wall clock of the scheduler when it heard that an engine starts it, while it runs; of the engine afterwards. 0
+    /// where none did.
+    pub claimed_unix_nanos: u64,
     /// The call's, UTF-8.
     pub label: Bytes,
     /// The call's, UTF-8.
     pub name: Bytes,
     /// While it is `Finished`, and for a while after that.
     pub outcome: Option<Arc<Outcome>>,
-    /// Why it is where it is: a sentence or several, for people.
+    /// Why it is where it is: a sentence or several, for people. Empty in a list.
     pub why: String,
 }
 
@@ -76,7 +82,10 @@ impl Scheduler {
             let mut over = Vec::new();
             for index in indexes {
                 match session.tasks.get(&index) {
-                    Some(task) => reports.push(self.report(TaskId { session: id, index }, session, task)),
+                    Some(task) => {
+                        let id = TaskId { session: id, index };
+                        reports.push(TaskReport { why: self.why(id, session, task), ..self.report(id, task) });
+                    }
                     None if index < session.accepted => over.push(index),
                     None => {}
                 }
@@ -86,7 +95,8 @@ impl Scheduler {
         reports
     }
 
-    fn report(&self, id: TaskId, session: &Session, task: &Task) -> TaskReport {
+    /// What is known of a task but why.
+    pub(super) fn report(&self, id: TaskId, task: &Task) -> TaskReport {
         let place = match task.state {
             State::Waiting | State::Unsure(_) => Place::Waiting,
             State::Queued => Place::Queued,
@@ -98,11 +108,17 @@ impl Scheduler {
             place,
             attempt: task.attempt,
             engine: task.engine().or(task.target),
+            accepted_unix_nanos: self.unix_nanos(task.accepted),
+            claimed_unix_nanos: self.claimed_at(id, task).map_or(0, |claimed| self.unix_nanos(claimed)),
             label: task.head.label.clone(),
             name: task.head.name.clone(),
             outcome: None,
-            why: self.why(id, session, task),
+            why: String::new(),
         }
+    }
+
+    fn claimed_at(&self, id: TaskId, task: &Task) -> Option<Time> {
+        self.engines.get(&task.engine()?)?.held.get(&id)?.claimed
     }
 
     fn why(&self, id: TaskId, session: &Session, task: &Task) -> String {
@@ -192,6 +208,8 @@ fn finished(id: SessionId, session: &Session, indexes: &[u64]) -> Vec<TaskReport
             place,
             attempt: found.as_ref().map_or(0, |found| found.attempt),
             engine: found.as_ref().and_then(|found| found.engine),
+            accepted_unix_nanos: found.as_ref().map_or(0, |found| found.accepted_unix_nanos),
+            claimed_unix_nanos: found.as_ref().map_or(0, |found| found.outcome.claimed_unix_nanos),
             label,
             name,
             outcome: found.map(|found| found.outcome),
@@ -203,7 +221,7 @@ fn finished(id: SessionId, session: &Session, indexes: &[u64]) -> Vec<TaskReport
 
 /// What an engine does, after its name.
 fn doing(engine: &Engine) -> String {
-    let claimed = engine.held.values().filter(|held| held.claimed).count();
+    let claimed = engine.held.values().filter(|held| held.claimed.is_some()).count();
     let ahead = engine.held.len() - claimed;
     match (engine.draining, claimed, ahead) {
         (true, ..) => "takes no new work".to_owned(),

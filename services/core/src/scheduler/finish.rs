@@ -141,6 +141,7 @@ impl Scheduler {
     ) {
         let Ended { attempt, head, accepted } = ended;
         let id = attempt.task;
+        let accepted_unix_nanos = self.unix_nanos(accepted);
         let keeper_of_blobs = engine.map_or(Holder::Lost, |engine| self.keeper(engine, id.session));
         let Some(session) = self.sessions.get_mut(&id.session) else { return };
         let mut to_store = Vec::new();
@@ -151,11 +152,10 @@ impl Scheduler {
             }
         }
         let outcome = Arc::new(outcome);
-        self.records.push(Record::Finished { attempt, head, engine, accepted, outcome: outcome.clone() });
-        let accepted_unix_nanos = self.config.unix_origin.saturating_add(accepted.0);
-        let (index, attempt) = (id.index, attempt.attempt);
-        let event = EventKind::Finished { index, attempt, engine, accepted_unix_nanos, outcome };
-        session.outbox.push(event, keeper);
+        let (index, number, held) = (id.index, attempt.attempt, outcome.clone());
+        let event = EventKind::Finished { index, attempt: number, engine, accepted_unix_nanos, outcome: held };
+        let event = session.outbox.push(event, keeper);
+        self.records.push(Record::Finished { attempt, event, head, engine, accepted, outcome });
         session.undelivered += 1;
         self.completed += 1;
         self.dirty_sessions.insert(id.session);

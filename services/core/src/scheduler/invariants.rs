@@ -66,7 +66,9 @@ impl Scheduler {
                     format!("engine {id} holds {task:?}, which is {:?}", record.map(|record| record.state))
                 })?;
                 let claimed = record.is_some_and(|record| matches!(record.state, State::Claimed(_)));
-                ensure(claimed == held.claimed, || format!("engine {id} and task {task:?} differ on its claim"))?;
+                ensure(claimed == held.claimed.is_some(), || {
+                    format!("engine {id} and task {task:?} differ on its claim")
+                })?;
             }
             let cost: u64 = engine.held.values().map(|held| held.cost).sum();
             ensure(cost == engine.held_cost, || format!("engine {id} weighs {cost}, not {}", engine.held_cost))?;

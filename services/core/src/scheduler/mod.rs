@@ -20,6 +20,7 @@ mod flush;
 mod functions;
 mod invariants;
 mod keepers;
+mod list;
 mod loss;
 mod on_engine;
 mod on_session;
@@ -40,6 +41,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 pub use api::{CloseStatus, EngineStatus, Instruction, Record, SessionStatus, Status, Stimulus};
 pub use config::Config;
 pub use explain::{Place, TaskReport};
+pub use list::RunningTask;
 pub use transition::Transition;
 
 use self::{balanced::Balanced, blobs::Blobs, engine::Engine, functions::Functions, session::Session, timers::Timer};
@@ -184,7 +186,7 @@ impl Scheduler {
     #[must_use]
     pub fn status(&self) -> Status {
         let engines = self.engines.values().map(|engine| {
-            let claimed = engine.held.values().filter(|held| held.claimed).count();
+            let claimed = engine.held.values().filter(|held| held.claimed.is_some()).count();
             EngineStatus {
                 info: engine.info.clone(),
                 queued: engine.direct.len() + engine.held.len() - claimed,
@@ -210,6 +212,11 @@ impl Scheduler {
             blobs: self.blobs.len(),
             completed: self.completed,
         }
+    }
+
+    /// Wall clock at a time.
+    fn unix_nanos(&self, time: Time) -> u64 {
+        self.config.unix_origin.saturating_add(time.0)
     }
 
     fn task(&self, id: TaskId) -> Option<&task::Task> {

@@ -78,7 +78,7 @@ impl Scheduler {
     /// Remembers a claim, however it came about.
     pub(super) fn note_claim(&mut self, now: Time, engine: EngineId, attempt: AttemptId) {
         if let Some(held) = self.engines.get_mut(&engine).and_then(|engine| engine.held.get_mut(&attempt.task)) {
-            held.claimed = true;
+            held.claimed.get_or_insert(now);
         }
         self.records.push(Record::Claimed { attempt, engine });
         self.notices.push_back((now + self.config.notice_after, attempt));

@@ -50,6 +50,7 @@ pub(super) struct Outbox {
 pub(super) struct FinishedTask {
     pub(super) attempt: u32,
     pub(super) engine: Option<EngineId>,
+    pub(super) accepted_unix_nanos: u64,
     pub(super) outcome: Arc<Outcome>,
     /// Its client has acknowledged it.
     pub(super) delivered: bool,
@@ -80,7 +81,8 @@ impl Default for Outbox {
 }
 
 impl Outbox {
-    pub(super) fn push(&mut self, kind: EventKind, keeper: Option<(EngineId, AttemptId)>) {
+    /// Appends an event and gives its sequence.
+    pub(super) fn push(&mut self, kind: EventKind, keeper: Option<(EngineId, AttemptId)>) -> u64 {
         let membership = matches!(kind, EventKind::EngineJoined(_) | EventKind::EngineLeft { .. });
         let sequence = if membership { 0 } else { self.next_sequence };
         self.next_sequence += u64::from(!membership);
@@ -88,6 +90,7 @@ impl Outbox {
         let size = size_of(&event);
         self.bytes += size;
         self.entries.push_back(Entry { event, size, keeper });
+        sequence
     }
 
     /// The next events of at most `most` bytes together, but at least one if there is one.
@@ -183,11 +186,12 @@ impl Outbox {
         let mut found = BTreeMap::new();
         let recent = self.recent.iter().map(|entry| (entry, true));
         for (entry, delivered) in recent.chain(self.entries.iter().map(|entry| (entry, false))) {
-            if let EventKind::Finished { index, attempt, engine, outcome, .. } = &entry.event.kind
+            if let EventKind::Finished { index, attempt, engine, accepted_unix_nanos, outcome } = &entry.event.kind
                 && indexes.binary_search(index).is_ok()
             {
-                let (attempt, engine, outcome) = (*attempt, *engine, Arc::clone(outcome));
-                found.insert(*index, FinishedTask { attempt, engine, outcome, delivered });
+                let (attempt, engine, accepted_unix_nanos) = (*attempt, *engine, *accepted_unix_nanos);
+                let outcome = Arc::clone(outcome);
+                found.insert(*index, FinishedTask { attempt, engine, accepted_unix_nanos, outcome, delivered });
             }
         }
         found

@@ -120,7 +120,7 @@ impl Scheduler {
         let attempt = record.attempt;
         engine.used.total_tasks += 1;
         engine.used.total_bytes += arguments.inline_size();
-        engine.hold(task, Held { balanced: !direct, claimed, cost });
+        engine.hold(task, Held { balanced: !direct, claimed: claimed.then_some(now), cost });
         let mut expected = None;
         if let Work::Function(digest) = head.work {
             expected = self.functions.expected(digest);
@@ -189,8 +189,11 @@ impl Scheduler {
             return false;
         }
         let Some(engine) = self.engines.get(&victim) else { return false };
-        let unclaimed =
-            engine.sent_balanced.iter().copied().filter(|id| engine.held.get(id).is_some_and(|held| !held.claimed));
+        let unclaimed = engine
+            .sent_balanced
+            .iter()
+            .copied()
+            .filter(|id| engine.held.get(id).is_some_and(|held| held.claimed.is_none()));
         let mut unclaimed: Vec<TaskId> = unclaimed.collect();
         let give: Vec<TaskId> = unclaimed.split_off(unclaimed.len() / 2);
         for task in give {

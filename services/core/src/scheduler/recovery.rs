@@ -227,7 +227,7 @@ impl Scheduler {
         self.recovery.unsure.remove(&id);
         if let Some(holder) = self.engines.get_mut(&engine) {
             holder.others.remove(&AttemptId { task: id, attempt });
-            holder.hold(id, Weight { balanced, claimed, cost });
+            holder.hold(id, Weight { balanced, claimed: claimed.then_some(now), cost });
             if state == HeldState::Claimed && start_once {
                 holder.orders.start.push(AttemptId { task: id, attempt });
                 self.dirty_engines.insert(engine);

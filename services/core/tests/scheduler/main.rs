@@ -5,6 +5,7 @@
 mod balanced;
 mod direct;
 mod explain;
+mod list;
 mod placement;
 mod recovery;
 mod sessions;

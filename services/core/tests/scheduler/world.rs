@@ -13,7 +13,7 @@ use paraply_core::{
     id::{AttemptId, ConnectionId, Digest, EngineId, Epoch, Incarnation, SessionId, TaskId},
     outcome::{FailureKind, Outcome},
     payload::{Function, Payload},
-    scheduler::{Config, Instruction, Scheduler, Stimulus},
+    scheduler::{Config, Instruction, Record, Scheduler, Stimulus},
     session_link::{self, EngineInfo, Event, EventKind, Hello, ResumePoint, ToClient, ToScheduler, Welcome},
     time::Time,
 };
@@ -33,6 +33,7 @@ pub struct World {
     /// The store answers at once.
     pub store_answers: bool,
     pub last_batch: u64,
+    pub records: Vec<Record>,
 }
 
 impl World {
@@ -51,6 +52,7 @@ impl World {
             closed: Vec::new(),
             store_answers: true,
             last_batch: 0,
+            records: Vec::new(),
         };
         world.step(Stimulus::MembersKnown { engines: Vec::new() });
         world
@@ -76,8 +78,9 @@ impl World {
                         self.scheduler.handle(self.now, Stimulus::LineFree { connection });
                     }
                     Instruction::Close { connection, .. } => self.closed.push(connection),
-                    Instruction::Persist { sequence, .. } => {
+                    Instruction::Persist { sequence, records } => {
                         self.last_batch = sequence;
+                        self.records.extend(records);
                         if self.store_answers {
                             self.scheduler.handle(self.now, Stimulus::Persisted { up_to: sequence });
                         }

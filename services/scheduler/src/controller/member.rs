@@ -164,8 +164,8 @@ impl Member {
 
     /// What the scheduler holds.
     pub(super) async fn ask(&self) -> Result<Answer, LinkError> {
-        let (ask, answer) = oneshot::channel();
-        self.mailbox.send(Stimulus::Ask(ask)).await.map_err(|_| LinkError::ShuttingDown)?;
+        let (reply, answer) = oneshot::channel();
+        self.mailbox.send(Stimulus::Ask { longest_running: 0, reply }).await.map_err(|_| LinkError::ShuttingDown)?;
         answer.await.map_err(|_| LinkError::ShuttingDown)
     }
 }

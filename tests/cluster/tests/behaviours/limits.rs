@@ -21,7 +21,7 @@ async fn a_long_label_of_a_session_is_cut_between_characters() {
     let hello = SessionHello { label: format!("x{}", "ä".repeat(1000)), ..session_hello() };
     let _session = RawSession::hello(&cluster, channel.clone(), hello).await.unwrap();
     let mut client = TaskServiceClient::with_interceptor(channel, cluster.as_client());
-    let request = GetSchedulerStatusRequest { with_sessions: true };
+    let request = GetSchedulerStatusRequest { with_sessions: true, longest_running: 0 };
     let status = client.get_scheduler_status(request).await.unwrap().into_inner();
     assert_eq!(status.session_rows[0].label, format!("x{}", "ä".repeat(127)));
 }
@@ -47,7 +47,7 @@ async fn a_thousand_sessions_are_shown_of_more() {
         drop(RawSession::open(&cluster, channel.clone()).await);
     }
     let mut client = TaskServiceClient::with_interceptor(channel, cluster.as_client());
-    let request = GetSchedulerStatusRequest { with_sessions: true };
+    let request = GetSchedulerStatusRequest { with_sessions: true, longest_running: 0 };
     let status = client.get_scheduler_status(request).await.unwrap().into_inner();
     assert_eq!((status.sessions, status.session_rows.len()), (1001, 1000));
 }

@@ -27,7 +27,7 @@ from paraply._proto.common.v1 import task_pb2 as paraply_dot_common_dot_v1_dot_t
 from paraply._proto.scheduler.v1 import session_pb2 as paraply_dot_scheduler_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fparaply/scheduler/v1/task.proto\x12\x14paraply.scheduler.v1\x1a\x1cparaply/common/v1/peer.proto\x1a\x1cparaply/common/v1/task.proto\x1a\"paraply/scheduler/v1/session.proto\")\n\x13WatchSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\"C\n\x14WatchSessionResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.paraply.scheduler.v1.Event\"U\n\x0fGetTasksRequest\x12+\n\x08task_ids\x18\x01 \x03(\x0b\x32\x19.paraply.common.v1.TaskId\x12\x15\n\rwith_outcomes\x18\x02 \x01(\x08\"C\n\x10GetTasksResponse\x12/\n\x05tasks\x18\x01 \x03(\x0b\x32 .paraply.scheduler.v1.TaskStatus\"\xf3\x01\n\nTaskStatus\x12*\n\x07task_id\x18\x01 \x01(\x0b\x32\x19.paraply.common.v1.TaskId\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.paraply.common.v1.TaskState\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x16\n\tengine_id\x18\x04 \x01(\rH\x00\x88\x01\x01\x12+\n\x07outcome\x18\x05 \x01(\x0b\x32\x1a.paraply.common.v1.Outcome\x12\r\n\x05label\x18\x06 \x01(\t\x12\x0c\n\x04name\x18\x07 \x01(\t\x12\x0b\n\x03why\x18\x08 \x01(\tB\x0c\n\n_engine_id\"9\n\x10ListTasksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"]\n\x11ListTasksResponse\x12/\n\x05tasks\x18\x01 \x03(\x0b\x32 .paraply.scheduler.v1.TaskStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"@\n\x11PurgeTasksRequest\x12+\n\x08task_ids\x18\x01 \x03(\x0b\x32\x19.paraply.common.v1.TaskId\"\x14\n\x12PurgeTasksResponse\"q\n\x12\x43\x61ncelTasksRequest\x12+\n\x08task_ids\x18\x01 \x03(\x0b\x32\x19.paraply.common.v1.TaskId\x12.\n\x04mode\x18\x02 \x01(\x0e\x32 .paraply.scheduler.v1.CancelMode\"\x15\n\x13\x43\x61ncelTasksResponse\"`\n\x0eRunTaskRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\x12\x16\n\tengine_id\x18\x03 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_engine_id\"c\n\x0fRunTaskResponse\x12\x13\n\x0bresult_json\x18\x01 \x01(\t\x12+\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1a.paraply.common.v1.Failure\x12\x0e\n\x06stdout\x18\x03 \x01(\t\"2\n\x19GetSchedulerStatusRequest\x12\x15\n\rwith_sessions\x18\x01 \x01(\x08\"\xe2\x02\n\x1aGetSchedulerStatusResponse\x12.\n\tscheduler\x18\x01 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x12\n\nrecovering\x18\x03 \x01(\x08\x12\x32\n\x07\x65ngines\x18\x04 \x03(\x0b\x32!.paraply.scheduler.v1.EngineQueue\x12\x18\n\x10unassigned_tasks\x18\x05 \x01(\x04\x12\x10\n\x08sessions\x18\x06 \x01(\x04\x12\x39\n\x0csession_rows\x18\x07 \x03(\x0b\x32#.paraply.scheduler.v1.SessionStatus\x12\x17\n\x0f\x63ompleted_tasks\x18\x08 \x01(\x04\x12\x12\n\nheld_bytes\x18\t \x01(\x04\x12)\n\x06limits\x18\n \x01(\x0b\x32\x19.paraply.common.v1.Limits\"~\n\x0b\x45ngineQueue\x12)\n\x06\x65ngine\x18\x01 \x01(\x0b\x32\x19.paraply.common.v1.Engine\x12\x14\n\x0cqueued_tasks\x18\x02 \x01(\r\x12\x15\n\rclaimed_tasks\x18\x03 \x01(\r\x12\x17\n\x0f\x63ompleted_tasks\x18\x04 \x01(\x04\"t\n\rSessionStatus\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tconnected\x18\x03 \x01(\x08\x12\x19\n\x11outstanding_tasks\x18\x04 \x01(\x04\x12\x12\n\nheld_bytes\x18\x05 \x01(\x04\x32\xad\x06\n\x0bTaskService\x12\x66\n\x0bOpenSession\x12(.paraply.scheduler.v1.OpenSessionRequest\x1a).paraply.scheduler.v1.OpenSessionResponse(\x01\x30\x01\x12g\n\x0cWatchSession\x12).paraply.scheduler.v1.WatchSessionRequest\x1a*.paraply.scheduler.v1.WatchSessionResponse0\x01\x12Y\n\x08GetTasks\x12%.paraply.scheduler.v1.GetTasksRequest\x1a&.paraply.scheduler.v1.GetTasksResponse\x12\\\n\tListTasks\x12&.paraply.scheduler.v1.ListTasksRequest\x1a\'.paraply.scheduler.v1.ListTasksResponse\x12_\n\nPurgeTasks\x12\'.paraply.scheduler.v1.PurgeTasksRequest\x1a(.paraply.scheduler.v1.PurgeTasksResponse\x12\x62\n\x0b\x43\x61ncelTasks\x12(.paraply.scheduler.v1.CancelTasksRequest\x1a).paraply.scheduler.v1.CancelTasksResponse\x12V\n\x07RunTask\x12$.paraply.scheduler.v1.RunTaskRequest\x1a%.paraply.scheduler.v1.RunTaskResponse\x12w\n\x12GetSchedulerStatus\x12/.paraply.scheduler.v1.GetSchedulerStatusRequest\x1a\x30.paraply.scheduler.v1.GetSchedulerStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fparaply/scheduler/v1/task.proto\x12\x14paraply.scheduler.v1\x1a\x1cparaply/common/v1/peer.proto\x1a\x1cparaply/common/v1/task.proto\x1a\"paraply/scheduler/v1/session.proto\")\n\x13WatchSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\"C\n\x14WatchSessionResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.paraply.scheduler.v1.Event\"U\n\x0fGetTasksRequest\x12+\n\x08task_ids\x18\x01 \x03(\x0b\x32\x19.paraply.common.v1.TaskId\x12\x15\n\rwith_outcomes\x18\x02 \x01(\x08\"C\n\x10GetTasksResponse\x12/\n\x05tasks\x18\x01 \x03(\x0b\x32 .paraply.scheduler.v1.TaskStatus\"\xd4\x02\n\nTaskStatus\x12*\n\x07task_id\x18\x01 \x01(\x0b\x32\x19.paraply.common.v1.TaskId\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.paraply.common.v1.TaskState\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x16\n\tengine_id\x18\x04 \x01(\rH\x00\x88\x01\x01\x12+\n\x07outcome\x18\x05 \x01(\x0b\x32\x1a.paraply.common.v1.Outcome\x12\r\n\x05label\x18\x06 \x01(\t\x12\x0c\n\x04name\x18\x07 \x01(\t\x12\x0b\n\x03why\x18\x08 \x01(\t\x12.\n\x05times\x18\t \x01(\x0b\x32\x1f.paraply.scheduler.v1.TaskTimes\x12/\n\x07\x66\x61ilure\x18\n \x01(\x0e\x32\x1e.paraply.common.v1.FailureKindB\x0c\n\n_engine_id\"}\n\tTaskTimes\x12\x1b\n\x13\x61\x63\x63\x65pted_unix_nanos\x18\x01 \x01(\x06\x12\x1a\n\x12\x63laimed_unix_nanos\x18\x02 \x01(\x06\x12\x1a\n\x12started_unix_nanos\x18\x03 \x01(\x06\x12\x1b\n\x13\x66inished_unix_nanos\x18\x04 \x01(\x06\"M\n\x10ListTasksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\x0c\"]\n\x11ListTasksResponse\x12/\n\x05tasks\x18\x01 \x03(\x0b\x32 .paraply.scheduler.v1.TaskStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"@\n\x11PurgeTasksRequest\x12+\n\x08task_ids\x18\x01 \x03(\x0b\x32\x19.paraply.common.v1.TaskId\"\x14\n\x12PurgeTasksResponse\"q\n\x12\x43\x61ncelTasksRequest\x12+\n\x08task_ids\x18\x01 \x03(\x0b\x32\x19.paraply.common.v1.TaskId\x12.\n\x04mode\x18\x02 \x01(\x0e\x32 .paraply.scheduler.v1.CancelMode\"\x15\n\x13\x43\x61ncelTasksResponse\"`\n\x0eRunTaskRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\x12\x16\n\tengine_id\x18\x03 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_engine_id\"c\n\x0fRunTaskResponse\x12\x13\n\x0bresult_json\x18\x01 \x01(\t\x12+\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1a.paraply.common.v1.Failure\x12\x0e\n\x06stdout\x18\x03 \x01(\t\"K\n\x19GetSchedulerStatusRequest\x12\x15\n\rwith_sessions\x18\x01 \x01(\x08\x12\x17\n\x0flongest_running\x18\x02 \x01(\r\"\x9c\x03\n\x1aGetSchedulerStatusResponse\x12.\n\tscheduler\x18\x01 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x12\n\nrecovering\x18\x03 \x01(\x08\x12\x32\n\x07\x65ngines\x18\x04 \x03(\x0b\x32!.paraply.scheduler.v1.EngineQueue\x12\x18\n\x10unassigned_tasks\x18\x05 \x01(\x04\x12\x10\n\x08sessions\x18\x06 \x01(\x04\x12\x39\n\x0csession_rows\x18\x07 \x03(\x0b\x32#.paraply.scheduler.v1.SessionStatus\x12\x17\n\x0f\x63ompleted_tasks\x18\x08 \x01(\x04\x12\x12\n\nheld_bytes\x18\t \x01(\x04\x12)\n\x06limits\x18\n \x01(\x0b\x32\x19.paraply.common.v1.Limits\x12\x38\n\rrunning_tasks\x18\x0b \x03(\x0b\x32!.paraply.scheduler.v1.RunningTask\"\x8b\x01\n\x0bRunningTask\x12\x30\n\nattempt_id\x18\x01 \x01(\x0b\x32\x1c.paraply.common.v1.AttemptId\x12\x11\n\tengine_id\x18\x02 \x01(\r\x12\r\n\x05label\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x1a\n\x12\x63laimed_unix_nanos\x18\x05 \x01(\x06\"~\n\x0b\x45ngineQueue\x12)\n\x06\x65ngine\x18\x01 \x01(\x0b\x32\x19.paraply.common.v1.Engine\x12\x14\n\x0cqueued_tasks\x18\x02 \x01(\r\x12\x15\n\rclaimed_tasks\x18\x03 \x01(\r\x12\x17\n\x0f\x63ompleted_tasks\x18\x04 \x01(\x04\"t\n\rSessionStatus\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tconnected\x18\x03 \x01(\x08\x12\x19\n\x11outstanding_tasks\x18\x04 \x01(\x04\x12\x12\n\nheld_bytes\x18\x05 \x01(\x04\x32\xad\x06\n\x0bTaskService\x12\x66\n\x0bOpenSession\x12(.paraply.scheduler.v1.OpenSessionRequest\x1a).paraply.scheduler.v1.OpenSessionResponse(\x01\x30\x01\x12g\n\x0cWatchSession\x12).paraply.scheduler.v1.WatchSessionRequest\x1a*.paraply.scheduler.v1.WatchSessionResponse0\x01\x12Y\n\x08GetTasks\x12%.paraply.scheduler.v1.GetTasksRequest\x1a&.paraply.scheduler.v1.GetTasksResponse\x12\\\n\tListTasks\x12&.paraply.scheduler.v1.ListTasksRequest\x1a\'.paraply.scheduler.v1.ListTasksResponse\x12_\n\nPurgeTasks\x12\'.paraply.scheduler.v1.PurgeTasksRequest\x1a(.paraply.scheduler.v1.PurgeTasksResponse\x12\x62\n\x0b\x43\x61ncelTasks\x12(.paraply.scheduler.v1.CancelTasksRequest\x1a).paraply.scheduler.v1.CancelTasksResponse\x12V\n\x07RunTask\x12$.paraply.scheduler.v1.RunTaskRequest\x1a%.paraply.scheduler.v1.RunTaskResponse\x12w\n\x12GetSchedulerStatus\x12/.paraply.scheduler.v1.GetSchedulerStatusRequest\x1a\x30.paraply.scheduler.v1.GetSchedulerStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,31 +43,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTASKSRESPONSE']._serialized_start=352
   _globals['_GETTASKSRESPONSE']._serialized_end=419
   _globals['_TASKSTATUS']._serialized_start=422
-  _globals['_TASKSTATUS']._serialized_end=665
-  _globals['_LISTTASKSREQUEST']._serialized_start=667
-  _globals['_LISTTASKSREQUEST']._serialized_end=724
-  _globals['_LISTTASKSRESPONSE']._serialized_start=726
-  _globals['_LISTTASKSRESPONSE']._serialized_end=819
-  _globals['_PURGETASKSREQUEST']._serialized_start=821
-  _globals['_PURGETASKSREQUEST']._serialized_end=885
-  _globals['_PURGETASKSRESPONSE']._serialized_start=887
-  _globals['_PURGETASKSRESPONSE']._serialized_end=907
-  _globals['_CANCELTASKSREQUEST']._serialized_start=909
-  _globals['_CANCELTASKSREQUEST']._serialized_end=1022
-  _globals['_CANCELTASKSRESPONSE']._serialized_start=1024
-  _globals['_CANCELTASKSRESPONSE']._serialized_end=1045
-  _globals['_RUNTASKREQUEST']._serialized_start=1047
-  _globals['_RUNTASKREQUEST']._serialized_end=1143
-  _globals['_RUNTASKRESPONSE']._serialized_start=1145
-  _globals['_RUNTASKRESPONSE']._serialized_end=1244
-  _globals['_GETSCHEDULERSTATUSREQUEST']._serialized_start=1246
-  _globals['_GETSCHEDULERSTATUSREQUEST']._serialized_end=1296
-  _globals['_GETSCHEDULERSTATUSRESPONSE']._serialized_start=1299
-  _globals['_GETSCHEDULERSTATUSRESPONSE']._serialized_end=1653
-  _globals['_ENGINEQUEUE']._serialized_start=1655
-  _globals['_ENGINEQUEUE']._serialized_end=1781
-  _globals['_SESSIONSTATUS']._serialized_start=1783
-  _globals['_SESSIONSTATUS']._serialized_end=1899
-  _globals['_TASKSERVICE']._serialized_start=1902
-  _globals['_TASKSERVICE']._serialized_end=2715
+  _globals['_TASKSTATUS']._serialized_end=762
+  _globals['_TASKTIMES']._serialized_start=764
+  _globals['_TASKTIMES']._serialized_end=889
+  _globals['_LISTTASKSREQUEST']._serialized_start=891
+  _globals['_LISTTASKSREQUEST']._serialized_end=968
+  _globals['_LISTTASKSRESPONSE']._serialized_start=970
+  _globals['_LISTTASKSRESPONSE']._serialized_end=1063
+  _globals['_PURGETASKSREQUEST']._serialized_start=1065
+  _globals['_PURGETASKSREQUEST']._serialized_end=1129
+  _globals['_PURGETASKSRESPONSE']._serialized_start=1131
+  _globals['_PURGETASKSRESPONSE']._serialized_end=1151
+  _globals['_CANCELTASKSREQUEST']._serialized_start=1153
+  _globals['_CANCELTASKSREQUEST']._serialized_end=1266
+  _globals['_CANCELTASKSRESPONSE']._serialized_start=1268
+  _globals['_CANCELTASKSRESPONSE']._serialized_end=1289
+  _globals['_RUNTASKREQUEST']._serialized_start=1291
+  _globals['_RUNTASKREQUEST']._serialized_end=1387
+  _globals['_RUNTASKRESPONSE']._serialized_start=1389
+  _globals['_RUNTASKRESPONSE']._serialized_end=1488
+  _globals['_GETSCHEDULERSTATUSREQUEST']._serialized_start=1490
+  _globals['_GETSCHEDULERSTATUSREQUEST']._serialized_end=1565
+  _globals['_GETSCHEDULERSTATUSRESPONSE']._serialized_start=1568
+  _globals['_GETSCHEDULERSTATUSRESPONSE']._serialized_end=1980
+  _globals['_RUNNINGTASK']._serialized_start=1983
+  _globals['_RUNNINGTASK']._serialized_end=2122
+  _globals['_ENGINEQUEUE']._serialized_start=2124
+  _globals['_ENGINEQUEUE']._serialized_end=2250
+  _globals['_SESSIONSTATUS']._serialized_start=2252
+  _globals['_SESSIONSTATUS']._serialized_end=2368
+  _globals['_TASKSERVICE']._serialized_start=2371
+  _globals['_TASKSERVICE']._serialized_end=3184
 # @@protoc_insertion_point(module_scope)

@@ -36,7 +36,7 @@ class GetTasksResponse(_message.Message):
     def __init__(self, tasks: _Optional[_Iterable[_Union[TaskStatus, _Mapping]]] = ...) -> None: ...
 
 class TaskStatus(_message.Message):
-    __slots__ = ("task_id", "state", "attempt", "engine_id", "outcome", "label", "name", "why")
+    __slots__ = ("task_id", "state", "attempt", "engine_id", "outcome", "label", "name", "why", "times", "failure")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +45,8 @@ class TaskStatus(_message.Message):
     LABEL_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
     task_id: _task_pb2.TaskId
     state: _task_pb2.TaskState
     attempt: int
@@ -53,15 +55,31 @@ class TaskStatus(_message.Message):
     label: str
     name: str
     why: str
-    def __init__(self, task_id: _Optional[_Union[_task_pb2.TaskId, _Mapping]] = ..., state: _Optional[_Union[_task_pb2.TaskState, str]] = ..., attempt: _Optional[int] = ..., engine_id: _Optional[int] = ..., outcome: _Optional[_Union[_task_pb2.Outcome, _Mapping]] = ..., label: _Optional[str] = ..., name: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
+    times: TaskTimes
+    failure: _task_pb2.FailureKind
+    def __init__(self, task_id: _Optional[_Union[_task_pb2.TaskId, _Mapping]] = ..., state: _Optional[_Union[_task_pb2.TaskState, str]] = ..., attempt: _Optional[int] = ..., engine_id: _Optional[int] = ..., outcome: _Optional[_Union[_task_pb2.Outcome, _Mapping]] = ..., label: _Optional[str] = ..., name: _Optional[str] = ..., why: _Optional[str] = ..., times: _Optional[_Union[TaskTimes, _Mapping]] = ..., failure: _Optional[_Union[_task_pb2.FailureKind, str]] = ...) -> None: ...
+
+class TaskTimes(_message.Message):
+    __slots__ = ("accepted_unix_nanos", "claimed_unix_nanos", "started_unix_nanos", "finished_unix_nanos")
+    ACCEPTED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CLAIMED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    STARTED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    accepted_unix_nanos: int
+    claimed_unix_nanos: int
+    started_unix_nanos: int
+    finished_unix_nanos: int
+    def __init__(self, accepted_unix_nanos: _Optional[int] = ..., claimed_unix_nanos: _Optional[int] = ..., started_unix_nanos: _Optional[int] = ..., finished_unix_nanos: _Optional[int] = ...) -> None: ...
 
 class ListTasksRequest(_message.Message):
-    __slots__ = ("page_size", "page_token")
+    __slots__ = ("page_size", "page_token", "session_id")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    session_id: bytes
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., session_id: _Optional[bytes] = ...) -> None: ...
 
 class ListTasksResponse(_message.Message):
     __slots__ = ("tasks", "next_page_token")
@@ -114,13 +132,15 @@ class RunTaskResponse(_message.Message):
     def __init__(self, result_json: _Optional[str] = ..., failure: _Optional[_Union[_task_pb2.Failure, _Mapping]] = ..., stdout: _Optional[str] = ...) -> None: ...
 
 class GetSchedulerStatusRequest(_message.Message):
-    __slots__ = ("with_sessions",)
+    __slots__ = ("with_sessions", "longest_running")
     WITH_SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_RUNNING_FIELD_NUMBER: _ClassVar[int]
     with_sessions: bool
-    def __init__(self, with_sessions: bool = ...) -> None: ...
+    longest_running: int
+    def __init__(self, with_sessions: bool = ..., longest_running: _Optional[int] = ...) -> None: ...
 
 class GetSchedulerStatusResponse(_message.Message):
-    __slots__ = ("scheduler", "epoch", "recovering", "engines", "unassigned_tasks", "sessions", "session_rows", "completed_tasks", "held_bytes", "limits")
+    __slots__ = ("scheduler", "epoch", "recovering", "engines", "unassigned_tasks", "sessions", "session_rows", "completed_tasks", "held_bytes", "limits", "running_tasks")
     SCHEDULER_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     RECOVERING_FIELD_NUMBER: _ClassVar[int]
@@ -131,6 +151,7 @@ class GetSchedulerStatusResponse(_message.Message):
     COMPLETED_TASKS_FIELD_NUMBER: _ClassVar[int]
     HELD_BYTES_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_TASKS_FIELD_NUMBER: _ClassVar[int]
     scheduler: _peer_pb2.PeerInfo
     epoch: int
     recovering: bool
@@ -141,7 +162,22 @@ class GetSchedulerStatusResponse(_message.Message):
     completed_tasks: int
     held_bytes: int
     limits: _peer_pb2.Limits
-    def __init__(self, scheduler: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., epoch: _Optional[int] = ..., recovering: bool = ..., engines: _Optional[_Iterable[_Union[EngineQueue, _Mapping]]] = ..., unassigned_tasks: _Optional[int] = ..., sessions: _Optional[int] = ..., session_rows: _Optional[_Iterable[_Union[SessionStatus, _Mapping]]] = ..., completed_tasks: _Optional[int] = ..., held_bytes: _Optional[int] = ..., limits: _Optional[_Union[_peer_pb2.Limits, _Mapping]] = ...) -> None: ...
+    running_tasks: _containers.RepeatedCompositeFieldContainer[RunningTask]
+    def __init__(self, scheduler: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., epoch: _Optional[int] = ..., recovering: bool = ..., engines: _Optional[_Iterable[_Union[EngineQueue, _Mapping]]] = ..., unassigned_tasks: _Optional[int] = ..., sessions: _Optional[int] = ..., session_rows: _Optional[_Iterable[_Union[SessionStatus, _Mapping]]] = ..., completed_tasks: _Optional[int] = ..., held_bytes: _Optional[int] = ..., limits: _Optional[_Union[_peer_pb2.Limits, _Mapping]] = ..., running_tasks: _Optional[_Iterable[_Union[RunningTask, _Mapping]]] = ...) -> None: ...
+
+class RunningTask(_message.Message):
+    __slots__ = ("attempt_id", "engine_id", "label", "name", "claimed_unix_nanos")
+    ATTEMPT_ID_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CLAIMED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    attempt_id: _task_pb2.AttemptId
+    engine_id: int
+    label: str
+    name: str
+    claimed_unix_nanos: int
+    def __init__(self, attempt_id: _Optional[_Union[_task_pb2.AttemptId, _Mapping]] = ..., engine_id: _Optional[int] = ..., label: _Optional[str] = ..., name: _Optional[str] = ..., claimed_unix_nanos: _Optional[int] = ...) -> None: ...
 
 class EngineQueue(_message.Message):
     __slots__ = ("engine", "queued_tasks", "claimed_tasks", "completed_tasks")

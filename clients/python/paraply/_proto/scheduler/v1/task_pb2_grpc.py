@@ -115,8 +115,10 @@ class TaskServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListTasks(self, request, context):
-        """Tasks that match, a page at a time, by time of submission. Idempotent.
-        Errors: UNAUTHENTICATED; INVALID_ARGUMENT; UNIMPLEMENTED (until the history is built).
+        """Tasks by session and index, a page at a time: those that are not finished, and the last that are (the setting
+        `recent_tasks` says how many). `why` and outcomes are left out. Idempotent.
+        Errors: UNAUTHENTICATED; INVALID_ARGUMENT (a malformed session or page token); UNAVAILABLE (shutting down, or passed
+        on in vain).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
