@@ -32,10 +32,26 @@ pub(crate) struct ClusterRecord {
     pub(crate) work_dir: PathBuf,
     /// Engines asked for at the start.
     pub(crate) engines: u32,
+    /// Where metrics and health are, if they are anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) admin: Option<AdminAddresses>,
+}
+
+/// Of each service, "host:port".
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AdminAddresses {
+    pub(crate) controller: String,
+    pub(crate) scheduler: String,
 }
 
 impl ClusterRecord {
-    pub(crate) fn new(folder: &ClusterFolder, options: &Options, control: &Path, python: &Path) -> Self {
+    pub(crate) fn new(
+        folder: &ClusterFolder,
+        options: &Options,
+        control: &Path,
+        python: &Path,
+        admin: Option<AdminAddresses>,
+    ) -> Self {
         Self {
             version: VERSION,
             profile: folder.name().profile().to_owned(),
@@ -47,6 +63,7 @@ impl ClusterRecord {
             python: python.to_owned(),
             work_dir: options.work_dir.clone(),
             engines: options.engines,
+            admin,
         }
     }
 

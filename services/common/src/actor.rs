@@ -34,9 +34,11 @@ pub trait Actor: Send {
 /// Runs `actor` until every mailbox of `inbox` is gone. Whoever wants it to end earlier drops the future.
 pub async fn run<A: Actor>(actor: &mut A, mut inbox: Inbox<A::Stimulus>, pulse: Pulse) {
     let mut timer = pin!(clock::sleep_until(clock::now()));
+    let mut woke = clock::now();
     loop {
         let now = clock::now();
         pulse.touch(now);
+        pulse.worked(now.since(woke));
         let wake = actor.next_timeout().map_or(now + PULSE, |due| due.min(now + PULSE));
         // A timer that fires too early costs one turn of this loop; moving it at every turn costs more.
         if wake < clock::time(timer.deadline()) || timer.is_elapsed() {
@@ -46,14 +48,14 @@ pub async fn run<A: Actor>(actor: &mut A, mut inbox: Inbox<A::Stimulus>, pulse: 
             biased;
             stimulus = inbox.recv() => {
                 let Some(stimulus) = stimulus else { return };
-                let now = clock::now();
-                actor.handle(now, stimulus);
+                woke = clock::now();
+                actor.handle(woke, stimulus);
                 for _ in 1..BATCH {
                     let Some(stimulus) = inbox.try_recv() else { break };
-                    actor.handle(now, stimulus);
+                    actor.handle(woke, stimulus);
                 }
             }
-            () = timer.as_mut() => {}
+            () = timer.as_mut() => woke = clock::now(),
         }
         let now = clock::now();
         if actor.next_timeout().is_some_and(|due| due <= now) {

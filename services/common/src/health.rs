@@ -29,6 +29,8 @@ const FRESH: Duration = Duration::from_secs(1);
 pub struct Pulse {
     /// Nanoseconds of the last sign; 0 for none, [`STOPPED`] for none any more.
     last: Arc<AtomicU64>,
+    /// Nanoseconds at work, in all.
+    busy: Arc<AtomicU64>,
 }
 
 const STOPPED: u64 = u64::MAX;
@@ -39,6 +41,18 @@ impl Pulse {
         if self.last.load(Ordering::Relaxed) != STOPPED {
             self.last.store(now.0, Ordering::Relaxed);
         }
+    }
+
+    /// The actor was at work for so long.
+    pub fn worked(&self, took: Duration) {
+        // Half a millennium fits.
+        self.busy.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// How long the actor was at work, in all.
+    #[must_use]
+    pub fn busy(&self) -> Duration {
+        Duration::from_nanos(self.busy.load(Ordering::Relaxed))
     }
 
     /// The service is going away: whatever its actor does, it is not serving any more.

@@ -4,6 +4,7 @@
 //! through a [`mailbox`] and leave it through a [`line`].
 
 pub mod actor;
+pub mod admin;
 pub mod bearer;
 pub mod clock;
 pub mod config;
@@ -23,6 +24,7 @@ pub mod shutdown;
 pub mod signal;
 pub mod spawn;
 pub mod telemetry;
+pub mod thread;
 pub mod ticket;
 pub mod tower;
 pub mod transport;

@@ -16,7 +16,7 @@ use paraply_proto::controller::v1::{KeepAliveResponse, WatchEnginesResponse, Wat
 use tokio::sync::oneshot;
 use tonic::Status;
 
-use crate::state::State;
+use crate::{figures::Measured, state::State};
 
 /// What happens to the controller.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(crate) enum Stimulus {
     Signal { engines: Vec<EngineId>, signal: Bytes, reply: oneshot::Sender<Result<(), NotSignalled>> },
     /// Which scheduler is there?
     Scheduler { reply: oneshot::Sender<Option<SchedulerInfo>> },
+    /// Somebody asks for metrics.
+    Measure { reply: oneshot::Sender<Measured> },
     /// Which engines are there, from an id on?
     Engines { first: EngineId, limit: PageLimit, reply: oneshot::Sender<Page> },
 }
@@ -168,6 +170,7 @@ impl Actor for Controller {
             }
             Stimulus::Signal { engines, signal, reply } => reply_to(reply, self.signal(now, engines, signal)),
             Stimulus::Scheduler { reply } => reply_to(reply, self.machine.scheduler().cloned()),
+            Stimulus::Measure { reply } => reply_to(reply, Measured::of(&self.machine)),
             Stimulus::Engines { first, limit, reply } => reply_to(reply, self.machine.page(first, limit)),
         }
     }

@@ -27,6 +27,10 @@ pub struct Config {
     /// Where `engine_token` is, instead of the token itself.
     #[serde(default)]
     pub engine_token_file: Option<PathBuf>,
+    /// Where metrics and health are shown to whoever asks: a port of this machine, "host:port", or "fd:number" of a socket
+    /// that listens. Without it, nowhere.
+    #[serde(default)]
+    pub admin: Option<String>,
     /// Where to keep which engine ids were given. Without it, engines that come after a restart wait for the scheduler,
     /// which has seen them.
     #[serde(default)]

@@ -20,7 +20,10 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use crate::actor::{AnyLine, NotSignalled, Stimulus};
+use crate::{
+    actor::{AnyLine, NotSignalled, Stimulus},
+    figures::Measured,
+};
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -71,6 +74,10 @@ impl Handle {
 
     pub(crate) async fn scheduler(&self) -> Result<Option<SchedulerInfo>, Status> {
         self.ask(|reply| Stimulus::Scheduler { reply }).await
+    }
+
+    pub(crate) async fn measure(&self) -> Result<Measured, Status> {
+        self.ask(|reply| Stimulus::Measure { reply }).await
     }
 
     pub(crate) async fn engines(&self, first: EngineId, limit: PageLimit) -> Result<Page, Status> {

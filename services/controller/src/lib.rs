@@ -7,6 +7,7 @@
 mod actor;
 mod cluster_service;
 mod config;
+mod figures;
 mod handle;
 mod membership_service;
 mod run;

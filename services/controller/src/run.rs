@@ -11,8 +11,10 @@ use paraply_common::{
     secret::Secret,
     shutdown::Shutdown,
     spawn::spawn,
+    telemetry::{PublishError, Published, Publisher},
     tower::{
         auth::AuthLayer,
+        count::CountLayer,
         pass_through::{PassThroughLayer, Upstream},
     },
     transport::{Listener, MAX_MESSAGE_BYTES, ServeError, Server, serve},
@@ -27,6 +29,7 @@ use crate::{
     actor::Controller,
     cluster_service::Cluster,
     config::Config,
+    figures::Figures,
     handle::Handle,
     membership_service::Members,
     state::{State, StateError},
@@ -55,6 +58,9 @@ pub enum Error {
     /// The transport failed.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The admin listener, or the thread for metrics.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     /// The actor ended before it was told to.
     #[error("the controller's actor has ended: {0}")]
     Actor(String),
@@ -72,14 +78,23 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -
     let pulse = Pulse::default();
     let (mailbox, inbox) = mailbox(MAILBOX);
     let handle = Handle::new(mailbox);
+    let calls = CountLayer::default();
+    let publisher = Publisher::start(Published {
+        service: "paraply-controller",
+        names: SERVICES,
+        admin: config.admin.clone(),
+        pulse: pulse.clone(),
+        figures: Figures { handle: handle.clone(), calls: calls.clone() },
+    })?;
     let server = Server {
+        calls,
         routes: routes(&config, tokens.engine.clone(), handle.clone(), pulse.clone())?,
         auth: AuthLayer::new(tokens),
         pass_through: PassThroughLayer::new(upstream.clone(), PASSED_ON),
     };
     let ending = pulse.clone();
     let mut actor = Controller::new(machine, state, upstream);
-    let actor = spawn(async move { actor::run(&mut actor, inbox, pulse).await });
+    let mut actor = spawn(async move { actor::run(&mut actor, inbox, pulse).await });
     tracing::info!(
         cluster = config.cluster_id,
         endpoints = ?listeners.iter().filter_map(Listener::endpoint).collect::<Vec<_>>(),
@@ -93,10 +108,12 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -
         std::future::pending().await
     };
     tokio::select! {
-        result = serve(listeners, server, &shutdown) => Ok(result?),
-        ended = actor => Err(Error::Actor(ended.err().map_or_else(|| "nobody can reach it".into(), |e| e.to_string()))),
+        result = serve(listeners, server, &shutdown) => result?,
+        ended = &mut actor => return Err(Error::Actor(ended.err().map_or_else(|| "nobody can reach it".into(), |e| e.to_string()))),
         never = end_streams => never,
     }
+    publisher.finish().await;
+    Ok(())
 }
 
 fn routes(config: &Config, engine_token: Secret, handle: Handle, pulse: Pulse) -> Result<Routes, Error> {

@@ -39,18 +39,24 @@ pub trait Transition: Copy + 'static {
 #[derive(Clone, Debug)]
 pub struct Transitions<T> {
     taken: Vec<u64>,
-    of: std::marker::PhantomData<T>,
+    machine: std::marker::PhantomData<T>,
 }
 
 impl<T: Transition> Default for Transitions<T> {
     fn default() -> Self {
-        Self { taken: vec![0; T::ALL.len()], of: std::marker::PhantomData }
+        Self { taken: vec![0; T::ALL.len()], machine: std::marker::PhantomData }
     }
 }
 
 impl<T: Transition> Transitions<T> {
     pub(crate) fn took(&mut self, transition: T) {
         self.taken[transition.number()] += 1;
+    }
+
+    /// How often this one was taken.
+    #[must_use]
+    pub fn of(&self, transition: T) -> u64 {
+        self.taken[transition.number()]
     }
 
     /// Each transition's name and how often it was taken.

@@ -27,6 +27,9 @@ pub struct Config {
     pub engine_token: Option<Secret>,
     /// Where `engine_token` is, instead of the token itself.
     pub engine_token_file: Option<PathBuf>,
+    /// Where metrics and health are shown to whoever asks: a port of this machine, "host:port", or "fd:number" of a socket
+    /// that listens. Unset: nowhere.
+    pub admin: Option<String>,
     /// Where the controller is, best first: paths of Unix sockets (with a slash in them) and "host:port".
     pub controller: Vec<String>,
     /// Milliseconds that an engine may be silent before it counts as lost.
@@ -65,6 +68,7 @@ impl Default for Config {
             client_token_file: None,
             engine_token: None,
             engine_token_file: None,
+            admin: None,
             controller: Vec::new(),
             lease_millis: 10_000,
             session_grace_millis: 3_600_000,

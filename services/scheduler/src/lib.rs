@@ -9,6 +9,7 @@ mod connections;
 mod controller;
 mod described;
 mod engine_link_service;
+mod figures;
 mod listing;
 mod observe;
 mod recent;
@@ -16,6 +17,7 @@ mod run;
 mod shell;
 pub mod store;
 mod stream;
+mod tally;
 mod task_service;
 
 pub use config::Config;

@@ -10,8 +10,10 @@ use paraply_common::{
     peer, reflection,
     shutdown::Shutdown,
     spawn::spawn,
+    telemetry::{PublishError, Published, Publisher},
     tower::{
         auth::AuthLayer,
+        count::CountLayer,
         pass_through::{PassThroughLayer, Upstream},
     },
     transport::{Listener, MAX_MESSAGE_BYTES, ServeError, Server, serve},
@@ -28,10 +30,11 @@ use paraply_proto::{
 use tonic::service::RoutesBuilder;
 
 use crate::{
-    blob::{BlobCalls, BlobStore, BlobThread, Blobs, Files, Limits, OnBlobThread, Transfers},
+    blob::{BlobCalls, BlobStore, Blobs, Files, Limits, OnBlobThread, Transfers, start_thread},
     config::Config,
     controller::{self, Member, News, Superseded},
     engine_link_service::EngineLinks,
+    figures::{BlobTraffic, Figures},
     recent::Recent,
     shell::{Shell, Stimulus},
     store::{MemoryStore, Store},
@@ -67,6 +70,9 @@ pub enum Error {
     /// The transport.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The admin listener, or the thread for metrics.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     /// It is another's turn.
     #[error(transparent)]
     Superseded(#[from] Superseded),
@@ -108,15 +114,25 @@ pub async fn run_with_store<S: Store>(
 
     let (mailbox, inbox) = mailbox(MAILBOX);
     let news = News::default();
-    let thread = BlobThread::start()?;
+    let thread = start_thread()?;
     let store = blob_store(&config, incarnation);
     let adopted = store.adopt(clock::now());
     let transfers = Transfers::new(mailbox.clone());
-    let calls = BlobCalls { store: Arc::clone(&store), transfers: transfers.clone(), mailbox: mailbox.clone() };
-    let blobs = Blobs { store, transfers, thread: thread.handle().clone() };
+    let traffic = Arc::new(BlobTraffic::default());
+    let blob_calls = BlobCalls {
+        store: Arc::clone(&store),
+        transfers: transfers.clone(),
+        mailbox: mailbox.clone(),
+        traffic: Arc::clone(&traffic),
+    };
+    let calls = CountLayer::default();
+    let figures = Figures { mailbox: mailbox.clone(), store: Arc::clone(&store), traffic, calls: calls.clone() };
+    let blobs = Blobs { store, transfers, thread: thread.spawner() };
     let access = Access::new(mailbox.clone(), identity.clone());
 
     let pulse = Pulse::default();
+    let (service, admin) = ("paraply-scheduler", config.admin.clone());
+    let publisher = Publisher::start(Published { service, names: SERVICES, admin, pulse: pulse.clone(), figures })?;
     let mut routes = RoutesBuilder::default();
     routes
         .add_service(health::server(pulse.clone(), SERVICES))
@@ -126,8 +142,8 @@ pub async fn run_with_store<S: Store>(
                 .max_decoding_message_size(MAX_MESSAGE_BYTES),
         )
         .add_service(OnBlobThread::new(
-            BlobServiceServer::new(calls).max_decoding_message_size(MAX_MESSAGE_BYTES),
-            thread.handle().clone(),
+            BlobServiceServer::new(blob_calls).max_decoding_message_size(MAX_MESSAGE_BYTES),
+            thread.spawner(),
         ));
     reflection::add_to(&mut routes)?;
 
@@ -135,6 +151,7 @@ pub async fn run_with_store<S: Store>(
     upstream.set(&config.controller_endpoints());
     let server = Server {
         routes: routes.routes(),
+        calls,
         auth: AuthLayer::new(tokens.clone()),
         pass_through: PassThroughLayer::new(upstream, &["paraply.controller.v1"]),
     };
@@ -155,7 +172,7 @@ pub async fn run_with_store<S: Store>(
     let recent = Recent::new(config.recent_tasks, clock::unix_origin());
     let mut shell = Shell::new(machine, blobs.clone(), news, records, recent);
     let beat = pulse.clone();
-    let acting = spawn(async move { actor::run(&mut shell, inbox, beat).await });
+    let mut acting = spawn(async move { actor::run(&mut shell, inbox, beat).await });
     let sweeping = spawn(sweep(blobs, mailbox.clone()));
     let (stop, shutdown) = shutdown.nested();
     let leaving = shutdown.clone();
@@ -177,10 +194,11 @@ pub async fn run_with_store<S: Store>(
 
     tokio::select! {
         served = serve(listeners, server, &shutdown) => served?,
-        _ = acting => return Err(Error::Actor),
+        _ = &mut acting => return Err(Error::Actor),
     }
+    publisher.finish().await;
     let kept = membership.await;
-    drop((sweeping, ending, thread));
+    drop((acting, sweeping, ending, thread));
     tracing::info!("scheduler ends");
     // A task that has panicked has said so itself.
     Ok(kept.unwrap_or(Ok(()))?)

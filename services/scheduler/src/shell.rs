@@ -16,9 +16,11 @@ use crate::{
     blob::Blobs,
     connections::{Connection, Connections, End},
     controller::News,
+    figures::Measured,
     observe,
     recent::Recent,
     store::Store,
+    tally::Tally,
 };
 
 /// What happens to the scheduler.
@@ -39,6 +41,8 @@ pub(crate) enum Stimulus {
     Machine(scheduler::Stimulus),
     /// Somebody asks what the scheduler holds.
     Ask { longest_running: usize, reply: oneshot::Sender<Answer> },
+    /// Somebody asks for metrics.
+    Measure(oneshot::Sender<Measured>),
     /// Somebody asks where tasks are.
     Find { ids: Vec<TaskId>, reply: oneshot::Sender<Vec<TaskReport>> },
     /// Somebody asks which tasks there are.
@@ -78,12 +82,14 @@ pub(crate) struct Shell<S> {
     news: News,
     store: S,
     recent: Recent,
+    tally: Tally,
     instructions: Vec<Instruction>,
 }
 
 impl<S: Store> Shell<S> {
     pub(crate) fn new(machine: Scheduler, blobs: Blobs, news: News, store: S, recent: Recent) -> Self {
-        Self { machine, connections: Connections::default(), blobs, news, store, recent, instructions: Vec::new() }
+        let (connections, tally) = (Connections::default(), Tally::default());
+        Self { machine, connections, blobs, news, store, recent, tally, instructions: Vec::new() }
     }
 
     fn carry_out(&mut self, now: Time, instruction: Instruction) {
@@ -105,6 +111,7 @@ impl<S: Store> Shell<S> {
             Instruction::Close { connection, status } => self.connections.close(connection, status),
             Instruction::Persist { sequence, records } => {
                 self.recent.take(&records);
+                self.tally.count(now, &records);
                 let up_to = self.store.append(sequence, records);
                 self.machine.handle(now, scheduler::Stimulus::Persisted { up_to });
             }
@@ -182,10 +189,15 @@ impl<S: Store> Actor for Shell<S> {
             }
             Stimulus::Ask { longest_running, reply } => {
                 let mut status = self.machine.status();
-                status.held_bytes += self.blobs.store.held();
+                status.held_bytes += self.blobs.store.held().all();
                 let next_engine_id = self.machine.next_engine_id();
                 let running = self.machine.longest_running(longest_running);
                 let _asker_is_gone = reply.send(Answer { status, next_engine_id, running });
+            }
+            Stimulus::Measure(answer) => {
+                let (status, tally) = (self.machine.status(), self.tally.clone());
+                let _asker_is_gone =
+                    answer.send(Measured { status, tally, transitions: self.machine.transitions().clone() });
             }
         }
     }

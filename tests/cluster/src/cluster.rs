@@ -84,6 +84,7 @@ impl Cluster {
             client_token_file: None,
             engine_token: Some(self.engine_token.clone()),
             engine_token_file: None,
+            admin: None,
             state_dir: None,
             lease_millis: 10_000,
             scheduler_wait_millis: 10_000,

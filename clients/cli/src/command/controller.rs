@@ -33,6 +33,8 @@ settings! {
         engine_token,
         /// File with the token of engines
         engine_token_file,
+        /// Show metrics and health to whoever asks, on this port of the machine or at this host:port
+        admin,
         /// Folder in which it keeps which engine ids were given
         state_dir,
         /// How long a member may be silent

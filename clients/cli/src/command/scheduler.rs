@@ -32,6 +32,8 @@ settings! {
         engine_token,
         /// File with the token of engines
         engine_token_file,
+        /// Show metrics and health to whoever asks, on this port of the machine or at this host:port
+        admin,
         /// Where the controller is, best first: paths of sockets and host:port, with commas between
         controller,
         /// How long an engine may be silent

@@ -27,6 +27,7 @@ use crate::{
 Examples:
   paraply start -n 4
   paraply start -n 8 --profile mpi --daemonize
+  paraply start -n 4 --admin
   paraply start -n 2 --cluster-id second --python ~/venvs/science/bin/python
 
 Ctrl-C stops the cluster, a second Ctrl-C kills it.")]
@@ -54,6 +55,10 @@ pub(crate) struct Start {
     /// Folder in which engines run [default: this one]
     #[arg(long, value_name = "FOLDER")]
     work_dir: Option<PathBuf>,
+
+    /// Show metrics and health of controller and scheduler to this machine, each on a free port
+    #[arg(long)]
+    admin: bool,
 
     /// For programs: end the cluster when the other end of this pipe is closed
     #[arg(long, value_name = "FD", hide = true, conflicts_with = "daemonize")]
@@ -104,6 +109,7 @@ impl Start {
             engines: self.n.unwrap_or_else(cores),
             python: self.python.map(found_from_here).transpose().map_err(Error::io("--python"))?,
             work_dir,
+            admin: self.admin,
             ephemeral: self.ephemeral,
             parent,
         })
@@ -118,8 +124,10 @@ impl Start {
         let mut command = Command::new(env::current_exe().map_err(Error::io("cannot find this program"))?);
         command.args(["start", "--engines", &engines, "--profile", &self.profile, "--cluster-id", &self.cluster_id]);
         command.args(["--ready-fd", &READY.to_string()]);
-        if self.ephemeral {
-            command.arg("--ephemeral");
+        for (flag, given) in [("--ephemeral", self.ephemeral), ("--admin", self.admin)] {
+            if given {
+                command.arg(flag);
+            }
         }
         for (flag, value) in [("--python", &self.python), ("--work-dir", &self.work_dir)] {
             if let Some(value) = value {

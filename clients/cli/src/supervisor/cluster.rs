@@ -19,7 +19,14 @@ use super::{
     setup::{Ground, Traces},
     signals,
 };
-use crate::{control::Reply, error::Error, folder::ClusterFolder, lock::Lock, open_files, record::ClusterRecord};
+use crate::{
+    control::Reply,
+    error::Error,
+    folder::ClusterFolder,
+    lock::Lock,
+    open_files,
+    record::{AdminAddresses, ClusterRecord},
+};
 
 /// What was asked to end gets this long, then it is killed.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
@@ -73,9 +80,10 @@ pub(crate) async fn run(options: Options, ready: &mut Ready) -> Result<(), Error
     let open_files = open_files::raise();
     // Dropped before the lock is let go of, however this function ends.
     let mut traces = Traces::sweep(&folder);
-    let ground = Ground::prepare(&folder)?;
+    let ground = Ground::prepare(&folder, options.admin)?;
     let python = python::find(options.python.as_deref());
-    ClusterRecord::new(&folder, &options, &ground.control_path, &python).write(&folder)?;
+    let admin = ground.admin();
+    ClusterRecord::new(&folder, &options, &ground.control_path, &python, admin).write(&folder)?;
 
     // Children have the read end; they see the end of the write end, here and nowhere else, when this process dies.
     let (parent, _held) = io::pipe().map_err(Error::io("cannot make a pipe"))?;
@@ -125,6 +133,9 @@ impl Cluster<'_> {
         say(format_args!("Starting cluster {} in {}", self.folder.name(), self.folder.path().display()));
         if let Err(reason) = self.start_services() {
             return self.fail(reason);
+        }
+        if let Some(AdminAddresses { controller, scheduler }) = self.ground.admin() {
+            say(format_args!("  metrics     http://{controller}/metrics, http://{scheduler}/metrics"));
         }
         // There is no set yet whose id it could clash with.
         let Some((set, number)) = self.engines.open_set(None) else { return };

@@ -18,6 +18,7 @@ use crate::folder::ClusterFolder;
 /// Where children find what they inherit.
 const PARENT: i32 = 3;
 const LISTENERS: [i32; 2] = [4, 5];
+const ADMIN: i32 = 6;
 
 /// Libraries that start a thread for each core, each engine of many on the same cores.
 const THREADS: [&str; 3] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
@@ -73,6 +74,10 @@ impl Launcher {
         for (descriptor, child_fd) in listeners.descriptors()?.into_iter().zip(LISTENERS) {
             command.arg("--listen-fd").arg(child_fd.to_string());
             mappings.push(FdMapping { parent_fd: descriptor, child_fd });
+        }
+        if let Some(parent_fd) = listeners.admin()? {
+            command.arg("--admin").arg(format!("fd:{ADMIN}"));
+            mappings.push(FdMapping { parent_fd, child_fd: ADMIN });
         }
         self.spawn(command, mappings, &self.folder.log(role.name()))
     }

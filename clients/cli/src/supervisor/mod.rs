@@ -46,6 +46,8 @@ pub(crate) struct Options {
     pub(crate) python: Option<PathBuf>,
     /// Where the engines run.
     pub(crate) work_dir: PathBuf,
+    /// Give each service an admin listener.
+    pub(crate) admin: bool,
     /// Remove the whole folder, logs too, after a stop on request: a program's own cluster leaves nothing.
     pub(crate) ephemeral: bool,
     /// The read end of a pipe whose end is the end of the cluster.

@@ -21,7 +21,7 @@ use super::service::Role;
 use crate::{
     error::Error,
     folder::{self, ClusterFolder},
-    record::ClusterRecord,
+    record::{AdminAddresses, ClusterRecord},
 };
 
 const CONTROLLER_SOCKET: &str = "controller.sock";
@@ -35,23 +35,35 @@ pub(super) struct Listeners {
     unix: UnixListener,
     tcp: TcpListener,
     endpoints: [Endpoint; 2],
+    /// For metrics and health.
+    admin: Option<TcpListener>,
 }
 
 impl Listeners {
-    fn bind(socket: &Path) -> Result<Self, Error> {
+    fn bind(socket: &Path, admin: bool) -> Result<Self, Error> {
         let unix = UnixListener::bind(socket).map_err(Error::io(format!("cannot listen on {}", socket.display())))?;
-        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::io("cannot listen on 127.0.0.1"))?;
+        let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::io("cannot listen on 127.0.0.1"));
+        let (tcp, admin) = (bind()?, if admin { Some(bind()?) } else { None });
         let address = tcp.local_addr().map_err(Error::io("cannot listen on 127.0.0.1"))?;
         let endpoints = [
             Endpoint::Unix { path: socket.display().to_string(), boot_id: boot_id().to_owned() },
             Endpoint::Tcp(address.to_string()),
         ];
-        Ok(Self { unix, tcp, endpoints })
+        Ok(Self { unix, tcp, endpoints, admin })
     }
 
     /// Copies to hand on.
     pub(super) fn descriptors(&self) -> io::Result<[OwnedFd; 2]> {
         Ok([self.unix.try_clone()?.into(), self.tcp.try_clone()?.into()])
+    }
+
+    /// The same of the admin listener, if there is one.
+    pub(super) fn admin(&self) -> io::Result<Option<OwnedFd>> {
+        self.admin.as_ref().map(|listener| Ok(listener.try_clone()?.into())).transpose()
+    }
+
+    fn admin_address(&self) -> Option<String> {
+        self.admin.as_ref()?.local_addr().ok().map(|address| address.to_string())
     }
 }
 
@@ -79,11 +91,11 @@ impl Drop for SocketFolder {
 
 impl Ground {
     /// Binds everything, draws new tokens, and writes the files that clients, engines and services read.
-    pub(super) fn prepare(folder: &ClusterFolder) -> Result<Self, Error> {
+    pub(super) fn prepare(folder: &ClusterFolder, admin: bool) -> Result<Self, Error> {
         let name = random()?.expose().chars().take(8).collect::<String>();
         let sockets = SocketFolder(folder::create_socket_folder(&name)?);
-        let controller = Listeners::bind(&sockets.0.join(CONTROLLER_SOCKET))?;
-        let scheduler = Listeners::bind(&sockets.0.join(SCHEDULER_SOCKET))?;
+        let controller = Listeners::bind(&sockets.0.join(CONTROLLER_SOCKET), admin)?;
+        let scheduler = Listeners::bind(&sockets.0.join(SCHEDULER_SOCKET), admin)?;
         let control_path = sockets.0.join(CONTROL_SOCKET);
         let control = UnixListener::bind(&control_path)
             .map_err(Error::io(format!("cannot listen on {}", control_path.display())))?;
@@ -103,6 +115,12 @@ impl Ground {
         engine.write(&folder.engine_connection())?;
         connection.write(&folder.connection())?;
         Ok(Self { controller, scheduler, control, control_path, connection, _sockets: sockets })
+    }
+
+    /// Where metrics and health are, if they are anywhere.
+    pub(super) fn admin(&self) -> Option<AdminAddresses> {
+        let (controller, scheduler) = (self.controller.admin_address()?, self.scheduler.admin_address()?);
+        Some(AdminAddresses { controller, scheduler })
     }
 
     pub(super) fn listeners(&self, role: Role) -> &Listeners {

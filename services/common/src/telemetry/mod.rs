@@ -1,4 +1,10 @@
-//! What a process says of itself: structured events on standard error, for people or for machines.
+//! What a process says of itself: structured events on standard error, for people or for machines; metrics for who asks,
+//! and for a collector.
+
+pub mod metrics;
+mod publish;
+
+pub use publish::{PublishError, Published, Publisher};
 
 use std::io::IsTerminal as _;
 

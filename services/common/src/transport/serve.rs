@@ -6,7 +6,7 @@ use tonic::service::Routes;
 use super::{http2, incoming::Incoming, listener::Listener};
 use crate::{
     shutdown::Shutdown,
-    tower::{auth::AuthLayer, pass_through::PassThroughLayer, trace::TraceLayer},
+    tower::{auth::AuthLayer, count::CountLayer, pass_through::PassThroughLayer, trace::TraceLayer},
 };
 
 /// What a service serves.
@@ -14,6 +14,8 @@ use crate::{
 pub struct Server {
     /// Its gRPC methods.
     pub routes: Routes,
+    /// How many calls were answered, and how.
+    pub calls: CountLayer,
     /// Who may call what.
     pub auth: AuthLayer,
     /// Calls that are the other service's.
@@ -33,8 +35,9 @@ pub struct ServeError(#[from] tonic::transport::Error);
 pub async fn serve(listeners: Vec<Listener>, server: Server, shutdown: &Shutdown) -> Result<(), ServeError> {
     let killed = CancellationToken::new();
     let _kill_at_the_end = killed.clone().drop_guard();
-    let router =
-        http2::server().layer(TraceLayer).layer(server.auth).layer(server.pass_through).add_routes(server.routes);
+    let mut layered =
+        http2::server().layer(TraceLayer).layer(server.calls).layer(server.auth).layer(server.pass_through);
+    let router = layered.add_routes(server.routes);
     // hyper's own graceful shutdown waits for the slowest stream, however long: it gets the time of grace.
     tokio::select! {
         result = router.serve_with_incoming_shutdown(Incoming::new(listeners, killed), shutdown.begun()) => Ok(result?),

@@ -16,6 +16,7 @@ use paraply_common::{
     spawn::{Task, spawn},
     tower::{
         auth::{AuthLayer, Tokens},
+        count::CountLayer,
         pass_through::{PassThroughLayer, Upstream},
     },
     transport::{Listener, MAX_MESSAGE_BYTES, Server, serve},
@@ -66,6 +67,7 @@ impl FakeScheduler {
             .add_service(EngineLinkServiceServer::new(fake.clone()));
         let config = config();
         let server = Server {
+            calls: CountLayer::default(),
             routes: routes.routes(),
             auth: AuthLayer::new(Tokens { client: config.client_token.unwrap(), engine: config.engine_token.unwrap() }),
             pass_through: PassThroughLayer::new(Upstream::new("controller"), &["paraply.controller.v1"]),

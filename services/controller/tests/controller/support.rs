@@ -59,6 +59,7 @@ pub(crate) struct Controller {
 pub(crate) fn config() -> Config {
     let secret = |text: &str| Some(Secret::try_from(text.to_owned()).unwrap());
     Config {
+        admin: None,
         cluster_id: "quiet-heron".into(),
         client_token: secret(CLIENT),
         client_token_file: None,

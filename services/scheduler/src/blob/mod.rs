@@ -9,6 +9,7 @@ mod transfers;
 
 use std::sync::Arc;
 
+use paraply_common::thread::Spawner;
 use paraply_core::{
     id::{BlobId, SessionId, TransferId},
     time::Time,
@@ -17,8 +18,8 @@ use paraply_core::{
 pub(crate) use self::{
     files::Files,
     service::Blobs as BlobCalls,
-    store::{BlobStore, Limits},
-    thread::{BlobThread, OnBlobThread},
+    store::{BlobStore, Held, Limits},
+    thread::{OnBlobThread, start as start_thread},
     transfers::Transfers,
 };
 use self::{store::Remains, transfers::Answer};
@@ -28,7 +29,7 @@ use self::{store::Remains, transfers::Answer};
 pub(crate) struct Blobs {
     pub(crate) store: Arc<BlobStore>,
     pub(crate) transfers: Transfers,
-    pub(crate) thread: tokio::runtime::Handle,
+    pub(crate) thread: Spawner,
 }
 
 impl Blobs {

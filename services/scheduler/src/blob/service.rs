@@ -25,7 +25,7 @@ use super::{
     store::{BlobError, BlobStore, Progress, Reading},
     transfers::{Answer, Incoming, Transfers},
 };
-use crate::shell::Stimulus;
+use crate::{figures::BlobTraffic, shell::Stimulus};
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -33,6 +33,7 @@ pub(crate) struct Blobs {
     pub(crate) store: Arc<BlobStore>,
     pub(crate) transfers: Transfers,
     pub(crate) mailbox: Mailbox<Stimulus>,
+    pub(crate) traffic: Arc<BlobTraffic>,
 }
 
 /// Where a reader's bytes come from.
@@ -55,7 +56,7 @@ impl Blobs {
         let mut before = self.store.progress(blob).ok();
         let mut progress = self.store.begin(blob, session, header.size_bytes, header.only_copy, clock::now()).await?;
         self.tell(blob, before, progress);
-        while let Some(chunk) = next_chunk(stream).await? {
+        while let Some(chunk) = self.next_chunk(stream).await? {
             before = Some(progress);
             progress = self.store.append(blob, chunk.offset, chunk.data, clock::now()).await?;
             self.tell(blob, before, progress);
@@ -66,12 +67,21 @@ impl Blobs {
     async fn pass_on(&self, header: &BlobHeader, stream: &mut Streaming<WriteBlobRequest>) -> Result<u64, Status> {
         let reader = self.transfers.begin(TransferId(header.transfer_id), header.size_bytes)?;
         let mut passed = 0;
-        while let Some(BlobChunk { offset, data }) = next_chunk(stream).await? {
+        while let Some(BlobChunk { offset, data }) = self.next_chunk(stream).await? {
             passed = offset.saturating_add(data.len() as u64);
             reader.pass(offset, data).await?;
         }
         reader.finish(passed).await?;
         Ok(passed)
+    }
+
+    async fn next_chunk(&self, stream: &mut Streaming<WriteBlobRequest>) -> Result<Option<BlobChunk>, Status> {
+        let Some(message) = stream.message().await? else { return Ok(None) };
+        let Some(Message::Chunk(chunk)) = message.message else {
+            return Err(Status::invalid_argument("after its `header` a written blob has nothing but `chunk`s"));
+        };
+        self.traffic.received(chunk.data.len());
+        Ok(Some(chunk))
     }
 
     /// Where to read a blob from, once there is something to read.
@@ -116,15 +126,20 @@ impl BlobService for Blobs {
         let session = id::session(&request.session_id, "session_id").map_err(malformed)?;
         // Refused before the stream begins, where it can be.
         let source = self.source(blob, session, request.offset).await?;
+        let traffic = Arc::clone(&self.traffic);
         let from = (Arc::clone(&self.store), source, request.offset);
-        let chunks = stream::try_unfold(from, move |(store, mut source, offset)| async move {
-            let next = match &mut source {
-                Source::Store => next_stored(&store, blob, offset).await?,
-                Source::Writer(incoming) => incoming.next(offset).await?,
-            };
-            let Some(data) = next else { return Ok(None) };
-            let after = offset + data.len() as u64;
-            Ok(Some((ReadBlobResponse { chunk: Some(BlobChunk { offset, data }) }, (store, source, after))))
+        let chunks = stream::try_unfold(from, move |(store, mut source, offset)| {
+            let traffic = Arc::clone(&traffic);
+            async move {
+                let next = match &mut source {
+                    Source::Store => next_stored(&store, blob, offset).await?,
+                    Source::Writer(incoming) => incoming.next(offset).await?,
+                };
+                let Some(data) = next else { return Ok(None) };
+                traffic.sent(data.len());
+                let after = offset + data.len() as u64;
+                Ok(Some((ReadBlobResponse { chunk: Some(BlobChunk { offset, data }) }, (store, source, after))))
+            }
         });
         Ok(Response::new(chunks.boxed()))
     }
@@ -136,14 +151,6 @@ impl BlobService for Blobs {
         let blob = id::blob(&request.get_ref().blob_id, "blob_id").map_err(malformed)?;
         let Progress { committed, size, durable } = self.store.progress(blob)?;
         Ok(Response::new(QueryWriteStatusResponse { committed_bytes: committed, size_bytes: size, durable }))
-    }
-}
-
-async fn next_chunk(stream: &mut Streaming<WriteBlobRequest>) -> Result<Option<BlobChunk>, Status> {
-    let Some(message) = stream.message().await? else { return Ok(None) };
-    match message.message {
-        Some(Message::Chunk(chunk)) => Ok(Some(chunk)),
-        _ => Err(Status::invalid_argument("after its `header` a written blob has nothing but `chunk`s")),
     }
 }
 

@@ -6,21 +6,17 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
-    thread::{self, JoinHandle},
 };
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
-use tokio::{
-    runtime::{Builder, Handle},
-    sync::{mpsc, oneshot},
+use paraply_common::{
+    spawn::Task,
+    thread::{RuntimeThread, Spawner},
 };
-use tokio_util::{
-    sync::{CancellationToken, DropGuard},
-    task::AbortOnDropHandle,
-};
+use tokio::sync::{mpsc, oneshot};
 use tonic::{Status, body::Body, server::NamedService};
 use tower::Service;
 
@@ -30,49 +26,23 @@ const FRAMES: usize = 4;
 /// Threads that wait for the disk.
 const DISK_THREADS: usize = 4;
 
-/// A running thread. Dropping it ends the thread and every call on it.
-#[derive(Debug)]
-pub(crate) struct BlobThread {
-    handle: Handle,
-    stop: Option<DropGuard>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl BlobThread {
-    /// Starts the thread.
-    pub(crate) fn start() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(DISK_THREADS).build()?;
-        let handle = runtime.handle().clone();
-        let stopped = CancellationToken::new();
-        let stop = Some(stopped.clone().drop_guard());
-        let run = move || runtime.block_on(stopped.cancelled());
-        let thread = Some(thread::Builder::new().name("paraply-blobs".to_owned()).spawn(run)?);
-        Ok(Self { handle, stop, thread })
-    }
-
-    /// For starting tasks on the thread.
-    pub(crate) fn handle(&self) -> &Handle {
-        &self.handle
-    }
-}
-
-impl Drop for BlobThread {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        // It has panicked if this fails, and has said so itself.
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
+/// Starts the thread.
+///
+/// # Errors
+/// If the system has none left.
+pub(crate) fn start() -> io::Result<RuntimeThread> {
+    RuntimeThread::start("paraply-blobs", DISK_THREADS)
 }
 
 /// Answers the calls of a gRPC service on the blob thread.
 #[derive(Clone, Debug)]
 pub(crate) struct OnBlobThread<S> {
     inner: S,
-    thread: Handle,
+    thread: Spawner,
 }
 
 impl<S> OnBlobThread<S> {
-    pub(crate) fn new(inner: S, thread: Handle) -> Self {
+    pub(crate) fn new(inner: S, thread: Spawner) -> Self {
         Self { inner, thread }
     }
 }
@@ -109,8 +79,7 @@ where
                 }
             }
         };
-        #[allow(clippy::disallowed_methods, reason = "on the other thread, and ended with its handle")]
-        let task = AbortOnDropHandle::new(self.thread.spawn(answer));
+        let task = self.thread.spawn(answer);
         Box::pin(async move {
             Ok(match head_in.await {
                 // A status without a body ends the stream with its headers, or grpc-core does not see the status.
@@ -125,7 +94,7 @@ where
 /// An answer's body as it comes from the blob thread.
 struct Frames {
     frames: mpsc::Receiver<Result<Frame<Bytes>, Status>>,
-    _task: AbortOnDropHandle<()>,
+    _task: Task<()>,
 }
 
 impl http_body::Body for Frames {

@@ -44,6 +44,19 @@ pub(crate) struct BlobStore {
     state: Mutex<State>,
 }
 
+/// Bytes in use, reserved ones and what blobs cost beside their bytes included.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Held {
+    pub(crate) memory: u64,
+    pub(crate) files: u64,
+}
+
+impl Held {
+    pub(crate) fn all(self) -> u64 {
+        self.memory + self.files
+    }
+}
+
 /// How far a blob is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Progress {
@@ -241,9 +254,10 @@ impl BlobStore {
         &self.files
     }
 
-    /// Bytes in use, reserved ones included.
-    pub(crate) fn held(&self) -> u64 {
-        self.lock().held
+    /// What is in use.
+    pub(crate) fn held(&self) -> Held {
+        let state = self.lock();
+        Held { memory: state.in_memory, files: state.held - state.in_memory }
     }
 
     pub(crate) fn open_session(&self, session: SessionId) {

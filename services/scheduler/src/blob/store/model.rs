@@ -142,7 +142,7 @@ impl Model {
 
     /// Everything can be read, byte for byte, and nothing is there beside.
     async fn check(&self) {
-        let held = self.store.held();
+        let held = self.store.held().all();
         assert!(held <= TOTAL, "{held}");
         let least: u64 = self.known.values().map(|known| known.size + BLOB_OVERHEAD).sum();
         assert!(held >= least && (held == 0) == self.known.is_empty(), "{held} bytes for {:?}", self.known);
