@@ -3,6 +3,7 @@
 use std::{
     io,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tokio::runtime::{Builder, Handle};
@@ -27,16 +28,20 @@ pub struct RuntimeThread {
 pub struct Spawner(Handle);
 
 impl RuntimeThread {
-    /// Starts a thread of this name, with at most so many others beside it that wait for the disk.
+    /// Starts a thread of this name, with at most so many others beside it that wait for the system: for the disk, or for
+    /// the address of a name. When it ends it waits for these for `patience`.
     ///
     /// # Errors
     /// If the system has no thread or no descriptors left.
-    pub fn start(name: &str, blocking_threads: usize) -> io::Result<Self> {
+    pub fn start(name: &str, blocking_threads: usize, patience: Duration) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(blocking_threads).build()?;
         let handle = runtime.handle().clone();
         let stopped = CancellationToken::new();
         let stop = Some(stopped.clone().drop_guard());
-        let run = move || runtime.block_on(stopped.cancelled());
+        let run = move || {
+            runtime.block_on(stopped.cancelled());
+            runtime.shutdown_timeout(patience);
+        };
         let thread = Some(thread::Builder::new().name(name.to_owned()).spawn(run)?);
         Ok(Self { handle, stop, thread })
     }
@@ -68,7 +73,7 @@ impl Spawner {
         AbortOnDropHandle::new(self.0.spawn(future.in_current_span()))
     }
 
-    /// Runs what waits for the disk, on one of the threads beside it.
+    /// Runs what waits for the system, on one of the threads beside it.
     pub fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
         drop(self.0.spawn_blocking(work));
     }

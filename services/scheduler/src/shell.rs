@@ -83,13 +83,24 @@ pub(crate) struct Shell<S> {
     store: S,
     recent: Recent,
     tally: Tally,
+    /// Who waits for metrics.
+    measuring: Vec<oneshot::Sender<Measured>>,
     instructions: Vec<Instruction>,
 }
 
 impl<S: Store> Shell<S> {
     pub(crate) fn new(machine: Scheduler, blobs: Blobs, news: News, store: S, recent: Recent) -> Self {
         let (connections, tally) = (Connections::default(), Tally::default());
-        Self { machine, connections, blobs, news, store, recent, tally, instructions: Vec::new() }
+        let (measuring, instructions) = (Vec::new(), Vec::new());
+        Self { machine, connections, blobs, news, store, recent, tally, measuring, instructions }
+    }
+
+    fn answer_measuring(&mut self) {
+        for answer in self.measuring.drain(..) {
+            let (status, tally) = (self.machine.status(), self.tally.clone());
+            let transitions = self.machine.transitions().clone();
+            let _asker_is_gone = answer.send(Measured { status, tally, transitions });
+        }
     }
 
     fn carry_out(&mut self, now: Time, instruction: Instruction) {
@@ -194,11 +205,8 @@ impl<S: Store> Actor for Shell<S> {
                 let running = self.machine.longest_running(longest_running);
                 let _asker_is_gone = reply.send(Answer { status, next_engine_id, running });
             }
-            Stimulus::Measure(answer) => {
-                let (status, tally) = (self.machine.status(), self.tally.clone());
-                let _asker_is_gone =
-                    answer.send(Measured { status, tally, transitions: self.machine.transitions().clone() });
-            }
+            // Answered when what has happened is counted too.
+            Stimulus::Measure(answer) => self.measuring.push(answer),
         }
     }
 
@@ -212,7 +220,7 @@ impl<S: Store> Actor for Shell<S> {
             self.machine.flush(now, &mut instructions);
             if instructions.is_empty() {
                 self.instructions = instructions;
-                return;
+                return self.answer_measuring();
             }
             // What is carried out may be answered at once (`Persisted`), and the answer makes more fall due.
             instructions.drain(..).for_each(|instruction| self.carry_out(now, instruction));

@@ -1,7 +1,7 @@
 //! What a service lets others see of itself, on a thread of its own: an admin listener for who asks, and metrics for a
 //! collector. Neither is there unless it is configured.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use super::metrics::{Collector, Push, PushSettings, Source};
 use crate::{
@@ -58,7 +58,7 @@ impl Publisher {
             return Ok(Self::default());
         }
         let listener = admin.map(|address| AdminListener::bind(&address)).transpose()?;
-        let thread = RuntimeThread::start("paraply-metrics", 1)?;
+        let thread = RuntimeThread::start("paraply-metrics", 1, Duration::ZERO)?;
         let figures = Arc::new(Collector::new(pulse.clone(), figures));
         let admin = listener.map(|listener| {
             tracing::info!(address = %listener.address(), "admin listener: /metrics, /healthz, /readyz, gRPC health");

@@ -13,6 +13,7 @@ use paraply_common::{
     spawn::{Task, spawn, spawn_detached},
     tower::{
         auth::{AuthLayer, Tokens},
+        count::CountLayer,
         pass_through::{PassThroughLayer, Upstream},
     },
     transport::{Listener, Server, serve},
@@ -127,6 +128,7 @@ impl Echo {
         let (mailbox, inbox) = mailbox(1024);
         let secret = |text: &str| Secret::try_from(text.to_owned()).unwrap();
         let server = Server {
+            calls: CountLayer::default(),
             routes: Routes::new(EngineLinkServiceServer::new(Service { mailbox, numbers: Default::default() })),
             auth: AuthLayer::new(Tokens { client: secret("client-token-client-token"), engine: secret(TOKEN) }),
             pass_through: PassThroughLayer::new(Upstream::new("nobody"), &[]),

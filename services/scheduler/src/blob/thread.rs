@@ -6,6 +6,7 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -26,12 +27,15 @@ const FRAMES: usize = 4;
 /// Threads that wait for the disk.
 const DISK_THREADS: usize = 4;
 
+/// How long the end of the thread waits for them.
+const DISK_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Starts the thread.
 ///
 /// # Errors
 /// If the system has none left.
 pub(crate) fn start() -> io::Result<RuntimeThread> {
-    RuntimeThread::start("paraply-blobs", DISK_THREADS)
+    RuntimeThread::start("paraply-blobs", DISK_THREADS, DISK_PATIENCE)
 }
 
 /// Answers the calls of a gRPC service on the blob thread.

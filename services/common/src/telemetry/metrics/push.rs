@@ -24,7 +24,10 @@ const INTERVAL: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the last sending may take: who ends does not wait for a collector that is not there.
-const FAREWELL: Duration = Duration::from_millis(750);
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How long is waited for the thread that sends.
+const PATIENCE: Duration = Duration::from_millis(750);
 
 /// Between two lines in the log that say the same.
 const COMPLAINTS: Duration = Duration::from_secs(60);
@@ -121,7 +124,7 @@ impl Push {
         figures: Arc<Collector>,
         thread: &RuntimeThread,
     ) -> Self {
-        let (last, ending) = oneshot::channel();
+        let (last, mut ending) = oneshot::channel();
         let (interval, timeout) = (settings.interval, settings.timeout);
         tracing::info!(endpoint = %settings.endpoint.uri(), ?interval, "metrics are exported by OTLP");
         let task = thread.spawn(async move {
@@ -132,21 +135,19 @@ impl Push {
                 resource: otlp::resource(service),
                 complained: None,
             };
-            let mut ending = ending;
-            let mut due = clock::now();
+            let mut due = clock::now() + interval;
             loop {
-                due = due + interval;
-                let last = tokio::select! {
-                    // Also where nobody waits for the last one.
-                    _ = &mut ending => true,
-                    () = clock::sleep_until(due) => false,
+                let sending = async {
+                    clock::sleep_until(due).await;
+                    sender.send(&figures, timeout).await;
                 };
-                sender.send(&figures, if last { FAREWELL } else { timeout }).await;
-                if last {
-                    return;
+                tokio::select! {
+                    // Also in the middle of another: the last has what that one has.
+                    _ = &mut ending => break,
+                    () = sending => due = clock::now().max(due + interval),
                 }
-                due = due.max(clock::now());
             }
+            sender.send(&figures, FAREWELL).await;
         });
         Self { last, task }
     }
@@ -156,7 +157,7 @@ impl Push {
         let Self { last, task } = self;
         // It has panicked if it does not hear, and has said so itself.
         let _ = last.send(());
-        let _late_or_panicked = tokio::time::timeout(2 * FAREWELL, task).await;
+        let _late_or_panicked = tokio::time::timeout(PATIENCE, task).await;
     }
 }
 
