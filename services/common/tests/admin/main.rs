@@ -81,7 +81,7 @@ async fn readiness_follows_the_actor_and_liveness_does_not() {
     let (status, why) = rig.get("/readyz").await;
     assert!(status.contains("503") && why.contains("no sign of life"), "{status}: {why}");
     rig.answers().await;
-    assert!(rig.get("/metrics").await.1.contains("\nparaply_ready 0\n"));
+    assert!(rig.get("/metrics").await.1.contains("\nparaply_ready 0.0\n"));
 }
 
 #[tokio::test]
@@ -149,6 +149,6 @@ async fn answers_that_nobody_reads_are_in_nobodys_way() {
     }
     let (status, text) = rig.get("/metrics").await;
     assert_eq!(status, "HTTP/1.1 200 OK");
-    assert!(text.len() > 4 << 20 && text.ends_with(&format!("paraply_test{{engine=\"{}\"}} 1\n", ENGINES - 1)));
+    assert!(text.len() > 4 << 20 && text.ends_with(&format!("paraply_test{{engine=\"{}\"}} 1.0\n", ENGINES - 1)));
     rig.answers().await;
 }

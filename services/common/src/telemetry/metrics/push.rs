@@ -226,7 +226,7 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://there:1"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "250"),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "Api-Key=a%20b,nonsense,b\n=1, x=y"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "Api-Key=a%20b,nonsense,b c=1, x=y"),
         ]);
         let found = found.unwrap();
         assert_eq!(found.endpoint.uri(), "http://there:1");

@@ -91,8 +91,8 @@ mod tests {
             [
                 "# HELP paraply_tasks_finished_total Tasks.",
                 "# TYPE paraply_tasks_finished_total counter",
-                "paraply_tasks_finished_total{outcome=\"ok\"} 3",
-                "paraply_tasks_finished_total{outcome=\"a \\\"b\\\"\\n\"} 1",
+                "paraply_tasks_finished_total{outcome=\"ok\"} 3.0",
+                "paraply_tasks_finished_total{outcome=\"a \\\"b\\\"\\n\"} 1.0",
                 "# HELP paraply_tasks_waiting Waiting.",
                 "# TYPE paraply_tasks_waiting gauge",
                 "paraply_tasks_waiting 1.5",
