@@ -17,8 +17,8 @@ test: ## Set up, then lint and run every test
 lint: setup ## Check formatting, lints, types, the schema and generated code
 	@scripts/lint
 
-bench: setup ## Measure latency, throughput and bandwidth of a local cluster
-	@.venv/bin/python tests/bench/local.py
+bench: setup ## Measure Paraply beside its peers (ARGS="--help"): ten minutes, writes docs/benchmarks.md
+	@scripts/bench $(ARGS)
 
 fuzz: ## Send hostile messages to every machine until one breaks or you stop it
 	@cargo run --locked --profile ci -p paraply-fuzz
