@@ -81,7 +81,7 @@ impl Scheduler {
             }
             let mut over = Vec::new();
             for index in indexes {
-                match session.tasks.get(&index) {
+                match session.tasks.get(index) {
                     Some(task) => {
                         let id = TaskId { session: id, index };
                         reports.push(TaskReport { why: self.why(id, session, task), ..self.report(id, task) });

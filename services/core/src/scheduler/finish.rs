@@ -197,7 +197,7 @@ impl Scheduler {
     /// Drops a task's record and what it names.
     pub(super) fn remove_task(&mut self, id: TaskId) -> Option<Box<Task>> {
         let session = self.sessions.get_mut(&id.session)?;
-        let task = session.tasks.remove(&id.index)?;
+        let task = session.tasks.remove(id.index)?;
         session.task_bytes -= task.size();
         if let Some(deadline) = task.queue_deadline {
             self.timers.remove(&(deadline, super::timers::Timer::QueueTimeout(id)));

@@ -21,8 +21,8 @@ impl Scheduler {
         let mut queued = 0;
         for (session, owner) in &self.sessions {
             let mut bytes = 0;
-            for (index, task) in &owner.tasks {
-                let id = TaskId { session: *session, index: *index };
+            for (index, task) in owner.tasks.iter() {
+                let id = TaskId { session: *session, index };
                 bytes += task.size();
                 queued += u64::from(task.state == State::Queued && !task.is_direct());
                 if let Some(engine) = task.engine() {
@@ -38,7 +38,7 @@ impl Scheduler {
                     let waited = owner
                         .pending
                         .iter()
-                        .any(|call| (call.first_index..call.first_index + call.tasks).contains(index));
+                        .any(|call| (call.first_index..call.first_index + call.tasks).contains(&index));
                     ensure(waited, || format!("task {id:?} waits, and no pending call has it"))?;
                 }
             }
@@ -98,7 +98,7 @@ impl Scheduler {
         let mut functions: BTreeMap<Digest, u64> = BTreeMap::new();
         let mut blobs: BTreeMap<BlobId, u64> = BTreeMap::new();
         for owner in self.sessions.values() {
-            for task in owner.tasks.values() {
+            for (_, task) in owner.tasks.iter() {
                 task.digest().into_iter().for_each(|digest| *functions.entry(digest).or_default() += 1);
                 task.arguments.blobs().for_each(|blob| *blobs.entry(blob.id).or_default() += 1);
             }

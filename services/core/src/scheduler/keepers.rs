@@ -183,7 +183,7 @@ impl Scheduler {
         for (session, tasks) in self.sessions.iter().map(|(id, session)| (*id, &session.tasks)) {
             for (index, task) in tasks.iter().filter(|(_, task)| task.engine().is_none()) {
                 if task.arguments.blobs().any(|named| named.id == blob) {
-                    lost.push(TaskId { session, index: *index });
+                    lost.push(TaskId { session, index });
                 }
             }
         }

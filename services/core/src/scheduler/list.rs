@@ -33,12 +33,12 @@ impl Scheduler {
         };
         let tasks = self.sessions.range(sessions).flat_map(|(id, session)| {
             let first = match after {
-                Some(after) if after.session == *id => Bound::Excluded(after.index),
-                Some(after) if after.session > *id => Bound::Excluded(u64::MAX),
-                _ => Bound::Unbounded,
+                Some(after) if after.session == *id => after.index.saturating_add(1),
+                Some(after) if after.session > *id => u64::MAX,
+                _ => 0,
             };
-            let tasks = session.tasks.range((first, Bound::Unbounded));
-            tasks.map(|(index, task)| self.report(TaskId { session: *id, index: *index }, task))
+            let tasks = session.tasks.range(first..u64::MAX);
+            tasks.map(|(index, task)| self.report(TaskId { session: *id, index }, task))
         });
         tasks.take(most).collect()
     }

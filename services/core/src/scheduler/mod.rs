@@ -18,6 +18,7 @@ mod explain;
 mod finish;
 mod flush;
 mod functions;
+mod indexed;
 mod invariants;
 mod keepers;
 mod list;
@@ -220,10 +221,10 @@ impl Scheduler {
     }
 
     fn task(&self, id: TaskId) -> Option<&task::Task> {
-        self.sessions.get(&id.session)?.tasks.get(&id.index).map(|task| &**task)
+        self.sessions.get(&id.session)?.tasks.get(id.index).map(|task| &**task)
     }
 
     fn task_mut(&mut self, id: TaskId) -> Option<&mut task::Task> {
-        self.sessions.get_mut(&id.session)?.tasks.get_mut(&id.index).map(|task| &mut **task)
+        self.sessions.get_mut(&id.session)?.tasks.get_mut(id.index).map(|task| &mut **task)
     }
 }

@@ -202,7 +202,7 @@ impl Scheduler {
         self.timers.insert((now + self.config.session_grace, Timer::SessionGrace(id)));
         self.watch_absence(now, id);
         if cancel {
-            let indexes = self.sessions.get(&id).map(|session| session.tasks.keys().copied().collect());
+            let indexes = self.sessions.get(&id).map(|session| session.tasks.iter().map(|(index, _)| index).collect());
             let indexes: Vec<u64> = indexes.unwrap_or_default();
             for index in indexes {
                 self.cancel(TaskId { session: id, index }, CancelMode::Abort);
@@ -214,7 +214,7 @@ impl Scheduler {
     pub(super) fn forget_session(&mut self, id: SessionId) {
         self.detach_session(id, CloseReason::Expired, "the session has ended");
         let Some(session) = self.sessions.get(&id) else { return };
-        let indexes: Vec<u64> = session.tasks.keys().copied().collect();
+        let indexes: Vec<u64> = session.tasks.iter().map(|(index, _)| index).collect();
         for index in indexes {
             let task = TaskId { session: id, index };
             if let Some((engine, attempt)) = self.task(task).and_then(|task| Some((task.engine()?, task.attempt))) {

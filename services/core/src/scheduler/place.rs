@@ -31,7 +31,7 @@ impl Scheduler {
         loop {
             let Some(engine) = self.engines.get_mut(&id) else { return };
             let Some(task) = engine.direct.front().copied() else { break };
-            let record = self.sessions.get(&task.session).and_then(|session| session.tasks.get(&task.index));
+            let record = self.sessions.get(&task.session).and_then(|session| session.tasks.get(task.index));
             let Some(record) = record.filter(|record| record.state == State::Queued && record.target == Some(id))
             else {
                 engine.direct.pop_front(); // It has left: cancelled, or its session is gone.
@@ -87,7 +87,7 @@ impl Scheduler {
         let Self { engines, balanced, sessions, functions, config, .. } = self;
         let Some(engine) = engines.get(&id).filter(|engine| engine.has_credit(0)) else { return Offer::DoesNotFit };
         let lookup = |session: SessionId, index: u64, engine: EngineId| {
-            let task = sessions.get(&session)?.tasks.get(&index)?;
+            let task = sessions.get(&session)?.tasks.get(index)?;
             let queued = task.state == State::Queued && task.may_run_on(engine);
             let expected = task.digest().and_then(|digest| functions.expected(digest));
             queued.then(|| Size { expected, bytes: task.size() })
@@ -101,7 +101,7 @@ impl Scheduler {
     /// Sends a queued task to an engine.
     fn assign(&mut self, now: Time, id: EngineId, task: TaskId) {
         let cost = self.cost(task);
-        let Some(record) = self.sessions.get_mut(&task.session).and_then(|session| session.tasks.get_mut(&task.index))
+        let Some(record) = self.sessions.get_mut(&task.session).and_then(|session| session.tasks.get_mut(task.index))
         else {
             return;
         };

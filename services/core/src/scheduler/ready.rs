@@ -62,10 +62,10 @@ impl Scheduler {
             }
             // Most tasks may run anywhere: for these it is one walk through the session's tasks.
             if task.is_direct() || task.is_restricted() || task.queue_deadline.is_some() {
-                others.push(*index);
+                others.push(index);
             } else {
                 task.state = State::Queued;
-                self.balanced.push(task.head.priority, id, *index, None, false);
+                self.balanced.push(task.head.priority, id, index, None, false);
             }
         }
         for index in others {
@@ -118,10 +118,10 @@ impl Scheduler {
     /// An engine came: tasks that failed elsewhere, and so wait for certain engines, may run there too.
     pub(super) fn welcome_to_retries(&mut self, engine: EngineId) {
         for (session, owner) in &self.sessions {
-            for (index, task) in &owner.tasks {
+            for (index, task) in owner.tasks.iter() {
                 let waits = task.state == State::Queued && !task.excluded.is_empty() && task.allowed().is_none();
                 if waits && !task.is_direct() && task.may_run_on(engine) {
-                    self.balanced.also(task.head.priority, *session, *index, engine);
+                    self.balanced.also(task.head.priority, *session, index, engine);
                 }
             }
         }
@@ -154,7 +154,7 @@ impl Scheduler {
             let restricted = restricted.filter(|(_, task)| task.is_restricted());
             for (index, _) in restricted.filter(|(_, task)| !self.engines.keys().any(|engine| task.may_run_on(*engine)))
             {
-                stranded.push(TaskId { session, index: *index });
+                stranded.push(TaskId { session, index });
             }
         }
         for id in stranded {

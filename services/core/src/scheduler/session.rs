@@ -1,10 +1,10 @@
 //! A client's session as the scheduler holds it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
-use super::{config::Config, outbox::Outbox, task::Task};
+use super::{config::Config, indexed::Indexed, outbox::Outbox, task::Task};
 use crate::{
     id::{BlobId, ConnectionId, Digest, EngineId},
     payload::BlobWant,
@@ -55,7 +55,7 @@ pub(super) struct Session {
     /// Functions to ask for.
     pub(super) need_functions: BTreeSet<Digest>,
     /// Accepted and not finished.
-    pub(super) tasks: BTreeMap<u64, Box<Task>>,
+    pub(super) tasks: Indexed<Box<Task>>,
     /// Bytes of arguments of `tasks`.
     pub(super) task_bytes: u64,
     /// Calls with tasks in `State::Waiting`, in order.

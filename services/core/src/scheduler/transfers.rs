@@ -86,7 +86,7 @@ impl Scheduler {
             return;
         }
         let Some(session) = self.sessions.get_mut(&attempt.task.session) else { return };
-        let Some(task) = session.tasks.get(&attempt.task.index) else { return };
+        let Some(task) = session.tasks.get(attempt.task.index) else { return };
         for blob in task.arguments.blobs() {
             if self.blobs.taken(blob.id) {
                 self.transitions.took(Transition::ToldTaken);
