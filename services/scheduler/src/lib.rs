@@ -11,7 +11,7 @@ mod described;
 mod engine_link_service;
 mod figures;
 mod listing;
-mod observe;
+pub mod observe;
 mod recent;
 mod run;
 mod shell;

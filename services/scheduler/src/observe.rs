@@ -8,7 +8,7 @@ use paraply_core::{
 use tracing::{Level, debug, enabled};
 
 /// A client said something.
-pub(crate) fn from_session(session: SessionId, message: &session_link::ToScheduler) {
+pub fn from_session(session: SessionId, message: &session_link::ToScheduler) {
     use session_link::ToScheduler as Message;
     if !enabled!(Level::DEBUG) {
         return;
@@ -28,7 +28,7 @@ pub(crate) fn from_session(session: SessionId, message: &session_link::ToSchedul
 }
 
 /// An engine said something.
-pub(crate) fn from_engine(engine: EngineId, message: &ToScheduler) {
+pub fn from_engine(engine: EngineId, message: &ToScheduler) {
     let ToScheduler::Reports(reports) = message else { return };
     if !enabled!(Level::DEBUG) {
         return;
@@ -48,7 +48,7 @@ pub(crate) fn from_engine(engine: EngineId, message: &ToScheduler) {
 }
 
 /// The scheduler says something to an engine.
-pub(crate) fn to_engine(engine: EngineId, message: &ToEngine) {
+pub fn to_engine(engine: EngineId, message: &ToEngine) {
     let ToEngine::Orders(orders) = message else { return };
     if !enabled!(Level::DEBUG) {
         return;

@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("paraply-client", &["paraply-proto"]),
 ];
 
-const TESTS: [&str; 3] = ["paraply-cluster-tests", "paraply-fuzz", "paraply-sim"];
+const TESTS: [&str; 4] = ["paraply-bench", "paraply-cluster-tests", "paraply-fuzz", "paraply-sim"];
 
 /// The state machines have no I/O, no clock and no randomness: this is all that they have.
 const CORE_MAY_USE: [&str; 2] = ["bytes", "thiserror"];
