@@ -1,9 +1,9 @@
 # Every verb prepares what it needs: on a machine with Rust, Python 3.11 and make nothing else has to be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench fuzz dist clean
+.PHONY: help setup run test lint bench bench-core profile fuzz dist clean
 
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Put client, engine, command and development tools into .venv/
 	@scripts/setup
@@ -19,6 +19,12 @@ lint: setup ## Check formatting, lints, types, the schema and generated code
 
 bench: setup ## Measure Paraply beside its peers (ARGS="--help"): ten minutes, writes docs/benchmarks.md
 	@scripts/bench $(ARGS)
+
+bench-core: setup ## Measure what a task costs the scheduler: time, instructions, bytes
+	@scripts/bench-core $(ARGS)
+
+profile: setup ## See where client, engine and scheduler spend no-op load (ARGS="--help")
+	@scripts/profile $(ARGS)
 
 fuzz: ## Send hostile messages to every machine until one breaks or you stop it
 	@cargo run --locked --profile ci -p paraply-fuzz

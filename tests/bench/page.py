@@ -49,9 +49,12 @@ What else the machine does shows in the figures: compare those of one run with e
 """
 
 
-def page(measured: dict[str, Measured], plan: Plan) -> str:
-    """The whole page."""
-    measured_on = f"{machine()}; {versions(plan.systems)}; {time.strftime('%-d %B %Y')}."
+def page(measured: dict[str, Measured], plan: Plan, load: float) -> str:
+    """The whole page. `load` is how many other processes wanted a core when the run began."""
+    measured_on = (
+        f"{machine()}; {versions(plan.systems)}; {time.strftime('%-d %B %Y')}. "
+        f"The load average was {load:.1f} when it began."
+    )
     text = _PAGE.format(measured_on=measured_on, rounds=plan.rounds, engines=plan.engines, tables=tables(measured))
     first, rest = text.split(measured_on, 1)
     paragraph, rest = rest.split("\n\n", 1)

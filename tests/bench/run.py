@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -30,6 +31,7 @@ def main() -> None:
     )
     adopt_orphans()
     raise_on_termination()
+    load = os.getloadavg()[0]
     try:
         measured = run(plan)
     except KeyboardInterrupt:
@@ -38,7 +40,7 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps({name: asdict(found) for name, found in measured.items()}, indent=1) + "\n")
     if _is_whole(plan):
-        PAGE.write_text(page(measured, plan))
+        PAGE.write_text(page(measured, plan, load))
         print(f"\nwritten to {PAGE.relative_to(TESTS.parent)}")
     if plan.quick:
         print("\nThis was quick, with less of everything: the figures say little.")
