@@ -1,15 +1,23 @@
 //! What a process says of itself: structured events on standard error, for people or for machines; metrics for who asks,
-//! and for a collector.
+//! and for a collector; spans of traced calls, for a collector.
 
+mod exporting;
 pub mod metrics;
+mod otlp;
 mod publish;
+mod settings;
+mod span;
+mod traceparent;
 
 pub use publish::{PublishError, Published, Publisher};
-
 use std::io::IsTerminal as _;
 
 use serde::Deserialize;
 use tracing_subscriber::{EnvFilter, filter::ParseError, util::TryInitError};
+
+pub use otlp::Spans;
+pub use span::{Attribute, Event, Kind, Span, attribute, new_span_id};
+pub use traceparent::TraceParent;
 
 /// An event that cannot be written is lost. To say so on standard error, as the library does by default, panics where
 /// that is on the same full disk.

@@ -46,6 +46,17 @@ pub fn dial_lazily(endpoints: &[Endpoint]) -> Result<Channel, DialError> {
     Ok(settings.connect_with_connector_lazy(connector(candidates)))
 }
 
+/// The same to a program that is none of ours, "host:port", with no more than what every one takes: some end a connection
+/// on which they are pinged.
+///
+/// # Errors
+/// If it is no address.
+pub fn dial_other(address: &str) -> Result<Channel, DialError> {
+    let settings = tonic::transport::Endpoint::from_shared(format!("http://{address}"))
+        .map_err(|_| DialError::Malformed(address.to_owned()))?;
+    Ok(settings.connect_with_connector_lazy(connector(vec![Endpoint::Tcp(address.to_owned())])))
+}
+
 /// Channel settings, and what can be tried from here.
 fn plan(endpoints: &[Endpoint]) -> Result<(tonic::transport::Endpoint, Vec<Endpoint>), DialError> {
     let here = |endpoint: &&Endpoint| match endpoint {

@@ -10,7 +10,7 @@ mod serve;
 mod socket;
 
 pub use boot_id::boot_id;
-pub use dial::{DialError, connect, dial_lazily};
+pub use dial::{DialError, connect, dial_lazily, dial_other};
 pub use http2::{INLINE_BYTES, MAX_MESSAGE_BYTES, MESSAGE_BYTES};
 pub use listener::{ListenError, Listener, MAX_SOCKET_PATH};
 pub use serve::{ServeError, Server, serve};
