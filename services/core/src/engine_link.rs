@@ -168,6 +168,9 @@ pub struct AssignedTask {
     pub arguments: Payload,
     /// How long tasks of this function took of late, if measured.
     pub expected: Option<Duration>,
+    /// Filled in by the scheduler's shell where it traces: the span that the engine's is a child of, or 0 for a task that
+    /// is not sampled. `None`: the caller's, of the call's `traceparent`.
+    pub span: Option<u64>,
 }
 
 impl Orders {

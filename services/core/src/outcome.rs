@@ -57,6 +57,16 @@ pub struct Outcome {
     pub records: u32,
 }
 
+impl Failure {
+    /// What happened, in one line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let (name, message) = (String::from_utf8_lossy(&self.type_name), String::from_utf8_lossy(&self.message));
+        let line = message.lines().next().unwrap_or_default();
+        if line.is_empty() { name.into_owned() } else { format!("{name}: {line}") }
+    }
+}
+
 impl Outcome {
     /// A failure that no engine reported: user code did not run, or nobody saw it end.
     #[must_use]

@@ -233,6 +233,8 @@ pub struct RunTask {
     pub function: Option<Arc<Function>>,
     /// With what.
     pub arguments: Payload,
+    /// As in `AssignedTask`.
+    pub span: Option<u64>,
 }
 
 /// What a machine holds.

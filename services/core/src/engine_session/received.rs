@@ -174,6 +174,7 @@ impl EngineSession {
             arguments: task.arguments.clone(),
             large: self.fetch(attempt, &task.arguments),
             expected: task.expected,
+            span: task.span,
             direct: call.direct,
             several: call.several,
             bytes,

@@ -19,6 +19,7 @@ pub(super) struct Task {
     pub(super) arguments: Payload,
     pub(super) large: LargeArguments,
     pub(super) expected: Option<Duration>,
+    pub(super) span: Option<u64>,
     pub(super) direct: bool,
     /// Its call has tasks on other engines too.
     pub(super) several: bool,

@@ -57,7 +57,7 @@ fn attempt(index: u64) -> AttemptId {
 }
 
 fn task(index: u64) -> AssignedTask {
-    AssignedTask { index, attempt: 1, claimed: false, arguments: Payload::default(), expected: None }
+    AssignedTask { index, attempt: 1, claimed: false, arguments: Payload::default(), expected: None, span: None }
 }
 
 fn call(head: Arc<CallHead>, direct: bool, tasks: Vec<AssignedTask>) -> AssignedCall {
@@ -98,7 +98,7 @@ fn hello(last_epoch: Option<u64>, held: Vec<(u64, HeldState)>, credit: Credit) -
 }
 
 fn run(index: u64, head: &Arc<CallHead>, function: Option<Arc<Function>>) -> RunTask {
-    RunTask { attempt: attempt(index), head: Arc::clone(head), function, arguments: Payload::default() }
+    RunTask { attempt: attempt(index), head: Arc::clone(head), function, arguments: Payload::default(), span: None }
 }
 
 fn ok() -> Outcome {

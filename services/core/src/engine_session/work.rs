@@ -95,7 +95,7 @@ impl EngineSession {
             NeededFunction::None | NeededFunction::Missing(_) => None,
         };
         let arguments = std::mem::take(&mut task.arguments);
-        Some(RunTask { attempt, head: Arc::clone(&task.head), function, arguments })
+        Some(RunTask { attempt, head: Arc::clone(&task.head), function, arguments, span: task.span })
     }
 
     pub(super) fn output(&mut self, attempt: AttemptId, output: Output) {

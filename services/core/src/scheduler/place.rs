@@ -129,7 +129,7 @@ impl Scheduler {
             }
         }
         let Some(engine) = self.engines.get_mut(&id) else { return };
-        let assigned = AssignedTask { index: task.index, attempt, claimed, arguments, expected };
+        let assigned = AssignedTask { index: task.index, attempt, claimed, arguments, expected, span: None };
         match engine.assigned.back_mut() {
             Some(call)
                 if call.session == task.session

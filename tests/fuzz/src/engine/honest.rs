@@ -100,7 +100,7 @@ impl<'a> Honest<'a> {
         let head = Arc::new(CallHead::new(work, Placement::Direct { engines: Vec::new() }));
         let TaskId { session, index } = TASK.task;
         let arguments = Payload::default();
-        let task = AssignedTask { index, attempt: TASK.attempt, claimed: true, arguments, expected: None };
+        let task = AssignedTask { index, attempt: TASK.attempt, claimed: true, arguments, expected: None, span: None };
         let assigned = vec![AssignedCall { head, session, direct: true, several: false, tasks: vec![task] }];
         self.tell(ToEngine::Orders(Orders { assigned, ..Orders::default() }));
     }

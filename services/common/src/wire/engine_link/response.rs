@@ -142,6 +142,7 @@ fn decode_task(task: proto::AssignedTask) -> Result<AssignedTask, WireError> {
         claimed: task.claimed,
         arguments: arguments.unwrap_or_default(),
         expected: task.expected_nanos.map(Duration::from_nanos),
+        span: task.span_id,
     })
 }
 
@@ -152,6 +153,7 @@ fn encode_task(task: AssignedTask) -> proto::AssignedTask {
         claimed: task.claimed,
         arguments: Some(payload::encode(task.arguments)),
         expected_nanos: task.expected.map(nanos),
+        span_id: task.span,
     }
 }
 

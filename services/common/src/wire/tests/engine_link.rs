@@ -73,8 +73,16 @@ fn assigned() -> impl Strategy<Value = AssignedCall> {
         Placement::Direct { engines: Vec::new() },
         Placement::Balanced { engines: Vec::new(), retries: 0, queue_timeout: None },
     ]);
-    let task = (any::<u64>(), 1..=1_u32 << 31, any::<bool>(), payload(), option::of(millis())).prop_map(
-        |(index, attempt, claimed, arguments, expected)| AssignedTask { index, attempt, claimed, arguments, expected },
+    let span = option::of(any::<u64>());
+    let task = (any::<u64>(), 1..=1_u32 << 31, any::<bool>(), payload(), option::of(millis()), span).prop_map(
+        |(index, attempt, claimed, arguments, expected, span)| AssignedTask {
+            index,
+            attempt,
+            claimed,
+            arguments,
+            expected,
+            span,
+        },
     );
     (head(placement), session(), vec(task, 0..3), any::<bool>()).prop_map(|(head, session, tasks, several)| {
         let direct = matches!(head.placement, Placement::Direct { .. });

@@ -204,18 +204,20 @@ class AssignedCall(_message.Message):
     def __init__(self, function_digest: _Optional[bytes] = ..., execute: _Optional[_Union[_session_pb2.ExecuteCode, _Mapping]] = ..., options: _Optional[_Union[_session_pb2.CallOptions, _Mapping]] = ..., session_id: _Optional[bytes] = ..., direct: bool = ..., tasks: _Optional[_Iterable[_Union[AssignedTask, _Mapping]]] = ..., several_engines: bool = ...) -> None: ...
 
 class AssignedTask(_message.Message):
-    __slots__ = ("index", "attempt", "claimed", "arguments", "expected_nanos")
+    __slots__ = ("index", "attempt", "claimed", "arguments", "expected_nanos", "span_id")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     CLAIMED_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    SPAN_ID_FIELD_NUMBER: _ClassVar[int]
     index: int
     attempt: int
     claimed: bool
     arguments: _payload_pb2.Payload
     expected_nanos: int
-    def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ..., claimed: bool = ..., arguments: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., expected_nanos: _Optional[int] = ...) -> None: ...
+    span_id: int
+    def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ..., claimed: bool = ..., arguments: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., expected_nanos: _Optional[int] = ..., span_id: _Optional[int] = ...) -> None: ...
 
 class CancelAttempt(_message.Message):
     __slots__ = ("attempt_id", "mode", "kill_after_millis")
