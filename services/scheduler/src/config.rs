@@ -57,6 +57,8 @@ pub struct Config {
     pub task_output_bytes: u64,
     /// Finished tasks that are remembered for lists and traces: when they ran and where, not what they came to.
     pub recent_tasks: usize,
+    /// Tasks that are traced at a time, where clients trace their calls.
+    pub traced_tasks: usize,
 }
 
 impl Default for Config {
@@ -82,6 +84,7 @@ impl Default for Config {
             function_bytes: machine.function_bytes,
             task_output_bytes: 8 << 20,
             recent_tasks: 20_000,
+            traced_tasks: 1000,
         }
     }
 }

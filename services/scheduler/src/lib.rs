@@ -19,6 +19,7 @@ pub mod store;
 mod stream;
 mod tally;
 mod task_service;
+mod traces;
 
 pub use config::Config;
 pub use run::{Error, run, run_with_store};

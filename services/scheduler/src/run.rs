@@ -10,7 +10,7 @@ use paraply_common::{
     peer, reflection,
     shutdown::Shutdown,
     spawn::spawn,
-    telemetry::{PublishError, Published, Publisher},
+    telemetry::{PublishError, Published, Publisher, Spans, attribute},
     tower::{
         auth::AuthLayer,
         count::CountLayer,
@@ -40,6 +40,7 @@ use crate::{
     store::{MemoryStore, Store},
     stream::Access,
     task_service::Tasks,
+    traces::Traces,
 };
 
 /// Messages that wait for the actor; a peer whose message is one too many waits until there is room.
@@ -170,7 +171,9 @@ pub async fn run_with_store<S: Store>(
         machine.handle(clock::now(), scheduler::Stimulus::BlobReady { blob });
     }
     let recent = Recent::new(config.recent_tasks, clock::unix_origin());
-    let mut shell = Shell::new(machine, blobs.clone(), news, records, recent);
+    let spans = Spans::start("paraply-scheduler", vec![attribute("paraply.cluster.id", config.cluster_id.clone())]);
+    let traces = spans.clone().map(|spans| Traces::new(spans, config.traced_tasks));
+    let mut shell = Shell::new(machine, blobs.clone(), news, records, recent, traces);
     let beat = pulse.clone();
     let mut acting = spawn(async move { actor::run(&mut shell, inbox, beat).await });
     let sweeping = spawn(sweep(blobs, mailbox.clone()));
@@ -199,6 +202,7 @@ pub async fn run_with_store<S: Store>(
     publisher.finish().await;
     let kept = membership.await;
     drop((acting, sweeping, ending, thread));
+    spans.iter().for_each(Spans::finish);
     tracing::info!("scheduler ends");
     // A task that has panicked has said so itself.
     Ok(kept.unwrap_or(Ok(()))?)

@@ -21,6 +21,7 @@ use crate::{
     recent::Recent,
     store::Store,
     tally::Tally,
+    traces::Traces,
 };
 
 /// What happens to the scheduler.
@@ -85,14 +86,22 @@ pub(crate) struct Shell<S> {
     tally: Tally,
     /// Who waits for metrics.
     measuring: Vec<oneshot::Sender<Measured>>,
+    traces: Option<Traces>,
     instructions: Vec<Instruction>,
 }
 
 impl<S: Store> Shell<S> {
-    pub(crate) fn new(machine: Scheduler, blobs: Blobs, news: News, store: S, recent: Recent) -> Self {
+    pub(crate) fn new(
+        machine: Scheduler,
+        blobs: Blobs,
+        news: News,
+        store: S,
+        recent: Recent,
+        traces: Option<Traces>,
+    ) -> Self {
         let (connections, tally) = (Connections::default(), Tally::default());
         let (measuring, instructions) = (Vec::new(), Vec::new());
-        Self { machine, connections, blobs, news, store, recent, tally, measuring, instructions }
+        Self { machine, connections, blobs, news, store, recent, tally, measuring, traces, instructions }
     }
 
     fn answer_measuring(&mut self) {
@@ -113,9 +122,12 @@ impl<S: Store> Shell<S> {
                 }
                 self.connections.tell_client(connection, message);
             }
-            Instruction::ToEngine { connection, message } => {
+            Instruction::ToEngine { connection, mut message } => {
                 if let Some(End::Engine(engine, _)) = self.connections.get(connection) {
                     observe::to_engine(*engine, &message);
+                    if let Some(traces) = &mut self.traces {
+                        traces.to_engine(*engine, &mut message);
+                    }
                 }
                 self.connections.tell_engine(connection, message);
             }
@@ -184,8 +196,12 @@ impl<S: Store> Actor for Shell<S> {
                     Machine::SessionMessage { connection, message } => {
                         if let Some(End::Session(session, _)) = self.connections.get(*connection) {
                             observe::from_session(*session, message);
+                            if let Some(traces) = &mut self.traces {
+                                traces.from_session(*session, message);
+                            }
                         }
                     }
+                    Machine::Shutdown => self.traces.iter_mut().for_each(Traces::end),
                     _ => {}
                 }
                 self.machine.handle(now, stimulus);
@@ -221,6 +237,9 @@ impl<S: Store> Actor for Shell<S> {
             if instructions.is_empty() {
                 self.instructions = instructions;
                 return self.answer_measuring();
+            }
+            if let Some(traces) = &mut self.traces {
+                traces.before(&instructions);
             }
             // What is carried out may be answered at once (`Persisted`), and the answer makes more fall due.
             instructions.drain(..).for_each(|instruction| self.carry_out(now, instruction));

@@ -77,7 +77,14 @@ pub fn submit(kind: Kind, first_index: u64, tasks: u64) -> ToScheduler {
 /// An engine is told to run so many tasks of a map.
 #[must_use]
 pub fn orders(tasks: u64) -> ToEngine {
-    let task = |index| AssignedTask { index, attempt: 1, claimed: false, arguments: bytes(ARGUMENT), expected: None };
+    let task = |index| AssignedTask {
+        index,
+        attempt: 1,
+        claimed: false,
+        arguments: bytes(ARGUMENT),
+        expected: None,
+        span: None,
+    };
     let call = AssignedCall {
         head: Kind::Map.head(&function()),
         session: SESSION,

@@ -58,6 +58,8 @@ settings! {
         function_bytes,
         /// Bytes of output kept for a task
         task_output_bytes,
+        /// Tasks that are traced at a time, where clients trace their calls
+        traced_tasks,
     }
 }
 
