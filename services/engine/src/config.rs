@@ -8,6 +8,7 @@ use std::{
 use paraply_common::{
     connection::{ConnectionFile, Role},
     peer,
+    telemetry::Spans,
 };
 use paraply_core::{engine_session, id::Incarnation};
 use paraply_proto::common::v1::PeerInfo;
@@ -51,6 +52,8 @@ pub struct Config {
     pub result_bytes: u64,
     /// Limits and times of the machine.
     pub session: engine_session::Config,
+    /// Where spans of traced tasks go, if anywhere.
+    pub spans: Option<Spans>,
 }
 
 impl Config {
@@ -65,7 +68,17 @@ impl Config {
         session.dial.jitter_seed = incarnation.0 as u64;
         let path = path.to_owned();
         let (output_bytes, result_bytes) = (OUTPUT_BYTES, RESULT_BYTES);
-        Ok(Self { connection, path, identity, incarnation, stop_grace, output_bytes, result_bytes, session })
+        Ok(Self {
+            connection,
+            path,
+            identity,
+            incarnation,
+            stop_grace,
+            output_bytes,
+            result_bytes,
+            session,
+            spans: None,
+        })
     }
 
     /// What the engine's messages say of it.

@@ -12,6 +12,7 @@ mod member;
 mod runtime;
 mod session;
 mod terminated;
+mod traces;
 
 pub use config::{Config, Identity};
 pub use error::Error;

@@ -26,6 +26,7 @@ use crate::{
     member::{self, Registration},
     runtime::{Report, Reports, Runtime},
     terminated::Terminated,
+    traces::Traces,
 };
 
 /// What travels inside a message until the scheduler says otherwise, in bytes.
@@ -102,6 +103,7 @@ struct Session {
     bulk: Bulk,
     fetches: Fetches,
     kept: Kept,
+    traces: Option<Traces>,
     /// Outcomes whose large parts have no room here.
     storing: FuturesUnordered<Task<Stored>>,
     epoch: Option<Epoch>,
@@ -113,6 +115,7 @@ impl Session {
         let mut machine = EngineSession::new(config.session, clock::now());
         machine.handle(clock::now(), Stimulus::RuntimeIdle);
         let kept = Kept::new(config.result_bytes);
+        let traces = config.spans.clone().map(Traces::new);
         Self {
             config,
             machine,
@@ -125,6 +128,7 @@ impl Session {
             bulk: Bulk::default(),
             fetches: Fetches::new(),
             kept,
+            traces,
             storing: FuturesUnordered::new(),
             epoch: None,
             inline_bytes: INLINE_BYTES,
@@ -143,6 +147,7 @@ impl Session {
         }
         self.bulk.lead_to(&registration.scheduler, registration.bearer.clone());
         self.runtime.registered(registration.info.id);
+        self.traces.iter().for_each(|traces| traces.registered(registration.info.id));
         self.stimulus(Stimulus::Registered { info: Arc::clone(&registration.info) });
         self.registration = Some(registration);
         false
@@ -183,6 +188,9 @@ impl Session {
             Report::Output(attempt, output) => self.stimulus(Stimulus::Output { attempt, output }),
             Report::Idle => self.stimulus(Stimulus::RuntimeIdle),
             Report::Finished(attempt, mut outcome) => {
+                if let Some(traces) = &mut self.traces {
+                    traces.finished(attempt, &outcome);
+                }
                 let engine = self.engine();
                 if let Err(failure) = &mut outcome.value {
                     failure.engine = engine;
@@ -230,7 +238,10 @@ impl Session {
                 Instruction::Dial => self.dial(),
                 Instruction::Send(message) => self.link.send(message),
                 Instruction::HangUp => self.link.hang_up(),
-                Instruction::Run(batch) => {
+                Instruction::Run(mut batch) => {
+                    if let Some(traces) = &mut self.traces {
+                        traces.started(&mut batch);
+                    }
                     batch.iter().for_each(|task| self.fetches.over(task.attempt));
                     self.runtime.run(batch);
                 }

@@ -31,6 +31,18 @@ class Runner:
         """Makes `sys.stdout` and `sys.stderr` anew where a task has taken them away."""
         _streams.mend()
 
+    def enter_span(self, traceparent: str) -> None:
+        """Makes a span of the engine's the current one: what user code traces from here on belongs to it."""
+        from paraply_engine import _spans
+
+        _spans.enter(traceparent)
+
+    def leave_span(self) -> None:
+        """The span is over."""
+        from paraply_engine import _spans
+
+        _spans.leave()
+
     def prepare(self, encoding: int, received: list[Any], python_version: str) -> Prepared | Failure:
         """Reads a function once, to be called many times."""
         try:

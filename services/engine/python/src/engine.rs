@@ -2,12 +2,16 @@
 
 use std::{fs::File, io, os::fd::AsFd as _, path::PathBuf, sync::Arc, sync::OnceLock, time::Duration};
 
-use paraply_common::{fork, telemetry};
+use paraply_common::{
+    fork,
+    telemetry::{self, Spans, attribute},
+};
 use paraply_core::id::AttemptId;
 use paraply_engine::{Config, ExitReason, Identity, Reporter, Reports, reports};
 use pyo3::{exceptions::PyValueError, prelude::*};
 
 use crate::{
+    bell::SignalsHeld,
     output::{self, Capture},
     process,
     runtime::PythonRuntime,
@@ -62,6 +66,7 @@ impl Engine {
         telemetry::init_engine(log).map_err(|error| invalid(error.to_string()))?;
         process::log_panics();
         let (reporter, reports) = reports();
+        config.spans = start_spans(&config)?;
         let capture = Capture::install(reporter.clone(), config.output_bytes)?;
         match py.detach(|| start(config, &capture, reporter, reports)) {
             Ok(runtime) => {
@@ -79,6 +84,17 @@ impl Engine {
     fn serve(&self, runner: &Bound<'_, PyAny>) -> PyResult<i32> {
         Ok(Server::new(&self.runtime, runner)?.run())
     }
+}
+
+/// Where spans go, if the environment names a collector. Its thread is there before others can open anything.
+fn start_spans(config: &Config) -> io::Result<Option<Spans>> {
+    let _held = SignalsHeld::new();
+    let cluster = attribute("paraply.cluster.id", config.connection.cluster_id.clone());
+    let spans = fork::list_all_opened(|| Ok(Spans::start("paraply-engine", vec![cluster])))?;
+    if let Some(spans) = &spans {
+        process::export_at_end(spans.clone());
+    }
+    Ok(spans)
 }
 
 /// The running task: session, index, attempt. None while none runs, and in processes that it forked.
@@ -129,6 +145,7 @@ fn start_session(config: Config, runtime: &Arc<PythonRuntime>, reports: Reports)
             }
         };
         let end = tokio.block_on(paraply_engine::run(config, Arc::clone(&runtime) as _, reports, terminated));
+        process::begin_last_export();
         let code = match end {
             Ok(ExitReason::Killed) => {
                 tracing::error!("a cancelled task did not stop in its time: the engine ends, with all that it started");

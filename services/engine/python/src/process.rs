@@ -1,8 +1,8 @@
 //! The engine as a process: the head of a process group, gone when its parent is.
 
-use std::{io, os::fd::FromRawFd as _, os::fd::OwnedFd, os::fd::RawFd, thread, time::Duration};
+use std::{io, os::fd::FromRawFd as _, os::fd::OwnedFd, os::fd::RawFd, sync::OnceLock, thread, time::Duration};
 
-use paraply_common::fork;
+use paraply_common::{fork, telemetry::Spans};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::{Errno, FdFlags, fcntl_setfd},
@@ -13,6 +13,18 @@ use crate::{bell::SignalsHeld, output};
 
 /// How long the end of the process may wait for the last output to be passed on.
 pub(crate) const LAST_OUTPUT: Duration = Duration::from_millis(200);
+
+static SPANS: OnceLock<Spans> = OnceLock::new();
+
+/// The end of the process waits a moment for these spans to be exported.
+pub(crate) fn export_at_end(spans: Spans) {
+    let _first = SPANS.set(spans);
+}
+
+/// No more spans come: those that wait are exported while the main thread cleans up.
+pub(crate) fn begin_last_export() {
+    SPANS.get().into_iter().for_each(Spans::end);
+}
 
 /// Makes this process lead a group of its own, so that whatever tasks start can be ended together with it.
 pub(crate) fn lead_group() {
@@ -73,6 +85,7 @@ pub(crate) fn end_group() -> ! {
 pub(crate) fn leave(code: i32) -> ! {
     if !fork::is_child() {
         output::drain(LAST_OUTPUT);
+        SPANS.get().into_iter().for_each(Spans::finish);
     }
     // SAFETY: ends the process.
     unsafe { libc::_exit(code) }

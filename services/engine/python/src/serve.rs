@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use paraply_common::{clock, fork};
+use paraply_common::{clock, fork, telemetry::TraceParent};
 use paraply_core::{
     call::Work,
     engine_session::RunTask,
@@ -128,7 +128,9 @@ impl<'a, 'py> Server<'a, 'py> {
     fn run_task(&mut self, task: RunTask, claimed_unix_nanos: Claimed) -> Outcome {
         let started_unix_nanos = clock::unix_nanos();
         self.runtime.capture.begin(task.attempt);
-        let mut value = match self.call(task) {
+        let span = span(&task);
+        let called = self.enter_span(span).and_then(|()| self.call(task));
+        let mut value = match called {
             Ok(value) => value,
             Err(error) => Err(convert::escaped(self.py, &error)),
         };
@@ -145,6 +147,9 @@ impl<'a, 'py> Server<'a, 'py> {
             {
                 failure.kind = FailureKind::Cancelled;
             }
+        }
+        if span.is_some() {
+            self.leave_span();
         }
         // Before the next task begins, and with it the time in which it may be interrupted.
         self.interrupts.restore();
@@ -183,6 +188,21 @@ impl<'a, 'py> Server<'a, 'py> {
             convert::failure(&answer).map(Err)
         } else {
             convert::payload(&answer).map(Ok)
+        }
+    }
+
+    /// What user code does from here on belongs to the span, if there is one.
+    fn enter_span(&self, span: Option<TraceParent>) -> PyResult<()> {
+        match span {
+            Some(span) => self.runner.call_method1(intern!(self.py, "enter_span"), (span.to_string(),)).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// And from here on no more. No interrupt comes any more: it is certain to be done.
+    fn leave_span(&self) {
+        if let Err(error) = self.runner.call_method0(intern!(self.py, "leave_span")) {
+            tracing::warn!(%error, "a task's span stays current");
         }
     }
 
@@ -232,6 +252,20 @@ impl<'a, 'py> Server<'a, 'py> {
 unsafe extern "C" {
     #[link_name = "stdout"]
     static c_stdout: *mut libc::FILE;
+}
+
+/// The span that user code's own are children of, where the task's client traces it.
+fn span(task: &RunTask) -> Option<TraceParent> {
+    if task.head.traceparent.is_empty() {
+        return None;
+    }
+    let caller = TraceParent::sampled(&task.head.traceparent)?;
+    Some(match task.span {
+        None => caller,
+        // Not recorded, and nor is what user code makes of it.
+        Some(0) => TraceParent { sampled: false, ..caller },
+        Some(span) => TraceParent { span, ..caller },
+    })
 }
 
 fn unknown_function(digest: Digest) -> Failure {
