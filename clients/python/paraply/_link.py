@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from paraply import _results
+from paraply import _results, _traces
 from paraply._blobs import Blobs
 from paraply._dial import Dialler, Refused, check_protocol, peer_info
 from paraply._engines import Engines
@@ -331,6 +331,8 @@ class Link:
         self.blobs.close(ConnectionError(f"{failure}: {_UNREAD}"))
         self.engines.wake()
         links.discard(self)
+        if _traces.under_way:
+            _traces.given_up(tasks, failure)
         _wait.fail(tasks, failure, time.time())
 
     def break_stream(self) -> None:
@@ -487,6 +489,8 @@ class Link:
             if listener is not None:
                 listener()
         if delivery.finished:
+            if _traces.under_way:
+                _traces.finished(delivery.finished)
             _wait.complete(delivery.finished, time.time())
             last = [task for task, _ in delivery.finished[-RECENT:] if task.is_small()]
             with self._lock:

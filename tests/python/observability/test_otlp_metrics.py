@@ -6,8 +6,8 @@ import socket
 import time
 
 from home import Home, eventually
+from metrics_collector import collector
 from opentelemetry.proto.metrics.v1 import metrics_pb2
-from otlp_collector import collector
 
 import paraply
 

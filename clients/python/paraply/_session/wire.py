@@ -52,6 +52,8 @@ _FUNCTIONS = b"\x12"
 _ACK_SEQUENCE = b"\x18"
 _CALL_FIRST_INDEX = b"\x08"
 _CALL_ARGUMENTS = b"\x3a"
+_CALL_OPTIONS = b"\x32"
+_OPTIONS_TRACEPARENT = b"\x3a"
 _PICKLE5_DATA = b"\x08\x01\x7a"  # Payload: encoding = 1, then the key of `data`
 
 
@@ -94,6 +96,11 @@ def call_head(
             )
         )
     return message.SerializeToString()
+
+
+def traceparent(text: str) -> bytes:
+    """What a call that is traced has in its options beside what `call_head` says."""
+    return delimited(_CALL_OPTIONS, delimited(_OPTIONS_TRACEPARENT, text.encode()))
 
 
 def _millis(seconds: float | None) -> int | None:

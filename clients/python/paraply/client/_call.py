@@ -25,6 +25,7 @@ class CallSpec:
         direct: On exactly `engine_ids`, one task each in that order; else on any engine that may.
         engine_ids: Direct: where. Balanced: the only engines that may; empty for any.
         name: What errors and `repr` call the work.
+        verb: What is done with it, for who traces: "apply", "map", or nothing where the name says it all.
         label: The user's own label, for queries.
         priority: Higher goes first.
         retries: Balanced: how often a task may run again when it failed or its engine was lost.
@@ -38,6 +39,7 @@ class CallSpec:
     direct: bool = True
     engine_ids: list[int] = field(default_factory=list)
     name: str = ""
+    verb: str = ""
     label: str = ""
     priority: int = 0
     retries: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import threading
 import weakref
@@ -52,7 +53,9 @@ class LazyMapIterator(Iterator[Any]):
         self._feed = _Feed(view, dump_function(f), zip(*sequences, strict=False), limit, ordered)
         # The thread knows the feed and not this iterator, so that it can be seen when nobody reads any more.
         weakref.finalize(self, self._feed.stop).atexit = False
-        threading.Thread(target=self._feed.run, name="paraply-imap", daemon=True).start()
+        # Calls are made in the context of whoever asks for them, such as a span of theirs.
+        run = contextvars.copy_context().run
+        threading.Thread(target=run, args=(self._feed.run,), name="paraply-imap", daemon=True).start()
 
     def __repr__(self) -> str:
         feed = self._feed

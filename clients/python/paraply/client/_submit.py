@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paraply import _traces
 from paraply._session import wire
 from paraply.client._call import CallSpec, Execute
 from paraply.client._task import SubmittedCall
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from paraply._link import Link
     from paraply._serialize import Function
     from paraply._session.call import Blob
+    from paraply._traces.calls import CallSpan
     from paraply.client._task import Task
 
 #: A balanced call with more bytes of arguments than this is sent as several.
@@ -39,13 +41,23 @@ def submit(link: Link, spec: CallSpec) -> list[Task]:
         ValueError: A part of it is larger than a message, and cannot travel on its own.
         OSError: The link is closed or lost.
     """
-    return _Submission(link, spec).tasks
+    span = _traces.begin(spec, link.session_hex)
+    if span is None:
+        return _Submission(link, spec).tasks
+    try:
+        tasks = _Submission(link, spec, span).tasks
+    except Exception as error:
+        span.refused(error)
+        raise
+    span.submitted(tasks[0].index)
+    return tasks
 
 
 class _Submission:
-    def __init__(self, link: Link, spec: CallSpec) -> None:
+    def __init__(self, link: Link, spec: CallSpec, span: CallSpan | None = None) -> None:
         self._link = link
         self._spec = spec
+        self._span = span
         limits = link.dialler.limits
         self._largest = (limits.message_bytes or MESSAGE_BYTES) - _FRAME_BYTES
         self._inline = limits.inline_bytes or INLINE_BYTES
@@ -57,6 +69,8 @@ class _Submission:
                 f"{self._largest} (message_bytes): pass large data as an argument, or push it first"
             )
         self._head = self._encode_head()
+        if span is not None:
+            self._head += wire.traceparent(span.traceparent)
         self.tasks: list[Task] = []
         if spec.direct or self._function is None:
             self._send_whole()
@@ -139,6 +153,7 @@ class _Submission:
             function=self._function,
             blobs=blobs,
             keeps_blobs=kept,
+            span=self._span,
         )
         self.tasks += call.tasks()
         self._link.submit(call)

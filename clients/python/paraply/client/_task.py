@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from paraply._results import Kept
     from paraply._serialize import Function
     from paraply._session.call import Blob
+    from paraply._traces.calls import CallSpan
 
 _UNREAD: Any = object()
 
@@ -42,9 +43,10 @@ class SubmittedCall(Call["Task"]):
         function: What it calls.
         blobs: What of its arguments is too large for a message.
         keeps_blobs: They stay here until an engine reads them.
+        span: Of the call that this is all or a part of, where it is traced.
     """
 
-    __slots__ = ("_settled", "_unsettled", "label", "link", "method", "name", "submitted")
+    __slots__ = ("_settled", "_unsettled", "label", "link", "method", "name", "span", "submitted")
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class SubmittedCall(Call["Task"]):
         function: Function | None = None,
         blobs: list[Blob] | None = None,
         keeps_blobs: bool = False,
+        span: CallSpan | None = None,
     ) -> None:
         slots: list[Task | None] = [Task(self, offset, place) for offset, place in enumerate(places)]
         super().__init__(body, slots, argument_bytes, function, blobs, keeps_blobs=keeps_blobs)
@@ -66,6 +69,7 @@ class SubmittedCall(Call["Task"]):
         self.name = name
         self.label = label
         self.method = method
+        self.span = span
         #: Seconds since the epoch.
         self.submitted = time.time()
         #: Set when no blob has to be read from the user's buffers any more; None where there are none.

@@ -62,7 +62,9 @@ class LoadBalancedView(View):
 
     # how calls are made
 
-    def _spec(self, function: Function, arguments: list[Payload], label: str | None = None) -> CallSpec:
+    def _spec(
+        self, function: Function, arguments: list[Payload], label: str | None = None, *, verb: str = "apply"
+    ) -> CallSpec:
         restricted = self.targets is not None and self.targets != "all"
         return CallSpec(
             work=function,
@@ -70,6 +72,7 @@ class LoadBalancedView(View):
             direct=False,
             engine_ids=self._engines(self.targets) if restricted else [],
             name=function.name,
+            verb=verb,
             label=(self.label if label is None else label) or "",
             retries=self.retries,
             queue_timeout=self.timeout or None,
@@ -114,7 +117,7 @@ class LoadBalancedView(View):
             cuts = bounds(len(items), -(-len(items) // chunksize)) if items else []
             arguments = [dump_arguments(tuple(zip(*items[begin:end], strict=True)), {}) for begin, end in cuts]
             mapper = Chunks([end - begin for begin, end in cuts])
-        tasks = self._submit(self._spec(function, arguments, label)) if arguments else []
+        tasks = self._submit(self._spec(function, arguments, label, verb="map")) if arguments else []
         result = AsyncMapResult(
             self.client, tasks, mapper, fname=function.name, ordered=ordered, return_exceptions=return_exceptions
         )

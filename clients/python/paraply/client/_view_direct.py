@@ -45,6 +45,7 @@ class DirectView(View):
         *,
         engines: list[int] | None = None,
         label: str | None = None,
+        verb: str = "",
     ) -> AsyncResult:
         spec = CallSpec(
             work=work,
@@ -52,6 +53,7 @@ class DirectView(View):
             direct=True,
             engine_ids=self._engines(targets) if engines is None else engines,
             name=name,
+            verb=verb,
             label=(self.label if label is None else label) or "",
             run_timeout=self.run_timeout or None,
         )
@@ -62,13 +64,14 @@ class DirectView(View):
         self, work: Function, arguments: list[Payload], engines: list[int], mapper: Mapper, **options: Any
     ) -> AsyncMapResult:
         """One argument an engine, results joined by `mapper`."""
-        label = options.pop("label", None)
+        label, verb = options.pop("label", None), options.pop("verb", "")
         spec = CallSpec(
             work=work,
             arguments=arguments,
             direct=True,
             engine_ids=engines,
             name=options["fname"],
+            verb=verb,
             label=(self.label if label is None else label) or "",
             run_timeout=self.run_timeout or None,
         )
@@ -80,7 +83,7 @@ class DirectView(View):
 
     def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool | None) -> Any:
         function = dump_function(f)
-        result = self._call(function, [dump_arguments(args, kwargs)], function.name, self.targets)
+        result = self._call(function, [dump_arguments(args, kwargs)], function.name, self.targets, verb="apply")
         return self._finish(result, block)
 
     # maps
@@ -115,6 +118,7 @@ class DirectView(View):
             ordered=True,
             return_exceptions=return_exceptions,
             label=label,
+            verb="map",
         )
         return self._finish(result, block)
 
@@ -140,6 +144,7 @@ class DirectView(View):
             fname=function.name,
             ordered=ordered,
             return_exceptions=return_exceptions,
+            verb="apply",
         )
 
     # code

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
-from paraply import error
+from paraply import _traces, error
 from paraply._connection import find
 from paraply._link import Link
 from paraply.client._client_jobs import JobCalls
@@ -78,6 +78,7 @@ class Client(JobCalls):
             if ignored.get(name) is not None:
                 warnings.warn(f"{name} is deprecated: pass connection_info", DeprecationWarning, stacklevel=2)
                 connection_info = connection_info or ignored[name]
+        _traces.asked.look()
         started = time.monotonic()
         info = find(connection_info, profile=profile, profile_dir=profile_dir, cluster_id=cluster_id, timeout=timeout)
         self._link = Link(

@@ -1,4 +1,4 @@
-"""A collector of OTLP in this process, as services send to it by gRPC."""
+"""A collector of metrics in the process of a test: OTLP, as services send it by gRPC."""
 
 from __future__ import annotations
 
