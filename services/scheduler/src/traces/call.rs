@@ -38,21 +38,21 @@ struct TaskTrace {
 }
 
 impl CallTrace {
-    /// A call of which so many tasks are `unfinished`, and of which only the first get a span where there is no `room` for
-    /// more.
+    /// A call whose tasks are still open, or some of them by their indexes; only the first of these get a span where there is
+    /// no `room` for more.
     pub(super) fn new(
         now: u64,
         session: SessionId,
         call: &Call,
         parent: TraceParent,
-        unfinished: u64,
+        is_open: impl Fn(u64) -> bool,
         room: usize,
     ) -> Self {
         let tasks = call.tasks();
-        let traced = tasks.min(room as u64);
-        let open = (call.first_index..call.first_index.saturating_add(traced))
-            .map(|index| (index, TaskTrace { id: new_span_id(), engine: None, events: Vec::new() }))
-            .collect();
+        let unfinished = (call.first_index..call.first_index.saturating_add(tasks)).filter(|index| is_open(*index));
+        let task = |index| (index, TaskTrace { id: new_span_id(), engine: None, events: Vec::new() });
+        let open: BTreeMap<_, _> = unfinished.clone().take(room).map(task).collect();
+        let unfinished = unfinished.count() as u64;
         Self {
             parent,
             id: new_span_id(),
@@ -63,7 +63,7 @@ impl CallTrace {
             tasks,
             unfinished,
             failed: 0,
-            untraced: tasks - traced,
+            untraced: unfinished - open.len() as u64,
             open,
         }
     }

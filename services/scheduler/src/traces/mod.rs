@@ -7,7 +7,7 @@ mod call;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use paraply_common::{
     clock,
@@ -43,12 +43,11 @@ impl Traces {
 
     /// A client said something: after a restart, what it had submitted before.
     pub(crate) fn from_session(&mut self, session: SessionId, message: &ToScheduler) {
-        if let ToScheduler::Replay { calls, finished, .. } = message {
-            for call in calls {
-                let indexes = call.first_index..call.first_index.saturating_add(call.tasks());
-                let finished = finished.iter().filter(|index| indexes.contains(index)).count() as u64;
-                self.accepted(session, call, call.tasks().saturating_sub(finished));
-            }
+        let ToScheduler::Replay { calls, finished, .. } = message else { return };
+        let mut traced = calls.iter().filter(|call| !call.head.traceparent.is_empty()).peekable();
+        if traced.peek().is_some() {
+            let finished: HashSet<u64> = finished.iter().copied().collect();
+            traced.for_each(|call| self.accepted(session, call, |index| !finished.contains(&index)));
         }
     }
 
@@ -60,7 +59,7 @@ impl Traces {
         });
         for record in batches.flatten() {
             match record {
-                Record::Accepted { session, call } => self.accepted(*session, call, call.tasks()),
+                Record::Accepted { session, call } => self.accepted(*session, call, |_| true),
                 Record::Claimed { attempt, engine } => self.event(*attempt, *engine, "claimed"),
                 Record::Finished { attempt, outcome, .. } => self.finished(*attempt, outcome),
                 Record::Forgotten { session } => self.forget(|of| of == *session, "the session ended before the task"),
@@ -93,8 +92,8 @@ impl Traces {
         self.forget(|_| true, "the scheduler ended before the task");
     }
 
-    fn accepted(&mut self, session: SessionId, call: &Call, unfinished: u64) {
-        if call.head.traceparent.is_empty() || unfinished == 0 {
+    fn accepted(&mut self, session: SessionId, call: &Call, is_open: impl Fn(u64) -> bool) {
+        if call.head.traceparent.is_empty() {
             return;
         }
         let Some(parent) = TraceParent::sampled(&call.head.traceparent) else { return };
@@ -102,7 +101,10 @@ impl Traces {
         if room == 0 || self.calls.len() >= self.most || self.calls.contains_key(&(session, call.first_index)) {
             return;
         }
-        let call = CallTrace::new(clock::unix_nanos(), session, call, parent, unfinished, room);
+        let call = CallTrace::new(clock::unix_nanos(), session, call, parent, is_open, room);
+        if call.is_over() {
+            return;
+        }
         self.tasks += call.open();
         self.calls.insert((session, call.first_index()), call);
     }
