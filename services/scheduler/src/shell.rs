@@ -126,7 +126,7 @@ impl<S: Store> Shell<S> {
                 if let Some(End::Engine(engine, _)) = self.connections.get(connection) {
                     observe::to_engine(*engine, &message);
                     if let Some(traces) = &mut self.traces {
-                        traces.to_engine(*engine, &mut message);
+                        traces.assign(*engine, &mut message);
                     }
                 }
                 self.connections.tell_engine(connection, message);
@@ -197,7 +197,7 @@ impl<S: Store> Actor for Shell<S> {
                         if let Some(End::Session(session, _)) = self.connections.get(*connection) {
                             observe::from_session(*session, message);
                             if let Some(traces) = &mut self.traces {
-                                traces.from_session(*session, message);
+                                traces.heard(*session, message);
                             }
                         }
                     }

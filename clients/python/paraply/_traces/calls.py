@@ -42,7 +42,9 @@ class CallSpan:
         self._span.set_attribute("paraply.call.first_index", first_index)
 
     def refused(self, error: Exception) -> None:
-        """It was not submitted, or not all of it."""
+        """It was not submitted, or not all of it: what is under way of it is not waited for."""
+        with self._lock:
+            self._remaining = 0
         self._end(f"{type(error).__name__}: {error}")
 
     def task_done(self, error: str | None) -> None:
@@ -68,7 +70,8 @@ class CallSpan:
 
 def begin(spec: CallSpec, session: str, *, exports: bool) -> CallSpan | None:
     """See `paraply._traces.begin`. `exports`: the environment asks for spans, also where the user's program makes none."""
-    if trace is None or not (exports or trace.get_current_span().is_recording()):
+    tasks = spec.count()
+    if trace is None or not tasks or not (exports or trace.get_current_span().is_recording()):
         return None
     provider = trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider):
@@ -78,7 +81,6 @@ def begin(spec: CallSpec, session: str, *, exports: bool) -> CallSpan | None:
         if found is None:
             return None
         provider = found
-    tasks = spec.count()
     attributes: dict[str, str | int] = {
         "paraply.session.id": session,
         "paraply.call.tasks": tasks,
@@ -90,4 +92,4 @@ def begin(spec: CallSpec, session: str, *, exports: bool) -> CallSpan | None:
     if spec.engine_ids:
         span.set_attribute("paraply.call.engines", list(spec.engine_ids))
     sampled = span.is_recording() and span.get_span_context().trace_flags.sampled
-    return CallSpan(span, tasks) if sampled and tasks else None
+    return CallSpan(span, tasks) if sampled else None

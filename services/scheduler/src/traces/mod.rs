@@ -42,7 +42,7 @@ impl Traces {
     }
 
     /// A client said something: after a restart, what it had submitted before.
-    pub(crate) fn from_session(&mut self, session: SessionId, message: &ToScheduler) {
+    pub(crate) fn heard(&mut self, session: SessionId, message: &ToScheduler) {
         let ToScheduler::Replay { calls, finished, .. } = message else { return };
         let mut traced = calls.iter().filter(|call| !call.head.traceparent.is_empty()).peekable();
         if traced.peek().is_some() {
@@ -69,7 +69,7 @@ impl Traces {
     }
 
     /// Tasks go to an engine: it learns which span each belongs to.
-    pub(crate) fn to_engine(&mut self, engine: EngineId, message: &mut ToEngine) {
+    pub(crate) fn assign(&mut self, engine: EngineId, message: &mut ToEngine) {
         let ToEngine::Orders(Orders { assigned, .. }) = message else { return };
         for call in assigned.iter_mut().filter(|call| !call.head.traceparent.is_empty()) {
             if TraceParent::sampled(&call.head.traceparent).is_none() {

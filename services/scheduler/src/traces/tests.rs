@@ -122,7 +122,7 @@ fn a_task_is_a_child_of_its_call_and_the_engine_is_told() {
     let call = call(5, 2, PARENT);
     traces.before(&records(vec![accepted(&call)]));
     let mut message = orders(&call);
-    traces.to_engine(ENGINE, &mut message);
+    traces.assign(ENGINE, &mut message);
     traces.before(&records(vec![finished(5, None)]));
     traces.before(&records(vec![finished(6, Some("no"))]));
     let spans = all(&mut sent);
@@ -144,7 +144,7 @@ fn what_is_beyond_the_bound_is_counted_and_its_engine_traces_it_neither() {
     traces.before(&records(vec![accepted(&first), accepted(&second)]));
     for (call, traced) in [(&first, vec![true, true, false]), (&second, vec![false])] {
         let mut message = orders(call);
-        traces.to_engine(ENGINE, &mut message);
+        traces.assign(ENGINE, &mut message);
         assert_eq!(told(&message).iter().map(|span| *span != Some(0)).collect::<Vec<_>>(), traced);
     }
     traces.before(&records((0..4).map(|index| finished(index, None)).collect()));
@@ -178,8 +178,8 @@ fn what_a_client_says_again_after_a_restart_is_traced_once() {
         claims: Vec::new(),
         complete: true,
     };
-    traces.from_session(SESSION, &replay);
-    traces.from_session(SESSION, &replay);
+    traces.heard(SESSION, &replay);
+    traces.heard(SESSION, &replay);
     traces.before(&records(vec![finished(0, None), finished(2, None)]));
     assert_eq!(all(&mut sent).len(), 3, "two tasks and the call");
     assert!(traces.calls.is_empty() && traces.tasks == 0);
@@ -195,7 +195,7 @@ fn a_call_that_is_not_traced_costs_no_memory() {
         let instructions = records(vec![accepted(&call), claimed, finished(1, None), finished(2, Some("no"))]);
         let before = ALLOCATIONS.get();
         traces.before(&instructions);
-        traces.to_engine(ENGINE, &mut message);
+        traces.assign(ENGINE, &mut message);
         assert_eq!(ALLOCATIONS.get(), before);
         assert_eq!(told(&message), vec![None; 50]);
     }
