@@ -12,6 +12,13 @@ from traced import Started, run
 MOST = 40
 
 PROGRAM = """
+import os, time
+
+def sleeps(marker):
+    import pathlib, time
+    pathlib.Path(marker).touch()
+    time.sleep(600)
+
 def works(x):
     from opentelemetry import trace
     with trace.get_tracer("mine").start_as_current_span("inside"):
@@ -38,6 +45,13 @@ def current(x):
 def double(x):
     return 2 * x
 
+for engine in (0, 1):
+    marker = os.path.abspath(f"sleeps-{engine}")
+    slow = rc[engine].apply_async(sleeps, marker)
+    while not os.path.exists(marker):
+        time.sleep(0.005)
+    assert slow.cancel()
+    assert isinstance(slow.exception(20), paraply.RemoteError)
 assert view.apply_sync(works, 1) == 2
 try:
     view.apply_sync(fails, 1)
@@ -133,6 +147,16 @@ def test_a_failure_is_told_by_every_span_of_its_task(spans: list[Span]) -> None:
     for span in (call, task, ran):
         assert span.failed and span.message == "ValueError: nothing of the sort", span
     assert scheduled.failed and scheduled.message == "1 of 1 tasks failed"
+
+
+def test_what_is_interrupted_says_so_and_leaves_nothing_to_the_next_task(spans: list[Span]) -> None:
+    calls = named(spans, "apply sleeps")
+    for call in calls:
+        ran = child(spans, child(spans, child(spans, call)))
+        assert call.failed and ran.failed and ran.message.startswith("KeyboardInterrupt"), ran
+    assert len(calls) == 2
+    (inside,) = named(spans, "inside")
+    assert inside.trace not in {call.trace for call in calls}
 
 
 def test_a_map_is_one_call_and_of_its_tasks_no_more_than_the_bound(spans: list[Span]) -> None:
