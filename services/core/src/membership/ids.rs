@@ -40,10 +40,7 @@ impl Ids {
 
     /// All below `next` were given, as someone says who knows.
     pub(super) fn learn(&mut self, next: u32) {
-        if !std::mem::replace(&mut self.known, true) {
-            // Made by engines that came back before anyone knew what else had been given.
-            self.holes.clear();
-        }
+        self.known = true;
         self.next = self.next.max(next.min(FIRST_SCHEDULER_ID));
     }
 
@@ -109,10 +106,12 @@ impl Ids {
         if self.holes.len() > HOLES { Err(format!("{} holes are remembered", self.holes.len())) } else { Ok(()) }
     }
 
-    /// `id` was given before this machine.
+    /// `id` was given before this machine, and so may all below it have been.
     pub(super) fn mark(&mut self, id: EngineId) {
-        if !self.take(id) {
-            debug_assert!(id.0 < self.next);
+        if id.0 < self.next {
+            let _never_free_again = self.take(id);
+        } else if id.0 < FIRST_SCHEDULER_ID {
+            self.next = id.0 + 1;
         }
     }
 }
@@ -147,12 +146,15 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_below_an_engine_that_came_back_counts_as_given_while_nothing_is_known() {
+    fn what_lies_below_an_engine_that_came_back_counts_as_given() {
         let mut ids = Ids::new(None);
         ids.mark(EngineId(6));
         ids.learn(3);
-        assert!(!ids.take(EngineId(2)));
-        assert_eq!(ids.draw(), Some(EngineId(7)));
+        ids.mark(EngineId(9));
+        for given in [2, 5, 6, 8, 9] {
+            assert!(!ids.take(EngineId(given)), "{given} may have been given before");
+        }
+        assert_eq!(ids.draw(), Some(EngineId(10)));
     }
 
     #[test]

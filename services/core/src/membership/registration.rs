@@ -187,7 +187,7 @@ impl Membership {
         self.urgent.push(Instruction::Answer { request, answer });
     }
 
-    fn persist_if_changed(&mut self, before: u32) {
+    pub(super) fn persist_if_changed(&mut self, before: u32) {
         let next_engine_id = self.ids.next();
         if next_engine_id != before {
             self.urgent.push(Instruction::Persist { next_engine_id });

@@ -76,7 +76,10 @@ impl Membership {
 
     /// Takes in what the scheduler says of its engines.
     pub(super) fn report(&mut self, report: SchedulerReport) {
+        let next = self.ids.next();
         for (id, load) in report.loads {
+            // A machine that knows nothing of it was not told at its start either.
+            self.ids.mark(id);
             let Some(scheduler) = &mut self.scheduler else { return };
             if scheduler.loads.len() >= self.config.reported_engines && !scheduler.loads.contains_key(&id) {
                 continue;
@@ -92,6 +95,7 @@ impl Membership {
                 self.engine_changed(id, false);
             }
         }
+        self.persist_if_changed(next);
         for id in report.lost {
             let attached = self.scheduler.as_mut().is_some_and(|scheduler| scheduler.loads.remove(&id).is_some());
             let Some(engine) = self.engines.get_mut(&id) else { continue };

@@ -185,6 +185,17 @@ fn without_state_new_engines_wait_until_a_scheduler_says_which_ids_were_given() 
 }
 
 #[test]
+fn without_state_no_id_is_given_that_an_engine_has_which_comes_back_later() {
+    let mut world = World::new(None);
+    let scheduler = granted(&world.scheduler(1, 3))[0];
+    assert_eq!(granted(&world.register(10, Some(6), true)), [6]);
+    assert_eq!(granted(&world.register(11, Some(5), false)), [7], "5 may have been given: its engine may still come");
+    let out = world.open_with(1, scheduler, 1, load(9, 0));
+    assert!(out.contains(&Instruction::Persist { next_engine_id: 10 }), "{out:?}");
+    assert_eq!(granted(&world.register(12, None, false)), [10], "9 is with the scheduler");
+}
+
+#[test]
 fn who_waits_in_vain_is_told_to_try_again() {
     let mut world = World::new(None);
     world.register(10, None, false);
