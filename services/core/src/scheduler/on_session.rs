@@ -71,11 +71,14 @@ impl Scheduler {
     /// Functions that the session was asked for on a stream that is gone: the question may be lost with it.
     fn ask_again(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        let unsure = self.recovery.unsure.iter().filter(|task| task.session == id);
+        let unsure = unsure.filter_map(|task| session.tasks.get(&task.index)?.digest());
         let pending = session.pending.iter().filter_map(|call| call.function);
         let asking = self.engines.values().filter(|engine| !engine.wanted.is_empty());
         let asking = asking.filter(|engine| engine.held.keys().any(|task| task.session == id));
         let wanted = asking.flat_map(|engine| engine.wanted.iter().copied());
-        let missing = pending.chain(wanted).filter(|digest| self.functions.get(*digest).is_none());
+        let missing = pending.chain(unsure).chain(wanted).filter(|digest| self.functions.get(*digest).is_none());
+        let missing: Vec<_> = missing.collect();
         session.need_functions.extend(missing);
     }
 

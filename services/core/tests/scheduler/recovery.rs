@@ -8,7 +8,7 @@ use paraply_core::{
     id::{ConnectionId, EngineId, Epoch, Incarnation},
     outcome::FailureKind,
     scheduler::{Config, Scheduler, Stimulus},
-    session_link::{KnownClaim, ResumePoint, ToScheduler},
+    session_link::{KnownClaim, ResumePoint, ToClient, ToScheduler},
 };
 
 use crate::world::{A, World, attempt_id, balanced, direct, function, held};
@@ -162,4 +162,19 @@ fn what_engines_hold_for_a_session_that_never_comes_is_dropped_after_its_grace()
     assert_eq!(world.orders(engine).acked, []);
     world.pass(Duration::from_secs(6));
     assert_eq!(world.orders(engine).acked, [attempt_id(A, 0, 1)]);
+}
+
+#[test]
+fn a_function_that_was_asked_for_on_a_stream_that_broke_is_asked_for_again() {
+    let mut world = restarted(&[0]);
+    let resume = |epoch, sequence| Some(ResumePoint { epoch: Epoch(epoch), sequence, next_index: 1 });
+    let (client, _) = world.open(A, resume(1, 9));
+    let (calls, finished, claims) = (vec![balanced(0, 1, 0)], Vec::new(), Vec::new());
+    world.say(client, ToScheduler::Replay { calls, functions: Vec::new(), finished, claims, complete: true });
+    world.step(Stimulus::Broken { connection: client });
+    let (client, _) = world.open(A, resume(2, 0));
+    let asked = world.to_session[&client]
+        .iter()
+        .any(|message| matches!(message, ToClient::Update(update) if update.need_functions == [function().digest]));
+    assert!(asked, "its task waits for an engine that may have it, and then for the function");
 }
