@@ -48,12 +48,30 @@ impl EngineSession {
         }
     }
 
+    /// To a scheduler that misses this engine its tasks are over, and nobody has their arguments any more. That says nothing
+    /// of what they are to the next.
     pub(super) fn not_fetched(&mut self, attempt: AttemptId, outcome: Outcome) {
+        let attached = self.is_attached();
         let Some(task) = self.tasks.get_mut(&attempt) else { return };
         let LargeArguments::Coming { .. } = task.large else { return };
         self.transitions.took(Transition::NotFetched);
+        if !attached {
+            task.large = LargeArguments::Refused;
+            return;
+        }
         task.large = LargeArguments::None;
         self.finish_queued(attempt, outcome);
+    }
+
+    /// After a welcome: what it did not drop is wanted.
+    pub(super) fn fetch_refused(&mut self) {
+        for (attempt, task) in &mut self.tasks {
+            if task.large == LargeArguments::Refused {
+                task.large = LargeArguments::Coming { awaited: false };
+                let arguments = task.arguments.clone();
+                self.urgent.push(Instruction::Fetch { attempt: *attempt, arguments });
+            }
+        }
     }
 
     /// Nobody needs what was fetched, or is being fetched, if anything was.

@@ -50,6 +50,7 @@ impl EngineSession {
             }
         }
         self.forget_output(welcome.dropped);
+        self.fetch_refused();
         self.report_again();
     }
 

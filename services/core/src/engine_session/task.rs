@@ -45,6 +45,8 @@ pub(super) enum LargeArguments {
     Coming {
         awaited: bool,
     },
+    /// They were refused while the engine was not attached: the next welcome drops the task, or they are fetched again.
+    Refused,
     Here,
 }
 
@@ -83,7 +85,8 @@ pub(super) struct Finished {
 impl Task {
     /// Nothing that it needs is still on its way.
     pub(super) fn is_whole(&self) -> bool {
-        let coming = matches!(self.large, LargeArguments::Coming { .. }) && !forgets(Mutant::StartedWithoutBytes);
+        let coming = matches!(self.large, LargeArguments::Coming { .. } | LargeArguments::Refused)
+            && !forgets(Mutant::StartedWithoutBytes);
         !coming && !matches!(self.function, NeededFunction::Missing(_))
     }
 

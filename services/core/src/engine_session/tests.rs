@@ -8,8 +8,9 @@ use super::*;
 use crate::{
     call::{Placement, Work},
     engine_link::{AssignedCall, AssignedTask, Credit, Held, HeldState, Hello, Orders, Reports, Welcome},
-    id::{Digest, EngineId, Epoch, Incarnation, SessionId, TaskId},
+    id::{BlobId, Digest, EngineId, Epoch, Incarnation, SessionId, TaskId},
     outcome::{FailureKind, OutputKind},
+    payload::BlobRef,
     session_link::CancelMode,
     time::Time,
 };
@@ -508,4 +509,21 @@ fn a_dial_and_a_hello_without_answer_are_given_up() {
     assert_eq!(rig.give([Stimulus::Tick]), [Instruction::Dial]);
     rig.give([Stimulus::Connected]);
     assert_eq!(rig.give([Stimulus::Received(ToEngine::Heartbeat)]), [Instruction::HangUp], "not a welcome");
+}
+
+#[test]
+fn arguments_that_are_refused_while_it_is_not_attached_are_fetched_again() {
+    let mut rig = Rig::attached();
+    let blob = BlobRef { id: BlobId(9), size: 100_000, kept: true };
+    let arguments = Payload { data_blob: Some(blob), ..Payload::default() };
+    let head = code();
+    let given = AssignedTask { arguments: arguments.clone(), ..task(0) };
+    let fetch = Instruction::Fetch { attempt: attempt(0), arguments };
+    assert_eq!(rig.give([assign(vec![call(Arc::clone(&head), true, vec![given])])]), [fetch.clone()]);
+    let outcome = Outcome::failed(FailureKind::Refused, "ArgumentsLost", String::new(), None);
+    rig.give([Stimulus::Broken, Stimulus::NotFetched { attempt: attempt(0), outcome }]);
+    rig.now = rig.now + Duration::from_millis(50);
+    rig.give([Stimulus::Tick]);
+    rig.give([Stimulus::Connected]);
+    assert_eq!(rig.give([welcome(2, vec![])]), [fetch], "that scheduler was asked, and not this one");
 }
