@@ -86,7 +86,7 @@ impl Blobs {
                 stored
             }
             _ => {
-                self.blobs.remove(&blob);
+                self.forget(blob);
                 false
             }
         }
@@ -125,7 +125,14 @@ impl Blobs {
     /// Forgets it if nothing names it. Who has the bytes, to be told.
     pub(super) fn discard(&mut self, blob: BlobId) -> Option<Holder> {
         let unnamed = self.blobs.get(&blob).is_some_and(|entry| entry.names == 0);
-        if unnamed { self.blobs.remove(&blob).map(|entry| entry.holder) } else { None }
+        if unnamed { self.forget(blob).map(|entry| entry.holder) } else { None }
+    }
+
+    /// Whoever was asked for it will not come: its readers are answered anew.
+    fn forget(&mut self, blob: BlobId) -> Option<Blob> {
+        let entry = self.blobs.remove(&blob)?;
+        self.wants.values_mut().filter(|want| want.blob == blob).for_each(|want| want.told = false);
+        Some(entry)
     }
 
     /// An engine has all of a client's argument. True if the client need not keep it any more.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod balanced;
+mod blobs;
 mod direct;
 mod explain;
 mod list;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use paraply_core::{
     call::{Call, CallHead, Placement, Work},
     engine_link::{self, AssignedTask, Credit, Held, HeldState, Orders, Reports, ToEngine},
-    id::{AttemptId, ConnectionId, Digest, EngineId, Epoch, Incarnation, SessionId, TaskId},
+    id::{AttemptId, ConnectionId, Digest, EngineId, Epoch, Incarnation, SessionId, TaskId, TransferId},
     outcome::{FailureKind, Outcome},
     payload::{Function, Payload},
     scheduler::{Config, Instruction, Record, Scheduler, Stimulus},
@@ -30,6 +30,8 @@ pub struct World {
     pub to_session: BTreeMap<ConnectionId, VecDeque<ToClient>>,
     pub to_engine: BTreeMap<ConnectionId, VecDeque<ToEngine>>,
     pub closed: Vec<ConnectionId>,
+    /// Readers of blobs that were told that nobody has theirs.
+    pub refused_readers: Vec<TransferId>,
     /// The store answers at once.
     pub store_answers: bool,
     pub last_batch: u64,
@@ -50,6 +52,7 @@ impl World {
             to_session: BTreeMap::new(),
             to_engine: BTreeMap::new(),
             closed: Vec::new(),
+            refused_readers: Vec::new(),
             store_answers: true,
             last_batch: 0,
             records: Vec::new(),
@@ -78,6 +81,7 @@ impl World {
                         self.scheduler.handle(self.now, Stimulus::LineFree { connection });
                     }
                     Instruction::Close { connection, .. } => self.closed.push(connection),
+                    Instruction::NobodyHasBlob { transfer, .. } => self.refused_readers.push(transfer),
                     Instruction::Persist { sequence, records } => {
                         self.last_batch = sequence;
                         self.records.extend(records);
