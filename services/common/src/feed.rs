@@ -44,13 +44,17 @@ pub async fn feed<M, S>(
 /// # Errors
 /// INVALID_ARGUMENT if there is none in good time or it cannot be read; what broke the stream, if that is what it was.
 pub async fn first<M>(inbound: &mut Streaming<M>) -> Result<M, Status> {
-    let message = tokio::time::timeout(FIRST_MESSAGE, inbound.message()).await;
+    let message = tokio::time::timeout(FIRST_MESSAGE, next(inbound)).await;
     let message = message.map_err(|_| Status::invalid_argument("the stream's first message did not come"))?;
-    match message {
-        Ok(message) => message.ok_or_else(|| Status::invalid_argument("the stream ended before its first message")),
-        Err(status) if is_malformed(&status) => Err(unreadable(&status)),
-        Err(status) => Err(status),
-    }
+    message?.ok_or_else(|| Status::invalid_argument("the stream ended before its first message"))
+}
+
+/// The next message of a stream, `None` at its end.
+///
+/// # Errors
+/// INVALID_ARGUMENT if it cannot be read; what broke the stream, if that is what it was.
+pub async fn next<M>(inbound: &mut Streaming<M>) -> Result<Option<M>, Status> {
+    inbound.message().await.map_err(|status| if is_malformed(&status) { unreadable(&status) } else { status })
 }
 
 fn unreadable(status: &Status) -> Status {

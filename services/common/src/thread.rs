@@ -63,6 +63,12 @@ impl RuntimeThread {
 }
 
 impl Spawner {
+    /// For starting tasks on the runtime that calls.
+    #[must_use]
+    pub fn here() -> Self {
+        Self(Handle::current())
+    }
+
     /// Runs `future` on the thread for as long as the handle lives.
     #[must_use = "dropping the handle ends the task"]
     pub fn spawn<F>(&self, future: F) -> Task<F::Output>

@@ -12,7 +12,14 @@ macro_rules! mutants {
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
             /// Those that only a peer which breaks its own rules puts to the test: for `tests/fuzz` to find.
             pub const HOSTILE: &'static [Self] =
-                &[Self::OverdraftTaken, Self::EventTakenTwice, Self::ReportedTwice, Self::SignalsUnbounded];
+                &[
+                    Self::OverdraftTaken,
+                    Self::EventTakenTwice,
+                    Self::ReportedTwice,
+                    Self::SignalsUnbounded,
+                    Self::TransferUnchecked,
+                    Self::LeftReaderAwaited,
+                ];
         }
     };
 }
@@ -78,6 +85,10 @@ mutants! {
     EventTakenTwice,
     /// Scheduler: a task that is asked for twice is reported twice.
     ReportedTwice,
+    /// Blob service: whoever knows the number of a transfer writes to its reader.
+    TransferUnchecked,
+    /// Scheduler: a reader that left before the machine heard of it is waited for.
+    LeftReaderAwaited,
     /// Controller: any number of signals wait for an engine that is away.
     SignalsUnbounded,
     /// Controller: a wish for an id is granted though the id was given before.
@@ -97,13 +108,15 @@ pub fn forget(mutant: Option<Mutant>) {
 
 /// Whether a rule is forgotten.
 #[cfg(feature = "mutants")]
-pub(crate) fn forgets(mutant: Mutant) -> bool {
+#[must_use]
+pub fn forgets(mutant: Mutant) -> bool {
     FORGOTTEN.get() == Some(mutant)
 }
 
 /// Whether a rule is forgotten: none is.
 #[cfg(not(feature = "mutants"))]
 #[inline]
-pub(crate) const fn forgets(_mutant: Mutant) -> bool {
+#[must_use]
+pub const fn forgets(_mutant: Mutant) -> bool {
     false
 }

@@ -185,6 +185,8 @@ impl<S: Store> Actor for Shell<S> {
                 self.connections.refuse(connection, error);
                 self.machine.handle(now, Machine::Broken { connection });
             }
+            // It is over by now.
+            Stimulus::Machine(stimulus) if !self.blobs.confirm(&stimulus) => {}
             Stimulus::Machine(stimulus) => {
                 match &stimulus {
                     Machine::Broken { connection } => self.connections.remove(*connection),

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use paraply_common::thread::Spawner;
 use paraply_core::{
     id::{BlobId, SessionId, TransferId},
+    mutant::{Mutant, forgets},
+    scheduler,
     time::Time,
 };
 
@@ -22,7 +24,10 @@ pub(crate) use self::{
     thread::{OnBlobThread, start as start_thread},
     transfers::Transfers,
 };
-use self::{store::Remains, transfers::Answer};
+use self::{
+    store::{Progress, Remains},
+    transfers::Answer,
+};
 
 /// Store and transfers as the actor sees them.
 #[derive(Clone, Debug)]
@@ -33,6 +38,20 @@ pub(crate) struct Blobs {
 }
 
 impl Blobs {
+    /// Whether what the blob thread has told is still so: the machine hears of it later, and may have dropped the blob, or
+    /// hear first that its reader has left.
+    pub(crate) fn confirm(&self, stimulus: &scheduler::Stimulus) -> bool {
+        use scheduler::Stimulus as Machine;
+        match stimulus {
+            Machine::BlobReady { blob } => self.store.progress(*blob).is_ok_and(Progress::is_complete),
+            Machine::BlobGone { blob } => self.store.progress(*blob).is_err(),
+            Machine::BlobWanted { transfer, .. } => {
+                self.transfers.awaits(*transfer) || forgets(Mutant::LeftReaderAwaited)
+            }
+            _ => true,
+        }
+    }
+
     /// The session is there: its blobs stay as long as it does.
     pub(crate) fn open_session(&self, session: SessionId) {
         self.store.open_session(session);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use paraply_common::{
     clock,
-    feed::first,
+    feed::{first, next},
     mailbox::Mailbox,
     transport::MESSAGE_BYTES,
     wire::{WireError, id},
@@ -65,7 +65,8 @@ impl Blobs {
     }
 
     async fn pass_on(&self, header: &BlobHeader, stream: &mut Streaming<WriteBlobRequest>) -> Result<u64, Status> {
-        let reader = self.transfers.begin(TransferId(header.transfer_id), header.size_bytes)?;
+        let blob = id::blob(&header.blob_id, "header.blob_id").map_err(malformed)?;
+        let reader = self.transfers.begin(TransferId(header.transfer_id), blob, header.size_bytes)?;
         let mut passed = 0;
         while let Some(BlobChunk { offset, data }) = self.next_chunk(stream).await? {
             passed = offset.saturating_add(data.len() as u64);
@@ -76,7 +77,7 @@ impl Blobs {
     }
 
     async fn next_chunk(&self, stream: &mut Streaming<WriteBlobRequest>) -> Result<Option<BlobChunk>, Status> {
-        let Some(message) = stream.message().await? else { return Ok(None) };
+        let Some(message) = next(stream).await? else { return Ok(None) };
         let Some(Message::Chunk(chunk)) = message.message else {
             return Err(Status::invalid_argument("after its `header` a written blob has nothing but `chunk`s"));
         };
@@ -163,13 +164,11 @@ async fn next_stored(store: &BlobStore, blob: BlobId, offset: u64) -> Result<Opt
                 bytes.truncate(MESSAGE_BYTES);
                 return Ok(Some(bytes));
             }
-            Ok(Reading::File(name, length)) => {
+            Ok(Reading::File(file, length)) => {
                 let length = usize::try_from(length).unwrap_or(usize::MAX).min(MESSAGE_BYTES);
-                return match store.files().read(name, offset, length).await {
-                    Ok(data) => Ok(Some(data)),
-                    Err(_) if store.progress(blob).is_err() => Err(dropped()),
-                    Err(error) => Err(Status::data_loss(format!("blob {blob} cannot be read from its file: {error}"))),
-                };
+                let read = file.read(offset, length).await;
+                let lost = |error| Status::data_loss(format!("blob {blob} cannot be read from its file: {error}"));
+                return read.map(Some).map_err(lost);
             }
             Ok(Reading::End) => return Ok(None),
             Ok(Reading::NotYet(mut committed)) => {

@@ -14,23 +14,35 @@ use bytes::Bytes;
 use paraply_common::mailbox::Mailbox;
 use paraply_core::{
     id::{BlobId, SessionId, TransferId},
+    mutant::{Mutant, forgets},
     scheduler,
 };
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 
+use super::store::BlobError;
 use crate::shell::Stimulus;
 
 /// A reader that takes nothing for so long is not waited for: it asks again when it goes on. Its writer has others to
 /// serve.
 const STALL: Duration = Duration::from_secs(5);
 
+/// A writer that sends nothing for so long is given up: its reader asks again.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// Readers that wait, by the name of their transfer.
 #[derive(Clone, Debug)]
 pub(crate) struct Transfers {
-    waiting: Arc<Mutex<HashMap<TransferId, oneshot::Sender<Answer>>>>,
+    waiting: Arc<Mutex<HashMap<TransferId, Reader>>>,
     last: Arc<AtomicU64>,
     mailbox: Mailbox<Stimulus>,
+}
+
+/// Who waits for which blob.
+#[derive(Debug)]
+struct Reader {
+    blob: BlobId,
+    answer: oneshot::Sender<Answer>,
 }
 
 /// What becomes of a reader.
@@ -84,7 +96,7 @@ impl Transfers {
     pub(crate) async fn read(&self, blob: BlobId, session: SessionId, offset: u64) -> Result<Answer, Status> {
         let transfer = TransferId(1 + self.last.fetch_add(1, Ordering::Relaxed));
         let (answer, answered) = oneshot::channel();
-        self.lock().insert(transfer, answer);
+        self.lock().insert(transfer, Reader { blob, answer });
         let _waiting = Waiting { transfer, transfers: self.clone() };
         let wanted = scheduler::Stimulus::BlobWanted { transfer, blob, session, offset };
         let shutting_down = || Status::unavailable("the scheduler is shutting down");
@@ -92,8 +104,12 @@ impl Transfers {
         answered.await.map_err(|_| shutting_down())
     }
 
-    /// A writer has come for a reader, who may have left.
-    pub(crate) fn begin(&self, transfer: TransferId, size: u64) -> Result<Outgoing, Status> {
+    /// A writer of this blob has come for a reader, who may have left. Transfers are numbered, and numbers can be guessed:
+    /// nobody writes to a reader who does not know which blob it waits for.
+    pub(crate) fn begin(&self, transfer: TransferId, blob: BlobId, size: u64) -> Result<Outgoing, Status> {
+        if self.lock().get(&transfer).is_none_or(|reader| reader.blob != blob && !forgets(Mutant::TransferUnchecked)) {
+            return Err(left());
+        }
         let (chunks, arriving) = mpsc::channel(1);
         let taken = Arc::new(AtomicU64::new(0));
         let incoming = Incoming { size, chunks: arriving, taken: Arc::clone(&taken) };
@@ -104,10 +120,20 @@ impl Transfers {
     /// Tells a reader what becomes of it, if it is still there.
     pub(crate) fn answer(&self, transfer: TransferId, answer: Answer) -> Result<(), ()> {
         let reader = self.lock().remove(&transfer);
-        reader.ok_or(())?.send(answer).map_err(drop)
+        reader.ok_or(())?.answer.send(answer).map_err(drop)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TransferId, oneshot::Sender<Answer>>> {
+    /// Whether the reader is still there.
+    pub(crate) fn awaits(&self, transfer: TransferId) -> bool {
+        self.lock().contains_key(&transfer)
+    }
+
+    /// How many readers wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TransferId, Reader>> {
         // Nothing panics while it is held.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,18 +166,20 @@ impl Outgoing {
 impl Incoming {
     /// The chunk at `offset`; `None` at the end of the blob.
     pub(crate) async fn next(&mut self, offset: u64) -> Result<Option<Bytes>, Status> {
-        if offset == self.size {
-            return Ok(None);
+        if offset >= self.size {
+            let beyond = BlobError::Beyond { size: self.size };
+            return if offset == self.size { Ok(None) } else { Err(beyond.into()) };
         }
-        match self.chunks.recv().await {
-            Some((start, data)) if start == offset && !data.is_empty() => {
+        match tokio::time::timeout(SILENCE, self.chunks.recv()).await {
+            Ok(Some((start, data))) if start == offset && !data.is_empty() => {
                 self.taken.store(offset + data.len() as u64, Ordering::Release);
                 Ok(Some(data))
             }
-            Some((start, _)) => Err(Status::unavailable(format!(
+            Ok(Some((start, _))) => Err(Status::unavailable(format!(
                 "whoever keeps the blob wrote bytes at {start} where {offset} was due; read on from there"
             ))),
-            None => Err(Status::unavailable(format!("whoever keeps the blob broke off; read on from {offset}"))),
+            Ok(None) => Err(Status::unavailable(format!("whoever keeps the blob broke off; read on from {offset}"))),
+            Err(_) => Err(Status::unavailable(format!("whoever keeps the blob is silent; read on from {offset}"))),
         }
     }
 }
@@ -168,6 +196,7 @@ mod tests {
     use super::*;
 
     const ID: TransferId = TransferId(1);
+    const BLOB: BlobId = BlobId(9);
 
     fn transfers() -> (Transfers, Inbox<Stimulus>) {
         let (mailbox, inbox) = mailbox(4);
@@ -176,10 +205,10 @@ mod tests {
 
     /// A reader and its writer.
     async fn joined(transfers: &Transfers, size: u64) -> (Incoming, Outgoing) {
-        let reading = transfers.read(BlobId(9), SessionId(7), 0);
+        let reading = transfers.read(BLOB, SessionId(7), 0);
         let mut reading = std::pin::pin!(reading);
         assert!((&mut reading).now_or_never().is_none());
-        let outgoing = transfers.begin(ID, size).unwrap();
+        let outgoing = transfers.begin(ID, BLOB, size).unwrap();
         let Answer::Writer(incoming) = reading.await.unwrap() else { panic!() };
         (incoming, outgoing)
     }
@@ -224,8 +253,27 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_leaves_is_off_the_books() {
         let (transfers, _inbox) = transfers();
-        drop(transfers.read(BlobId(9), SessionId(7), 0).now_or_never());
+        drop(transfers.read(BLOB, SessionId(7), 0).now_or_never());
         assert!(transfers.lock().is_empty());
-        assert_eq!(transfers.begin(ID, 4).unwrap_err().code(), tonic::Code::Aborted);
+        assert_eq!(transfers.begin(ID, BLOB, 4).unwrap_err().code(), tonic::Code::Aborted);
+    }
+
+    #[tokio::test]
+    async fn who_guesses_a_transfer_and_not_its_blob_writes_nothing() {
+        let (transfers, _inbox) = transfers();
+        let mut reading = std::pin::pin!(transfers.read(BLOB, SessionId(7), 0));
+        assert!((&mut reading).now_or_never().is_none());
+        let guessed = transfers.begin(ID, BlobId(8), 4).unwrap_err();
+        assert_eq!(guessed.code(), tonic::Code::Aborted);
+        let _keeper = transfers.begin(ID, BLOB, 4).unwrap();
+        assert!(matches!(reading.await, Ok(Answer::Writer(_))), "it waits on");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_writer_that_is_silent_and_one_of_less_than_was_asked_for_end_it() {
+        let (transfers, _inbox) = transfers();
+        let (mut incoming, _outgoing) = joined(&transfers, 4).await;
+        assert_eq!(incoming.next(0).await.unwrap_err().code(), tonic::Code::Unavailable);
+        assert_eq!(incoming.next(5).await.unwrap_err().code(), tonic::Code::OutOfRange);
     }
 }

@@ -6,12 +6,11 @@ mod state;
 use std::{
     collections::HashSet,
     io,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use paraply_common::wire::field::detach;
 use paraply_core::{
     id::{BlobId, SessionId},
     time::Time,
@@ -19,8 +18,8 @@ use paraply_core::{
 use tokio::sync::watch;
 
 pub(crate) use self::state::Remains;
-use self::state::{BLOB_OVERHEAD, Blob, CHUNK_OVERHEAD, Place, State};
-use super::files::{Files, Name};
+use self::state::{Blob, Place, State, cost_in_file, cost_in_memory};
+use super::files::{BlobFile, Files};
 
 /// How long a blob may wait for its next bytes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -71,7 +70,7 @@ pub(crate) struct Progress {
 pub(crate) enum Reading {
     Bytes(Bytes),
     /// So many bytes of a file.
-    File(Name, u64),
+    File(Arc<BlobFile>, u64),
     /// Its writer has not come that far.
     NotYet(watch::Receiver<u64>),
     End,
@@ -110,13 +109,15 @@ impl BlobStore {
     pub(crate) fn adopt(&self, now: Time) -> Vec<BlobId> {
         let mut state = self.lock();
         let mut adopted = Vec::new();
-        for name in self.files.left() {
-            if state.reserve(name.size, BLOB_OVERHEAD, self.limits.total).is_err() {
-                self.files.remove(name);
+        for file in self.files.left() {
+            let name = file.name();
+            let cost = cost_in_file(name.size);
+            if state.blobs.contains_key(&name.blob) || state.reserve(name.size, cost, self.limits.total).is_err() {
+                file.discard();
                 continue;
             }
             let (committed, _) = watch::channel(name.size);
-            let place = Place::File;
+            let place = Place::File(file);
             let blob = Blob { session: name.session, size: name.size, place, durable: true, committed, touched: now };
             state.blobs.insert(name.blob, blob);
             adopted.push(name.blob);
@@ -133,17 +134,16 @@ impl BlobStore {
         only_copy: bool,
         now: Time,
     ) -> Result<Progress, BlobError> {
-        let (progress, in_file) = self.enter(id, session, size, only_copy, now)?;
-        if in_file {
-            let name = Name { session, blob: id, size };
-            if let Err(error) = self.files.reserve(name).await {
-                return Err(self.failed(name, &error));
-            }
+        let (progress, new_file) = self.enter(id, session, size, only_copy, now)?;
+        if let Some(file) = new_file
+            && let Err(error) = file.reserve().await
+        {
+            return Err(self.failed(&file, &error));
         }
         Ok(progress)
     }
 
-    /// How far the blob is, and whether it is a new file.
+    /// How far the blob is, and its file if it is to be made.
     fn enter(
         &self,
         id: BlobId,
@@ -151,26 +151,27 @@ impl BlobStore {
         size: u64,
         only_copy: bool,
         now: Time,
-    ) -> Result<(Progress, bool), BlobError> {
+    ) -> Result<(Progress, Option<Arc<BlobFile>>), BlobError> {
         let mut state = self.lock();
         if let Some(blob) = state.blobs.get_mut(&id) {
             blob.touched = now;
             let same = blob.size == size && blob.session == session;
-            return if same { Ok((blob.progress(), false)) } else { Err(BlobError::Mismatch) };
+            return if same { Ok((blob.progress(), None)) } else { Err(BlobError::Mismatch) };
         }
-        state.reserve(size, BLOB_OVERHEAD, self.limits.total)?;
-        let in_memory = state.in_memory.saturating_add(size).saturating_add(BLOB_OVERHEAD);
-        let in_file = only_copy || in_memory > self.limits.memory;
-        if !in_file {
+        let in_memory = state.in_memory.saturating_add(cost_in_memory(size));
+        let file = (only_copy || in_memory > self.limits.memory).then(|| self.files.begin(session, id, size));
+        let cost = if file.is_some() { cost_in_file(size) } else { cost_in_memory(size) };
+        state.reserve(size, cost, self.limits.total)?;
+        if file.is_none() {
             state.in_memory = in_memory;
         }
         let (committed, _) = watch::channel(0);
-        let place = if in_file { Place::File } else { Place::Memory(Vec::new()) };
-        let durable = in_file && self.files.outlive_the_process();
+        let place = file.clone().map_or(Place::Memory(Vec::new()), Place::File);
+        let durable = file.is_some() && self.files.outlive_the_process();
         let blob = Blob { session, size, place, durable, committed, touched: now };
         let progress = blob.progress();
         state.blobs.insert(id, blob);
-        Ok((progress, in_file && size > 0))
+        Ok((progress, file))
     }
 
     /// Appends what is new of a chunk.
@@ -181,7 +182,7 @@ impl BlobStore {
         mut data: Bytes,
         now: Time,
     ) -> Result<Progress, BlobError> {
-        let (name, start) = {
+        let (file, start) = {
             let mut state = self.lock();
             let blob = state.blobs.get(&id).ok_or(BlobError::NotFound)?;
             let progress = blob.progress();
@@ -195,27 +196,28 @@ impl BlobStore {
             }
             // Fits: it is less than the chunk's length.
             let _repeated = data.split_to((progress.committed - offset) as usize);
-            if let Place::Memory(_) = blob.place {
-                state.reserve(0, CHUNK_OVERHEAD, self.limits.total)?;
-                return state.push(id, progress.committed, detach(data), now);
-            }
-            (Name { session: blob.session, blob: id, size: blob.size }, progress.committed)
+            let Place::File(file) = &blob.place else { return state.push(id, data, now) };
+            (Arc::clone(file), progress.committed)
         };
         let end = start + data.len() as u64;
-        if let Err(error) = self.files.write(name, start, data).await {
-            return Err(self.failed(name, &error));
+        if let Err(error) = file.write(start, data).await {
+            return Err(self.failed(&file, &error));
         }
-        let advanced = self.lock().advance(id, end, now);
-        if advanced.is_err() {
-            // It was dropped meanwhile, and the file is back.
-            self.files.remove(name);
-        }
-        advanced
+        let mut state = self.lock();
+        // It may have been dropped meanwhile, and begun again.
+        if state.is_in(id, &file) { state.advance(id, end, now) } else { Err(BlobError::NotFound) }
     }
 
     /// The disk did not take it: the blob is given up.
-    fn failed(&self, name: Name, error: &io::Error) -> BlobError {
-        self.clear(self.drop_blob(name.blob));
+    fn failed(&self, file: &Arc<BlobFile>, error: &io::Error) -> BlobError {
+        let name = file.name();
+        let mut remains = Remains::default();
+        let mut state = self.lock();
+        if state.is_in(name.blob, file) {
+            state.remove(name.blob, &mut remains);
+        }
+        drop(state);
+        self.clear(remains);
         let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
         let folder = self.files.folder().display().to_string();
         BlobError::Disk { size: name.size, folder, full, error: error.to_string() }
@@ -237,9 +239,9 @@ impl BlobStore {
         if offset >= committed {
             return Ok(if offset == blob.size { Reading::End } else { Reading::NotYet(blob.committed.subscribe()) });
         }
-        let Place::Memory(chunks) = &blob.place else {
-            let name = Name { session: blob.session, blob: id, size: blob.size };
-            return Ok(Reading::File(name, committed - offset));
+        let chunks = match &blob.place {
+            Place::Memory(chunks) => chunks,
+            Place::File(file) => return Ok(Reading::File(Arc::clone(file), committed - offset)),
         };
         let after = chunks.partition_point(|(start, _)| *start <= offset);
         let found = after.checked_sub(1).and_then(|index| chunks.get(index));
@@ -250,14 +252,15 @@ impl BlobStore {
         rest.map(Reading::Bytes).ok_or(BlobError::NotFound)
     }
 
-    pub(crate) fn files(&self) -> &Files {
-        &self.files
-    }
-
-    /// What is in use.
+    /// What is in use, what is reserved included.
     pub(crate) fn held(&self) -> Held {
         let state = self.lock();
         Held { memory: state.in_memory, files: state.held - state.in_memory }
+    }
+
+    /// Whether what is counted is what is there, within the limits.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.lock().check(self.limits)
     }
 
     pub(crate) fn open_session(&self, session: SessionId) {
@@ -290,8 +293,7 @@ impl BlobStore {
 
     /// Gives memory and disk back. It takes milliseconds where there is much.
     pub(crate) fn clear(&self, remains: Remains) {
-        remains.files.into_iter().for_each(|name| self.files.remove(name));
-        drop(remains.chunks);
+        drop(remains);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

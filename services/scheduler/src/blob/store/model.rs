@@ -104,7 +104,6 @@ impl Model {
                     (Err(BlobError::Gap { committed }), Some(known)) => {
                         assert!(committed == known.committed && offset > committed)
                     }
-                    (Err(BlobError::Full { size: 0, .. }), Some(_)) => {}
                     (Ok(progress), Some(known)) => {
                         known.committed = known.committed.max(end.unwrap());
                         assert_eq!(progress.committed, known.committed);
@@ -144,17 +143,15 @@ impl Model {
     async fn check(&self) {
         let held = self.store.held().all();
         assert!(held <= TOTAL, "{held}");
-        let least: u64 = self.known.values().map(|known| known.size + BLOB_OVERHEAD).sum();
+        let least: u64 = self.known.values().map(|known| cost_in_file(known.size)).sum();
         assert!(held >= least && (held == 0) == self.known.is_empty(), "{held} bytes for {:?}", self.known);
-        assert!(self.store.lock().in_memory <= MEMORY + CHUNK_OVERHEAD * 1000);
+        self.store.check().unwrap();
         for (blob, known) in &self.known {
             let mut offset = 0;
             while offset < known.committed {
                 let data = match self.store.read(BlobId((*blob).into()), offset).unwrap() {
                     Reading::Bytes(data) => data,
-                    Reading::File(name, length) => {
-                        self.store.files().read(name, offset, length as usize).await.unwrap()
-                    }
+                    Reading::File(file, length) => file.read(offset, length as usize).await.unwrap(),
                     other => panic!("{other:?} at {offset} of {known:?}"),
                 };
                 assert_eq!(data, content(*blob, offset, data.len()));
