@@ -12,9 +12,9 @@ from pathlib import Path
 from bystander import Bystander
 from home import Home, eventually
 from processes import memory, stopped
+from sessions import is_known
 
 import paraply
-from paraply._proto.scheduler.v1 import task_pb2
 
 #: Tasks whose results wait for it.
 TASKS = int(os.environ.get("PARAPLY_PAUSED_RESULTS", "100000"))
@@ -48,15 +48,6 @@ def outstanding(rc: paraply.Client) -> int:
     """Tasks of the client that stands still which are not finished."""
     status = rc.queue_status(verbose=False)
     return int(status["unassigned"]) + sum(status[engine]["queue"] + status[engine]["tasks"] for engine in (1, 2, 3))
-
-
-def is_known(rc: paraply.Client, label: str) -> bool:
-    """Whether the scheduler has a session of this label."""
-    method = "paraply.scheduler.v1.TaskService/GetSchedulerStatus"
-    status = rc._link.call(
-        method, task_pb2.GetSchedulerStatusRequest(with_sessions=True), task_pb2.GetSchedulerStatusResponse
-    )
-    return any(row.label == label for row in status.session_rows)
 
 
 def test_others_do_not_notice_and_it_gets_all_of_them(home: Home, rc: paraply.Client, tmp_path: Path) -> None:
