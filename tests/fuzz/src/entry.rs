@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use paraply_sim::Random;
 
 use crate::{
-    client, engine, membership, scheduler,
+    blob, client, engine, membership, scheduler,
     tally::{Failure, Tally},
 };
 
@@ -23,17 +23,20 @@ pub enum Entry {
     Client,
     /// The controller: registrations, keep-alives, watches, signals.
     Membership,
+    /// The scheduler, by those who write and read large bytes.
+    Blob,
     /// The unary methods that ask: the scheduler about tasks, the controller about engines.
     Questions,
 }
 
 impl Entry {
     /// All, with the parts of a thousand that each has of many inputs.
-    pub const SHARES: [(Self, u64); 5] = [
-        (Self::Scheduler, 360),
-        (Self::Engine, 200),
-        (Self::Client, 200),
-        (Self::Membership, 180),
+    pub const SHARES: [(Self, u64); 6] = [
+        (Self::Scheduler, 320),
+        (Self::Engine, 180),
+        (Self::Client, 180),
+        (Self::Membership, 160),
+        (Self::Blob, 100),
         (Self::Questions, 60),
     ];
 
@@ -51,6 +54,7 @@ impl fmt::Display for Entry {
             Self::Engine => "engine",
             Self::Client => "client",
             Self::Membership => "membership",
+            Self::Blob => "blob",
             Self::Questions => "questions",
         })
     }
@@ -61,7 +65,7 @@ impl FromStr for Entry {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let named = Self::SHARES.into_iter().map(|(entry, _)| entry).find(|entry| entry.to_string() == name);
-        named.ok_or_else(|| format!("{name:?} is none of scheduler, engine, client, membership, questions"))
+        named.ok_or_else(|| format!("{name:?} is none of scheduler, engine, client, membership, blob, questions"))
     }
 }
 
@@ -86,6 +90,7 @@ pub fn run(entry: Entry, seed: u64) -> Result<Tally, Failure> {
         Entry::Engine => run_world(entry, seed, engine::World::new(seed)),
         Entry::Client => run_world(entry, seed, client::World::new(seed)),
         Entry::Membership => run_world(entry, seed, membership::World::new(seed)),
+        Entry::Blob => run_world(entry, seed, blob::World::new(seed)),
         Entry::Questions if seed.is_multiple_of(2) => run_world(entry, seed, scheduler::World::asked(seed)),
         Entry::Questions => run_world(entry, seed, membership::World::asked(seed)),
     }

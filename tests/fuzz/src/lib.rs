@@ -4,6 +4,7 @@
 //! Each [`Entry`] is a way in. After every input the machine's invariants hold and what it holds stays within its limits;
 //! at the end of each world honest peers are still served. Everything depends on a seed alone.
 
+mod blob;
 mod client;
 mod engine;
 mod entry;

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 /// Engines that may be there, from 0 on.
 pub(crate) const ENGINES: u64 = 4;
-const SESSIONS: u64 = 3;
+pub(crate) const SESSIONS: u64 = 3;
 const INCARNATIONS: u64 = 2;
 const BLOBS: u64 = 6;
 const FUNCTIONS: u64 = 3;
@@ -22,11 +22,20 @@ pub(crate) fn bytes(random: &mut Random, field: &str) -> Option<Bytes> {
         }
         _ => return None,
     };
-    let mut name = [kind; 16];
     // The first is the most usual: an engine that comes back is the same one, as a rule.
     let which = if kind == 2 && random.chance(900) { 0 } else { random.below(count) };
+    Some(Bytes::copy_from_slice(&name(kind, which)))
+}
+
+/// The name of the `which`th session.
+pub(crate) fn session(which: u64) -> u128 {
+    u128::from_be_bytes(name(1, which))
+}
+
+fn name(kind: u8, which: u64) -> [u8; 16] {
+    let mut name = [kind; 16];
     name[15] = u8::try_from(which).unwrap_or_default();
-    Some(Bytes::copy_from_slice(&name))
+    name
 }
 
 /// A function's bytes and their digest.

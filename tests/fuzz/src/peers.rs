@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use paraply_sim::Random;
 use prost::Message;
 
@@ -32,6 +33,18 @@ impl Peers {
         let message = M::decode(&bytes[..]).ok();
         self.tally.refused += u64::from(message.is_none());
         message
+    }
+
+    /// The bytes of a message, some of them changed, and whether they are still those of one.
+    pub(crate) fn mangled<M: Message + Default + PartialEq>(&mut self, message: &M) -> (Bytes, bool) {
+        let mut bytes = message.encode_to_vec();
+        if self.random.chance(CHANGED) {
+            mutate(&mut self.random, &mut bytes);
+        }
+        let whole = M::decode(&bytes[..]).as_ref() == Ok(message);
+        self.tally.understood += u64::from(whole);
+        self.tally.refused += u64::from(!whole);
+        (bytes.into(), whole)
     }
 
     pub(crate) fn understood<T, E>(&mut self, decoded: Result<T, E>) -> Option<T> {

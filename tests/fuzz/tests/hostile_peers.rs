@@ -38,6 +38,11 @@ fn no_member_breaks_the_controller_or_keeps_others_out() {
 }
 
 #[test]
+fn nobody_who_writes_or_reads_large_bytes_keeps_others_from_theirs() {
+    share(Entry::Blob);
+}
+
+#[test]
 fn every_question_has_an_answer() {
     share(Entry::Questions);
 }

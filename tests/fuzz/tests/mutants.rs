@@ -9,7 +9,7 @@ use paraply_fuzz::{Entry, run};
 const WORLDS: u64 = 2000;
 
 /// What is forgotten, and where it is found.
-const FORGOTTEN: [(Entry, Mutant); 12] = [
+const FORGOTTEN: [(Entry, Mutant); 14] = [
     (Entry::Scheduler, Mutant::FenceUnchecked),
     (Entry::Scheduler, Mutant::RequeuedTwice),
     (Entry::Engine, Mutant::OverdraftTaken),
@@ -20,6 +20,8 @@ const FORGOTTEN: [(Entry, Mutant); 12] = [
     (Entry::Client, Mutant::SubmitNotRepeated),
     (Entry::Membership, Mutant::IdGivenTwice),
     (Entry::Membership, Mutant::SignalsUnbounded),
+    (Entry::Blob, Mutant::TransferUnchecked),
+    (Entry::Blob, Mutant::LeftReaderAwaited),
     (Entry::Questions, Mutant::ReportedTwice),
     (Entry::Questions, Mutant::IdGivenTwice),
 ];

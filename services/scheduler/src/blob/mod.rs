@@ -93,3 +93,38 @@ impl Blobs {
         self.thread.spawn_blocking(move || store.clear(remains));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::FutureExt as _;
+    use paraply_common::mailbox::mailbox;
+    use paraply_core::scheduler::Stimulus as Machine;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_over_before_the_machine_hears_of_it_is_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { total: 1000, memory: 1000, grace: Duration::from_secs(1) };
+        let store = Arc::new(BlobStore::new(limits, Files::at(folder.path())));
+        let (mailbox, _inbox) = mailbox(4);
+        let blobs = Blobs { store, transfers: Transfers::new(mailbox), thread: tokio::runtime::Handle::current() };
+        let (blob, session, transfer) = (BlobId(1), SessionId(7), TransferId(1));
+
+        let mut reading = Box::pin(blobs.transfers.read(blob, session, 0));
+        assert!((&mut reading).now_or_never().is_none());
+        let wanted = Machine::BlobWanted { transfer, blob, session, offset: 0 };
+        assert!(blobs.confirm(&wanted));
+        drop(reading);
+        assert!(!blobs.confirm(&wanted), "its reader has left");
+
+        let (ready, gone) = (Machine::BlobReady { blob }, Machine::BlobGone { blob });
+        assert!(!blobs.confirm(&ready) && blobs.confirm(&gone));
+        blobs.store.begin(blob, session, 1, false, Time(0)).await.unwrap();
+        assert!(!blobs.confirm(&ready) && !blobs.confirm(&gone), "it was begun again");
+        blobs.store.append(blob, 0, "a".into(), Time(0)).await.unwrap();
+        assert!(blobs.confirm(&ready) && !blobs.confirm(&gone));
+    }
+}
