@@ -1,8 +1,8 @@
 //! Large bytes: arguments that are fetched before their task is claimed, and results that stay here until they are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{EngineSession, Instruction, Transition, task::LargeArguments};
+use super::{EngineSession, Instruction, Transition, link::Link, task::LargeArguments};
 use crate::{
     id::{AttemptId, BlobId},
     mutant::{Mutant, forgets},
@@ -12,19 +12,23 @@ use crate::{
 
 /// Parts of results that the engine keeps for their clients, and of which.
 #[derive(Debug, Default)]
-pub(super) struct Kept(BTreeMap<BlobId, AttemptId>);
+pub(super) struct Kept {
+    blobs: BTreeMap<BlobId, AttemptId>,
+    /// Those of tasks that were finished between a hello and its welcome: the scheduler has not heard of them.
+    late: BTreeSet<BlobId>,
+}
 
 impl Kept {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.blobs.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.blobs.len()
     }
 
-    pub(super) fn list(&self) -> Vec<(AttemptId, BlobId)> {
-        self.0.iter().map(|(blob, attempt)| (*attempt, *blob)).collect()
+    fn list(&self) -> Vec<(AttemptId, BlobId)> {
+        self.blobs.iter().map(|(blob, attempt)| (*attempt, *blob)).collect()
     }
 }
 
@@ -86,11 +90,29 @@ impl EngineSession {
     pub(super) fn keep_blobs(&mut self, attempt: AttemptId, outcome: &Outcome) {
         for blob in outcome.blobs().filter(|blob| blob.kept) {
             self.transitions.took(Transition::KeptBlob);
-            self.kept.0.insert(blob.id, attempt);
+            self.kept.blobs.insert(blob.id, attempt);
+            if matches!(self.link, Link::Greeting { said_hello: true, .. }) {
+                self.kept.late.insert(blob.id);
+            }
             if self.draining {
                 self.urgent.push(Instruction::StoreBlob { blob: blob.id });
             }
         }
+    }
+
+    /// A welcome drops a finished task. What the hello has named the scheduler decides on; of the rest it never hears.
+    pub(super) fn drop_late_blobs_of(&mut self, outcome: &Outcome) {
+        for blob in outcome.blobs() {
+            if self.kept.late.contains(&blob.id) && self.kept.blobs.remove(&blob.id).is_some() {
+                self.urgent.push(Instruction::DropBlob { blob: blob.id });
+            }
+        }
+    }
+
+    /// The hello that is due names all that is kept.
+    pub(super) fn name_kept_blobs(&mut self) -> Vec<(AttemptId, BlobId)> {
+        self.kept.late.clear();
+        self.kept.list()
     }
 
     /// An outcome goes nowhere, nor do its blobs.
@@ -102,24 +124,24 @@ impl EngineSession {
 
     /// The engine is about to leave: what it keeps goes into the store.
     pub(super) fn store_all_blobs(&mut self) {
-        self.urgent.extend(self.kept.0.keys().map(|blob| Instruction::StoreBlob { blob: *blob }));
+        self.urgent.extend(self.kept.blobs.keys().map(|blob| Instruction::StoreBlob { blob: *blob }));
     }
 
     pub(super) fn ordered_blobs(&mut self, wanted: Vec<BlobWant>, store: Vec<BlobId>, release: Vec<BlobId>) {
         for want in wanted {
-            if self.kept.0.contains_key(&want.blob) {
+            if self.kept.blobs.contains_key(&want.blob) {
                 self.transitions.took(Transition::PassedBlobOn);
                 self.urgent.push(Instruction::PassOn(want));
             }
         }
         for blob in store {
-            if self.kept.0.contains_key(&blob) {
+            if self.kept.blobs.contains_key(&blob) {
                 self.transitions.took(Transition::AskedToStoreBlob);
                 self.urgent.push(Instruction::StoreBlob { blob });
             }
         }
         for blob in release.into_iter().filter(|_| !forgets(Mutant::KeptBlobLeaked)) {
-            if self.kept.0.remove(&blob).is_some() {
+            if self.kept.blobs.remove(&blob).is_some() {
                 self.transitions.took(Transition::ReleasedBlob);
                 self.urgent.push(Instruction::DropBlob { blob });
             }
@@ -127,7 +149,7 @@ impl EngineSession {
     }
 
     pub(super) fn stored(&mut self, blob: BlobId) {
-        if self.kept.0.remove(&blob).is_some() {
+        if self.kept.blobs.remove(&blob).is_some() {
             self.transitions.took(Transition::StoredBlob);
             self.urgent.push(Instruction::DropBlob { blob });
         }
@@ -135,7 +157,7 @@ impl EngineSession {
 
     /// It stays here; with an engine that leaves, it goes.
     pub(super) fn not_stored(&mut self, blob: BlobId) {
-        if self.draining && self.kept.0.remove(&blob).is_some() {
+        if self.draining && self.kept.blobs.remove(&blob).is_some() {
             self.urgent.push(Instruction::DropBlob { blob });
         }
     }

@@ -117,6 +117,7 @@ impl EngineSession {
     fn hello(&mut self) -> Option<ToScheduler> {
         self.outbox.restart();
         let credit = self.room.restart();
+        let kept_blobs = self.name_kept_blobs();
         let info = Arc::clone(self.info.as_ref()?);
         Some(ToScheduler::Hello(Hello {
             info,
@@ -124,7 +125,7 @@ impl EngineSession {
             held: self.held(),
             credit,
             stream: self.streams,
-            kept_blobs: self.kept.list(),
+            kept_blobs,
         }))
     }
 

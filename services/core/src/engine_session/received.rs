@@ -42,6 +42,9 @@ impl EngineSession {
         self.draining_unsaid = self.draining;
         for attempt in &welcome.dropped {
             if let Some(task) = self.forget(*attempt) {
+                if let State::Finished(end) = &task.state {
+                    self.drop_late_blobs_of(&end.outcome);
+                }
                 self.transitions.took(match task.state {
                     State::Queued { .. } => Transition::DroppedQueued,
                     State::Running => Transition::DroppedRunning,

@@ -519,11 +519,27 @@ fn arguments_that_are_refused_while_it_is_not_attached_are_fetched_again() {
     let head = code();
     let given = AssignedTask { arguments: arguments.clone(), ..task(0) };
     let fetch = Instruction::Fetch { attempt: attempt(0), arguments };
-    assert_eq!(rig.give([assign(vec![call(Arc::clone(&head), true, vec![given])])]), [fetch.clone()]);
+    assert_eq!(rig.give([assign(vec![call(Arc::clone(&head), true, vec![given])])]), std::slice::from_ref(&fetch));
     let outcome = Outcome::failed(FailureKind::Refused, "ArgumentsLost", String::new(), None);
     rig.give([Stimulus::Broken, Stimulus::NotFetched { attempt: attempt(0), outcome }]);
     rig.now = rig.now + Duration::from_millis(50);
     rig.give([Stimulus::Tick]);
     rig.give([Stimulus::Connected]);
     assert_eq!(rig.give([welcome(2, vec![])]), [fetch], "that scheduler was asked, and not this one");
+}
+
+#[test]
+fn what_a_task_left_between_a_hello_and_the_welcome_that_drops_it_goes_with_it() {
+    let mut rig = Rig::attached();
+    let head = code();
+    rig.give([assign(vec![call(Arc::clone(&head), true, vec![task(0)])])]);
+    rig.give([Stimulus::Broken]);
+    rig.now = rig.now + Duration::from_millis(50);
+    rig.give([Stimulus::Tick]);
+    rig.give([Stimulus::Connected]);
+    let blob = BlobId(9);
+    let data_blob = Some(BlobRef { id: blob, size: 100_000, kept: true });
+    let outcome = Outcome { value: Ok(Payload { data_blob, ..Payload::default() }), ..ok() };
+    rig.give([Stimulus::Finished { attempt: attempt(0), outcome }]);
+    assert_eq!(rig.give([welcome(1, vec![attempt(0)])]), [Instruction::DropBlob { blob }]);
 }

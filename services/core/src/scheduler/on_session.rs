@@ -72,7 +72,7 @@ impl Scheduler {
     fn ask_again(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let unsure = self.recovery.unsure.iter().filter(|task| task.session == id);
-        let unsure = unsure.filter_map(|task| session.tasks.get(&task.index)?.digest());
+        let unsure = unsure.filter_map(|task| session.tasks.get(task.index)?.digest());
         let pending = session.pending.iter().filter_map(|call| call.function);
         let asking = self.engines.values().filter(|engine| !engine.wanted.is_empty());
         let asking = asking.filter(|engine| engine.held.keys().any(|task| task.session == id));

@@ -110,7 +110,7 @@ mod tests {
         let limits = Limits { total: 1000, memory: 1000, grace: Duration::from_secs(1) };
         let store = Arc::new(BlobStore::new(limits, Files::at(folder.path())));
         let (mailbox, _inbox) = mailbox(4);
-        let blobs = Blobs { store, transfers: Transfers::new(mailbox), thread: tokio::runtime::Handle::current() };
+        let blobs = Blobs { store, transfers: Transfers::new(mailbox), thread: Spawner::here() };
         let (blob, session, transfer) = (BlobId(1), SessionId(7), TransferId(1));
 
         let mut reading = Box::pin(blobs.transfers.read(blob, session, 0));
