@@ -1,9 +1,6 @@
 //! The last tasks that have finished, read off the machine's records: what a list shows of them.
 
-use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
-    ops::Bound,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use paraply_common::wire::{field::text, id::encode_task, outcome::encode_failure_kind};
@@ -22,14 +19,14 @@ use paraply_proto::{
 pub(crate) struct Recent {
     most: usize,
     unix_origin: u64,
-    tasks: BTreeMap<TaskId, Finished>,
-    /// The same, the oldest first.
-    order: VecDeque<TaskId>,
-    sessions: HashMap<SessionId, Owner>,
+    /// The oldest first: every task that finishes comes here, and lists are few, so that these do the sorting.
+    tasks: VecDeque<Finished>,
+    sessions: BTreeMap<SessionId, Owner>,
 }
 
 #[derive(Debug)]
 struct Finished {
+    id: TaskId,
     attempt: u32,
     event: u64,
     engine: Option<EngineId>,
@@ -50,7 +47,7 @@ struct Owner {
 impl Recent {
     /// Keeps at most `most` tasks, of 300 bytes or so each.
     pub(crate) fn new(most: usize, unix_origin: u64) -> Self {
-        Self { most, unix_origin, tasks: BTreeMap::new(), order: VecDeque::new(), sessions: HashMap::new() }
+        Self { most, unix_origin, tasks: VecDeque::new(), sessions: BTreeMap::new() }
     }
 
     /// Notes what has become of tasks.
@@ -64,7 +61,8 @@ impl Recent {
                         started_unix_nanos: outcome.started_unix_nanos,
                         finished_unix_nanos: outcome.finished_unix_nanos,
                     };
-                    let finished = Finished {
+                    self.insert(Finished {
+                        id: attempt.task,
                         attempt: attempt.attempt,
                         event: *event,
                         engine: *engine,
@@ -72,8 +70,7 @@ impl Recent {
                         name: head.name.clone(),
                         times,
                         failure: outcome.value.as_ref().err().map(|failure| failure.kind),
-                    };
-                    self.insert(attempt.task, finished);
+                    });
                 }
                 Record::Delivered { session, sequence } => self.acknowledge(*session, *sequence),
                 Record::Forgotten { session } => self.acknowledge(*session, u64::MAX),
@@ -84,29 +81,26 @@ impl Recent {
 
     /// Tasks by session and index: of one session, or of all. The first `most` of those beyond `after`.
     pub(crate) fn list(&self, session: Option<SessionId>, after: Option<TaskId>, most: usize) -> Vec<TaskStatus> {
-        let first = session.map_or(Bound::Unbounded, |session| Bound::Included(TaskId { session, index: 0 }));
-        let beyond = after.map_or(first, |after| match first {
-            Bound::Included(first) if after < first => Bound::Included(first),
-            _ => Bound::Excluded(after),
-        });
-        let tasks = self.tasks.range((beyond, Bound::Unbounded));
-        let of_session = tasks.take_while(|(id, _)| session.is_none_or(|session| id.session == session));
-        of_session.take(most).map(|(id, finished)| self.status(*id, finished)).collect()
+        let wanted = |task: &&Finished| {
+            session.is_none_or(|session| task.id.session == session) && after.is_none_or(|after| task.id > after)
+        };
+        let mut tasks: Vec<&Finished> = self.tasks.iter().filter(wanted).collect();
+        tasks.sort_unstable_by_key(|task| task.id);
+        tasks.into_iter().take(most).map(|task| self.status(task)).collect()
     }
 
-    fn insert(&mut self, id: TaskId, finished: Finished) {
-        if self.most == 0 || self.tasks.insert(id, finished).is_some() {
+    fn insert(&mut self, finished: Finished) {
+        if self.most == 0 {
             return;
         }
-        self.order.push_back(id);
-        self.sessions.entry(id.session).or_default().tasks += 1;
-        while self.order.len() > self.most {
-            let Some(oldest) = self.order.pop_front() else { return };
-            self.tasks.remove(&oldest);
-            if let Some(owner) = self.sessions.get_mut(&oldest.session) {
+        self.sessions.entry(finished.id.session).or_default().tasks += 1;
+        self.tasks.push_back(finished);
+        while self.tasks.len() > self.most {
+            let Some(oldest) = self.tasks.pop_front() else { return };
+            if let Some(owner) = self.sessions.get_mut(&oldest.id.session) {
                 owner.tasks -= 1;
                 if owner.tasks == 0 {
-                    self.sessions.remove(&oldest.session);
+                    self.sessions.remove(&oldest.id.session);
                 }
             }
         }
@@ -118,11 +112,12 @@ impl Recent {
         }
     }
 
-    fn status(&self, id: TaskId, finished: &Finished) -> TaskStatus {
-        let acknowledged = self.sessions.get(&id.session).is_some_and(|owner| finished.event <= owner.acknowledged);
+    fn status(&self, finished: &Finished) -> TaskStatus {
+        let acknowledged =
+            self.sessions.get(&finished.id.session).is_some_and(|owner| finished.event <= owner.acknowledged);
         let state = if acknowledged { TaskState::Delivered } else { TaskState::Finished };
         TaskStatus {
-            task_id: Some(encode_task(id)),
+            task_id: Some(encode_task(finished.id)),
             state: state.into(),
             attempt: finished.attempt,
             engine_id: finished.engine.map(|engine| engine.0),
