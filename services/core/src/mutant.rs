@@ -18,7 +18,7 @@ macro_rules! mutants {
                     Self::ReportedTwice,
                     Self::SignalsUnbounded,
                     Self::TransferUnchecked,
-                    Self::LeftReaderAwaited,
+                    Self::ReaderForgotten,
                 ];
         }
     };
@@ -87,8 +87,8 @@ mutants! {
     ReportedTwice,
     /// Blob service: whoever knows the number of a transfer writes to its reader.
     TransferUnchecked,
-    /// Scheduler: a reader that left before the machine heard of it is waited for.
-    LeftReaderAwaited,
+    /// Scheduler: a reader whose keeper was asked, and is gone, is not answered.
+    ReaderForgotten,
     /// Controller: any number of signals wait for an engine that is away.
     SignalsUnbounded,
     /// Controller: a wish for an id is granted though the id was given before.

@@ -21,7 +21,7 @@ const FORGOTTEN: [(Entry, Mutant); 14] = [
     (Entry::Membership, Mutant::IdGivenTwice),
     (Entry::Membership, Mutant::SignalsUnbounded),
     (Entry::Blob, Mutant::TransferUnchecked),
-    (Entry::Blob, Mutant::LeftReaderAwaited),
+    (Entry::Blob, Mutant::ReaderForgotten),
     (Entry::Questions, Mutant::ReportedTwice),
     (Entry::Questions, Mutant::IdGivenTwice),
 ];

@@ -131,7 +131,8 @@ impl Blobs {
     /// Whoever was asked for it will not come: its readers are answered anew.
     fn forget(&mut self, blob: BlobId) -> Option<Blob> {
         let entry = self.blobs.remove(&blob)?;
-        self.wants.values_mut().filter(|want| want.blob == blob).for_each(|want| want.told = false);
+        let readers = self.wants.values_mut().filter(|want| want.blob == blob);
+        readers.for_each(|want| want.told &= forgets(Mutant::ReaderForgotten));
         Some(entry)
     }
 

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use paraply_common::thread::Spawner;
 use paraply_core::{
     id::{BlobId, SessionId, TransferId},
-    mutant::{Mutant, forgets},
     scheduler,
     time::Time,
 };
@@ -45,9 +44,7 @@ impl Blobs {
         match stimulus {
             Machine::BlobReady { blob } => self.store.progress(*blob).is_ok_and(Progress::is_complete),
             Machine::BlobGone { blob } => self.store.progress(*blob).is_err(),
-            Machine::BlobWanted { transfer, .. } => {
-                self.transfers.awaits(*transfer) || forgets(Mutant::LeftReaderAwaited)
-            }
+            Machine::BlobWanted { transfer, .. } => self.transfers.awaits(*transfer),
             _ => true,
         }
     }

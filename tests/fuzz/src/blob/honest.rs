@@ -40,6 +40,8 @@ const LARGEST: u64 = 30_000;
 const CHUNK: u64 = 300;
 /// Milliseconds between two blobs.
 const BETWEEN: u64 = 3000;
+/// Milliseconds until it answers, where it is slow to.
+const LATE: u64 = 1000;
 /// How often a reader goes on where it was broken off.
 const AGAIN: usize = 50;
 
@@ -135,6 +137,9 @@ impl Client {
                 read = &mut reading => break read?,
                 want = self.session.wants() => match want {
                     Some(want) if want.blob_id == blob.name() => {
+                        if self.random.chance(300) {
+                            pause(self.random.below(LATE)).await;
+                        }
                         let header = blob.header(want.transfer_id);
                         passing.push(write(self.calls.clone(), header, blob.data.clone(), want.offset, chunk));
                     }

@@ -82,7 +82,9 @@ impl entry::World for World {
 impl World {
     #[allow(clippy::unwrap_used, reason = "without a runtime or a folder there is no world")]
     pub(crate) fn new(seed: u64) -> Self {
-        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        // One task runs between two looks at the world's own: what happens at the same time happens in any order.
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.enable_time().start_paused(true).event_interval(1).build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let parts = runtime.block_on(async { Parts::new(seed, folder) }).unwrap();
         Self { runtime, parts }
@@ -141,9 +143,13 @@ impl Parts {
             500..600 if self.writers.len() < STREAMS => self.open_writer(),
             _ => self.write_on(),
         }
-        // Not everybody waits for what others do.
-        if self.peers.random.chance(600) {
+        if self.peers.random.chance(500) {
             pass(MOMENT).await;
+        } else {
+            // Not everybody waits for what others do: these have come as far as a task or two of theirs takes them.
+            for _ in 0..self.peers.random.below(6) {
+                tokio::task::yield_now().await;
+            }
         }
         self.look().await
     }
