@@ -68,7 +68,8 @@ class BlobServiceServicer(object):
         Errors: UNAUTHENTICATED; INVALID_ARGUMENT (no header first, wrong id or size); OUT_OF_RANGE (a gap; names the
         committed offset. Or bytes beyond the size; names it); NOT_FOUND (dropped while it was written: its session ended,
         or its writer was silent for a minute); RESOURCE_EXHAUSTED (the store or its disk is full; names the setting);
-        ABORTED (the transfer's reader has left or does not read: it asks again when it wants to go on).
+        ABORTED (the transfer's reader has left, does not read, or waits for another blob: it asks again when it wants to go
+        on).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -79,7 +80,7 @@ class BlobServiceServicer(object):
         a client keeps is asked of it. Idempotent.
         Errors: UNAUTHENTICATED; INVALID_ARGUMENT (wrong id); NOT_FOUND (nobody has it; says why); OUT_OF_RANGE (offset past
         the end); ABORTED (it was dropped while it was read: its writer gave up, or its session ended); UNAVAILABLE (its
-        writer broke off: read on from where you are).
+        writer broke off, or was silent for a minute: read on from where you are).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
