@@ -1,4 +1,36 @@
-//! The heap of a service: what large transfers have used goes back to the system.
+//! The heap: room for large bytes, and what a service has used of it going back to the system.
+
+use std::{collections::TryReserveError, mem::MaybeUninit};
+
+/// From so many bytes on, making pages one by one is what most of a copy's time goes into.
+const LARGE: usize = 4 << 20;
+
+/// Room for `length` bytes; for many, in large pages where the system has them.
+///
+/// # Errors
+/// If memory has no such room.
+pub fn room_for(length: usize) -> Result<Vec<u8>, TryReserveError> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(length)?;
+    if length >= LARGE {
+        want_large_pages(room.spare_capacity_mut());
+    }
+    Ok(room)
+}
+
+fn want_large_pages(room: &mut [MaybeUninit<u8>]) {
+    #[cfg(target_os = "linux")]
+    {
+        let page = rustix::param::page_size();
+        let start = room.as_mut_ptr().wrapping_add(room.as_ptr().align_offset(page));
+        let length = (room.as_ptr_range().end.addr().saturating_sub(start.addr())) / page * page;
+        // SAFETY: whole pages within the room: it is advice, and changes nothing that can be read or written. A kernel
+        // without large pages refuses it.
+        let _taken = unsafe { libc::madvise(start.cast(), length, libc::MADV_HUGEPAGE) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = room;
+}
 
 /// Has glibc give freed memory back, and not keep some for each thread: chunks of a megabyte come and go by the thousand,
 /// and by default what they leave stays. Called before there are threads; with other allocators it does nothing.
@@ -12,5 +44,21 @@ pub fn give_back_what_is_free() {
     ] {
         // SAFETY: mallopt takes two numbers, and refuses what it does not know.
         let _taken = unsafe { libc::mallopt(parameter, value) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_for_what_memory_holds() {
+        for length in [0, 1, LARGE, LARGE + 4097] {
+            let mut room = room_for(length).unwrap();
+            assert_eq!((room.len(), room.capacity()), (0, length));
+            room.resize(length, 7);
+            assert!(room.iter().all(|byte| *byte == 7));
+        }
+        assert!(room_for(usize::MAX >> 1).is_err());
     }
 }

@@ -3,6 +3,7 @@
 use std::{ffi::c_int, ptr};
 
 use bytes::{Bytes, BytesMut};
+use paraply_common::heap;
 use pyo3::{
     buffer::PyUntypedBuffer,
     exceptions::{PyBufferError, PyMemoryError},
@@ -63,10 +64,8 @@ fn memory(py: Python<'_>, bytes: Bytes) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn room_for(length: usize) -> PyResult<Vec<u8>> {
-    let mut room = Vec::new();
     let too_many = |_| PyMemoryError::new_err(format!("{length} bytes are more than this engine's memory can take"));
-    room.try_reserve_exact(length).map_err(too_many)?;
-    Ok(room)
+    heap::room_for(length).map_err(too_many)
 }
 
 /// The bytes of `object`. Those of immutable `bytes` are held, if they are many, also where a view of all of them is

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use paraply_common::{
-    clock,
+    clock, heap,
     transport::{MAX_MESSAGE_BYTES, dial_lazily},
     wire::id::encode_id,
 };
@@ -88,9 +88,8 @@ impl Bulk {
     /// Reads a whole blob of a session.
     pub(crate) async fn read(&self, blob: BlobRef, session: SessionId) -> Result<Bytes, TransferError> {
         let too_large = || TransferError::Memory { size: blob.size };
-        let mut data = Vec::new();
-        data.try_reserve_exact(usize::try_from(blob.size).map_err(|_| too_large())?).map_err(|_| too_large())?;
-        let mut data = BytesMut::from(Bytes::from(data));
+        let size = usize::try_from(blob.size).map_err(|_| too_large())?;
+        let mut data = BytesMut::from(Bytes::from(heap::room_for(size).map_err(|_| too_large())?));
         let mut tries = Tries::default();
         loop {
             let before = data.len();
