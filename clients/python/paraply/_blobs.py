@@ -4,27 +4,27 @@ results come when somebody reads them."""
 from __future__ import annotations
 
 import contextlib
-import mmap
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, repeat
+from itertools import accumulate, chain, repeat
 from typing import TYPE_CHECKING, Protocol
 
+from paraply._pages import pages
 from paraply._proto.blob.v1 import blob_pb2
+from paraply._serialize import BytesLike
 from paraply._transport.base import Connection, TransportError
 from paraply._workers import Workers
 
 if TYPE_CHECKING:
     from paraply._proto.common.v1 import payload_pb2
-    from paraply._serialize import BytesLike
     from paraply._session.call import Blob
 
 #: Transfers at a time, each way. Python copies with its lock held, so more would only take turns.
 TRANSFERS = 4
-#: Blobs from this size on are read into fresh pages.
-MAPPED_BYTES = 1 << 20
+#: Of arrays whose memory is shared, in bytes.
+_ALIGNMENT = 64
 _RETRIED = frozenset({"UNAVAILABLE", "INTERNAL", "UNKNOWN", "DEADLINE_EXCEEDED", "CANCELLED"})
 #: Pauses between attempts, in seconds: a way that fails for longer than their sum is not a way.
 _DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6)
@@ -54,6 +54,10 @@ class ResultBlob:
 
     def __del__(self) -> None:
         self._release(self.blob_id)
+
+
+#: Bytes of a result, or where they are.
+Part = BytesLike | ResultBlob
 
 
 class Blobs:
@@ -172,22 +176,27 @@ class Blobs:
                 return blob_pb2.QueryWriteStatusResponse()
             raise
 
-    def fetch(self, parts: Sequence[bytes | ResultBlob]) -> list[BytesLike]:
+    def fetch(self, parts: Sequence[Part], *, joined: bool = False) -> list[BytesLike]:
         """The bytes of `parts`, those that are elsewhere fetched side by side. The caller waits where Ctrl-C works.
+
+        Args:
+            joined: Those that are fetched are to lie one after the other in the same memory, where that suits them.
 
         Raises:
             ConnectionError: The cluster is gone, or has lost them.
         """
-        fetched: list[BytesLike | Exception] = [part if isinstance(part, bytes) else b"" for part in parts]
-        missing = deque(position for position, part in enumerate(parts) if not isinstance(part, bytes))
+        fetched: list[BytesLike | Exception] = [b"" if isinstance(part, ResultBlob) else part for part in parts]
+        missing = deque(position for position, part in enumerate(parts) if isinstance(part, ResultBlob))
+        rooms = _rooms([part.size for part in parts if isinstance(part, ResultBlob)], joined=joined)
         finished = threading.Semaphore(0)
 
         def job() -> None:
-            position = missing.popleft()
+            position, room = missing.popleft(), rooms.popleft()
             part = parts[position]
             assert isinstance(part, ResultBlob)
             try:
-                fetched[position] = self._download(part)
+                self._download(part, room)
+                fetched[position] = room
             except Exception as failure:  # noqa: BLE001  # raised below, where somebody waits for it
                 fetched[position] = self._closed or failure
             finally:
@@ -200,10 +209,9 @@ class Blobs:
             raise type(self._closed)(*self._closed.args)
         return [_or_raise(part) for part in fetched]
 
-    def _download(self, blob: ResultBlob) -> BytesLike:
-        buffer = _fresh(blob.size)
+    def _download(self, blob: ResultBlob, room: BytesLike) -> None:
         reached = 0
-        with memoryview(buffer) as view:
+        with memoryview(room) as view:
             for connection in self._ways():
                 try:
                     for offset, piece in connection.read_blob(blob.blob_id, self._session_id, reached):
@@ -216,23 +224,17 @@ class Blobs:
                     if failure.code not in _RETRIED:
                         raise ConnectionError(_lost(failure)) from None
                 if reached == blob.size:
-                    break
-            else:
-                raise ConnectionError(_NO_WAY)
-        return buffer  # type: ignore[return-value]  # a mapping is a buffer like any other
+                    return
+        raise ConnectionError(_NO_WAY)
 
 
-def _fresh(size: int) -> bytearray | mmap.mmap:
-    """Memory for so many bytes. For many bytes it is pages that nobody has touched, large ones where the system has them:
-    most of the time of a large copy goes into making pages.
-    """
-    if size < MAPPED_BYTES or not hasattr(mmap, "MAP_ANONYMOUS"):
-        return bytearray(size)
-    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):  # a kernel without them
-            pages.madvise(mmap.MADV_HUGEPAGE)
-    return pages
+def _rooms(sizes: list[int], *, joined: bool) -> deque[BytesLike]:
+    """Memory for each of so many bytes."""
+    # Arrays are aligned as their memory is: what follows bytes of odd length would not be.
+    if not joined or any(size % _ALIGNMENT for size in sizes):
+        return deque(pages.room(size) for size in sizes)
+    whole = memoryview(pages.room(sum(sizes)))
+    return deque(whole[end - size : end] for size, end in zip(sizes, accumulate(sizes), strict=True))
 
 
 def _lost(failure: TransportError) -> str:

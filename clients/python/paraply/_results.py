@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from paraply._blobs import Part, ResultBlob
 from paraply._proto.common.v1 import payload_pb2
 from paraply._serialize import Encoding, Payload, load_result
 
 if TYPE_CHECKING:
-    from paraply._blobs import Blobs, ResultBlob
+    from paraply._blobs import Blobs
 
 
 @dataclass(slots=True)
@@ -19,7 +21,11 @@ class KeptParts:
     encoding: int
     python_version: str
     #: The pickle, then its buffers.
-    parts: list[bytes | ResultBlob]
+    parts: list[Part]
+
+    def is_elsewhere(self) -> bool:
+        """Whether some of it has not been fetched yet."""
+        return any(isinstance(part, ResultBlob) for part in self.parts)
 
 
 #: A plain pickle is kept as it is: most results are.
@@ -36,9 +42,20 @@ def keep(payload: payload_pb2.Payload, blobs: Blobs) -> Kept:
         and not payload.python_version
     ):
         return payload.data
-    parts: list[bytes | ResultBlob] = [blobs.result(payload.data_blob) if named else payload.data]
+    parts: list[Part] = [blobs.result(payload.data_blob) if named else payload.data]
     parts += [blobs.result(buffer.blob) if buffer.HasField("blob") else buffer.inline for buffer in payload.buffers]
     return KeptParts(payload.encoding, payload.python_version, parts)
+
+
+def fetch(results: list[KeptParts], blobs: Blobs, *, joined: bool) -> None:
+    """Fetches what is elsewhere of several results side by side, `joined` in the same memory if they will be one.
+
+    Raises:
+        ConnectionError: The cluster is gone, or has lost some of it.
+    """
+    fetched = iter(blobs.fetch([part for result in results for part in result.parts], joined=joined))
+    for result in results:
+        result.parts = list(islice(fetched, len(result.parts)))
 
 
 def load(kept: Kept, blobs: Blobs) -> Any:

@@ -44,7 +44,15 @@ pub async fn feed<M, S>(
 /// # Errors
 /// INVALID_ARGUMENT if there is none in good time or it cannot be read; what broke the stream, if that is what it was.
 pub async fn first<M>(inbound: &mut Streaming<M>) -> Result<M, Status> {
-    let message = tokio::time::timeout(FIRST_MESSAGE, next(inbound)).await;
+    in_good_time(next(inbound)).await
+}
+
+/// The same, however it is read.
+///
+/// # Errors
+/// INVALID_ARGUMENT if there is none in good time; what reading it ends with.
+pub async fn in_good_time<M>(message: impl Future<Output = Result<Option<M>, Status>>) -> Result<M, Status> {
+    let message = tokio::time::timeout(FIRST_MESSAGE, message).await;
     let message = message.map_err(|_| Status::invalid_argument("the stream's first message did not come"))?;
     message?.ok_or_else(|| Status::invalid_argument("the stream ended before its first message"))
 }

@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod admin;
 pub mod bearer;
+pub mod chunks;
 pub mod clock;
 pub mod config;
 pub mod connection;

@@ -7,7 +7,7 @@ use std::{pin::pin, sync::Arc};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use paraply_common::{
-    clock,
+    clock, heap,
     spawn::{Task, spawn},
 };
 use paraply_core::{
@@ -47,6 +47,7 @@ pub async fn run(
 ) -> Result<ExitReason, Error> {
     let (mut membership, mut registration) = member::join(config.clone());
     let mut session = Session::new(config, runtime, reports);
+    let _spare = spawn(heap::keep_for_a_moment());
     let mut timer = pin!(clock::sleep_until(clock::now()));
     let mut killed_at: Option<Time> = None;
     loop {

@@ -17,9 +17,8 @@ use paraply_core::{
     id::Epoch,
     scheduler::{self, Scheduler},
 };
-use paraply_proto::{
-    blob::v1::blob_service_server::BlobServiceServer,
-    scheduler::v1::{engine_link_service_server::EngineLinkServiceServer, task_service_server::TaskServiceServer},
+use paraply_proto::scheduler::v1::{
+    engine_link_service_server::EngineLinkServiceServer, task_service_server::TaskServiceServer,
 };
 use tonic::service::RoutesBuilder;
 
@@ -100,10 +99,7 @@ pub(crate) fn parts<S: Store>(
         .add_service(health::server(pulse.clone(), SERVICES))
         .add_service(TaskServiceServer::new(Tasks(access)).max_decoding_message_size(MAX_MESSAGE_BYTES))
         .add_service(EngineLinkServiceServer::new(engine_links).max_decoding_message_size(MAX_MESSAGE_BYTES))
-        .add_service(OnBlobThread::new(
-            BlobServiceServer::new(blob_calls).max_decoding_message_size(MAX_MESSAGE_BYTES),
-            bulk.clone(),
-        ));
+        .add_service(OnBlobThread::new(blob_calls, bulk.clone()));
 
     let mut machine = Scheduler::new(config.machine(), epoch, clock::now());
     for blob in adopted {

@@ -7,6 +7,7 @@ import concurrent.futures
 import gc
 import threading
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from fake_scheduler import FakeScheduler, engine, update
 
 import paraply as ipp
 from paraply import error
+from paraply._blobs import Part, ResultBlob
 from paraply._proto.scheduler.v1 import session_pb2
+from paraply._serialize import BytesLike
 from paraply.client.client import Client
 
 
@@ -234,6 +237,43 @@ def test_a_large_argument_for_one_engine_goes_when_it_is_asked_for(rc: Client, s
     scheduler.release(scheduler.transport.streams[0].send)
     assert result.get(10) == 10_000
     assert result.sent
+
+
+def test_large_parts_of_a_scattered_array_wait_here_for_their_engines(rc: Client, scheduler: FakeScheduler) -> None:
+    scheduler.hold = lambda index: True
+    array = np.arange(40_000.0)
+    result = rc[:].scatter("part", array, block=False)
+    assert result is not None
+    eventually(lambda: len(scheduler.held) == 4)
+    assert not scheduler.transport.blobs
+    scheduler.release(scheduler.transport.streams[0].send)
+    result.get(10)
+    scheduler.hold = lambda index: False
+    np.testing.assert_array_equal(rc[:].gather("part", block=True), array)
+    small = rc[:].scatter("part", range(8), block=False)
+    assert small is not None
+    assert len({task.call for task in result._tasks}) == 4
+    assert len({task.call for task in small._tasks}) == 1
+
+
+def test_large_results_of_one_call_are_read_side_by_side(rc: Client, scheduler: FakeScheduler) -> None:
+    fetched: list[int] = []
+    fetch = rc._link.blobs.fetch
+
+    def counted(parts: Sequence[Part], *, joined: bool = False) -> list[BytesLike]:
+        fetched.append(sum(isinstance(part, ResultBlob) for part in parts))
+        return fetch(parts, joined=joined)
+
+    rc._link.blobs.fetch = counted  # type: ignore[method-assign]
+    whole = np.arange(400_000).reshape(-1, 2)
+    rc[:].scatter("part", whole, block=True)
+    assert [part.sum() for part in rc[:].pull("part", block=True)] == [part.sum() for part in np.split(whole, 4)]
+    assert fetched[0] == 4
+    joined = rc[:].gather("part", block=True)
+    np.testing.assert_array_equal(joined, whole)
+    joined[:] = 7
+    assert joined.base is not None, "the parts came into one piece of memory"
+    assert (rc[:].gather("part", block=True) == whole).all()
 
 
 def test_a_buffer_may_be_changed_once_an_engine_has_it(rc: Client, scheduler: FakeScheduler) -> None:

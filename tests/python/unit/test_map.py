@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,29 @@ def test_arrays_are_concatenated() -> None:
     np.testing.assert_array_equal(joined, np.arange(10))
     scalars = [np.array(1), np.array(2)]
     assert Map.join_partitions(scalars) == scalars
+
+
+def test_arrays_that_came_one_after_the_other_into_the_same_pages_are_joined_where_they_are() -> None:
+    pages = mmap.mmap(-1, 6 * 64)
+    np.frombuffer(pages, np.int64)[:] = range(48)
+    cut = memoryview(pages)
+    first, second, third = (np.frombuffer(cut[start : start + 128], np.int64).reshape(-1, 2) for start in (0, 128, 256))
+    joined = Map.join_partitions([first, second, third])
+    np.testing.assert_array_equal(joined, np.arange(48).reshape(-1, 2))
+    assert np.shares_memory(joined, third)
+    joined[-1, -1] = 7
+    assert third[-1, -1] == 7, "it is written like any other"
+    del first, second, third, cut
+    with pytest.raises(BufferError):
+        pages.close()
+    assert joined.sum() == sum(range(47)) + 7, "it keeps all of the pages"
+
+    apart = mmap.mmap(-1, 128)
+    others = [np.frombuffer(cut, np.int64) for cut in (memoryview(pages)[:128], memoryview(apart))]
+    for parts in (others, others[::-1], [others[0], others[0]], [others[0], np.frombuffer(pages, np.int32)[32:]]):
+        joined = Map.join_partitions(parts)
+        np.testing.assert_array_equal(joined, np.concatenate(parts))
+        assert not np.shares_memory(joined, parts[0])
 
 
 def test_what_tasks_give() -> None:

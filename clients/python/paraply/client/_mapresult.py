@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from paraply import error
 from paraply.client._result import AsyncResult
 from paraply.client._wait import Latch
+from paraply.client.map import Parts
 
 if TYPE_CHECKING:
     from paraply.client._task import Task
@@ -42,6 +43,7 @@ class AsyncMapResult(AsyncResult):
     ) -> None:
         super().__init__(client, tasks, fname=fname, targets=targets, return_exceptions=return_exceptions)
         self._mapper = mapper
+        self._joins = isinstance(mapper, Parts)
         self._ordered = ordered
 
     def _join(self, results: list[Any]) -> Any:

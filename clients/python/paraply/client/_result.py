@@ -13,6 +13,7 @@ from paraply.client._cancel import cancel
 from paraply.client._explain import explain
 from paraply.client._future import TasksFuture
 from paraply.client._metadata import DEFAULTS, Metadata
+from paraply.client._task import fetch_together
 from paraply.client._timing import Timing
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class AsyncResult(TasksFuture, Timing):
     """
 
     __module__ = "paraply.client.asyncresult"
+
+    #: Its value is made of the results of all its tasks, joined.
+    _joins = False
 
     def __init__(
         self,
@@ -100,6 +104,7 @@ class AsyncResult(TasksFuture, Timing):
             return self._single_value(return_exceptions)
         if not self.done():
             self._raise_failure()
+        fetch_together(self._tasks, joined=self._joins)
         results = [_result_or_error(task) for task in self._tasks]
         failed = [result for result in results if isinstance(result, error.RemoteError)]
         if failed and not return_exceptions:

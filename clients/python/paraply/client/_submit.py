@@ -68,16 +68,24 @@ class _Submission:
                 f"the function {spec.name!r} comes to {self._function.payload.nbytes} bytes, over the limit of "
                 f"{self._largest} (message_bytes): pass large data as an argument, or push it first"
             )
-        self._head = self._encode_head()
-        if span is not None:
-            self._head += wire.traceparent(span.traceparent)
         self.tasks: list[Task] = []
-        if spec.direct or self._function is None:
+        if spec.direct and self._has_large_parts():
+            self._send_each()
+        elif spec.direct or self._function is None:
             self._send_whole()
         else:
             self._send_in_pieces()
 
-    def _encode_head(self) -> bytes:
+    def _has_large_parts(self) -> bool:
+        """Whether each engine gets arguments of its own, and some are too large for a message."""
+        arguments = self._spec.arguments
+        return len(arguments) > 1 and any(payload.nbytes > self._inline for payload in arguments)
+
+    def _encode_head(self, engine_ids: Sequence[int]) -> bytes:
+        head = self._head_of(tuple(engine_ids))
+        return head if self._span is None else head + wire.traceparent(self._span.traceparent)
+
+    def _head_of(self, ids: tuple[int, ...]) -> bytes:
         spec = self._spec
         options = (
             spec.name,
@@ -88,7 +96,6 @@ class _Submission:
             spec.run_timeout,
             spec.start_once,
         )
-        ids = tuple(spec.engine_ids)
         work = spec.work
         if isinstance(work, Execute):
             code = (work.source, work.silent, work.filename)
@@ -109,10 +116,19 @@ class _Submission:
         size = sum(size for _, size in encoded)
         if isinstance(spec.work, Execute):
             size = len(spec.work.source.encode())
-        self._send([field for field, _ in encoded], size, blobs, places, kept=kept)
+        head = self._encode_head(spec.engine_ids)
+        self._send(head, [field for field, _ in encoded], size, blobs, places, kept=kept)
+
+    def _send_each(self) -> None:
+        """Large arguments, each for one engine: a call an engine, so that each stays here until its engine reads it."""
+        for engine_id, payload in zip(self._spec.engine_ids, self._spec.arguments, strict=True):
+            blobs: list[Blob] = []
+            field, inline = wire.argument(payload, self._inline, blobs, kept=True)
+            self._send(self._encode_head([engine_id]), [field], inline, blobs, [engine_id], kept=True)
 
     def _send_in_pieces(self) -> None:
         """Independent tasks, as many to a call as a message has room for."""
+        head = self._encode_head(self._spec.engine_ids)
         fields: list[bytes] = []
         blobs: list[Blob] = []
         inline = size = 0
@@ -122,13 +138,14 @@ class _Submission:
             inline += bytes_inline
             size += len(field)
             if size >= CALL_BYTES or len(fields) == CALL_TASKS:
-                self._send(fields, inline, blobs, [None] * len(fields))
+                self._send(head, fields, inline, blobs, [None] * len(fields))
                 fields, blobs, inline, size = [], [], 0, 0
         if fields:
-            self._send(fields, inline, blobs, [None] * len(fields))
+            self._send(head, fields, inline, blobs, [None] * len(fields))
 
     def _send(
         self,
+        head: bytes,
         fields: list[bytes],
         inline: int,
         blobs: list[Blob],
@@ -136,7 +153,7 @@ class _Submission:
         *,
         kept: bool = False,
     ) -> None:
-        body = b"".join((self._head, *fields))
+        body = b"".join((head, *fields))
         if len(body) > self._largest:
             raise ValueError(
                 f"the call {self._spec.name!r} comes to {len(body)} bytes, over the limit of {self._largest} "

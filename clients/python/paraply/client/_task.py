@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from paraply._results import KeptParts, keep
+from paraply._results import KeptParts, fetch, keep
 from paraply._session.call import Call
 from paraply.client._failure import exception_of
 from paraply.client._metadata import Metadata
@@ -323,6 +324,16 @@ class Task:
         """What to count down now that it is done. `completion` is held."""
         latches, self._latches = self._latches, None
         return latches or []
+
+
+def fetch_together(tasks: Sequence[Task], *, joined: bool) -> None:
+    """Fetches large results that are not here yet side by side. What fails says so when its task is read."""
+    elsewhere = [task for task in tasks if isinstance(task._kept, KeptParts) and task._kept.is_elsewhere()]
+    links = {task.call.link for task in elsewhere}
+    if len(elsewhere) > 1 and len(links) == 1:
+        results = [task._kept for task in elsewhere if isinstance(task._kept, KeptParts)]
+        with suppress(ConnectionError):
+            fetch(results, links.pop().blobs, joined=joined)
 
 
 def _seconds(nanos: int) -> float | None:

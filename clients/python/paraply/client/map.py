@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from itertools import chain
+from mmap import mmap
 from typing import Any, Protocol
 
 __all__ = ["Chunks", "Items", "Map", "Mapper", "Parts", "bounds", "mappable", "sliceable"]
@@ -38,6 +39,32 @@ def _is_array(value: Any) -> bool:
     return numpy is not None and isinstance(value, numpy.ndarray)
 
 
+def _adjoin(arrays: list[Any]) -> bool:
+    """Whether arrays of one kind lie one after the other in the same memory, so that together they are one."""
+    first = arrays[0]
+    end = first.ctypes.data
+    for array in arrays:
+        alike = type(array) is type(first) and array.dtype == first.dtype and array.shape[1:] == first.shape[1:]
+        if not alike or not array.flags.c_contiguous or array.ctypes.data != end:
+            return False
+        end += array.nbytes
+    memory = _memory(first)
+    return memory is not None and all(_memory(array) is memory for array in arrays)
+
+
+def _memory(array: Any) -> mmap | None:
+    """The pages that a received array is in, if it has come into pages of ours."""
+    while _is_array(array):
+        array = array.base
+    return array.obj if isinstance(array, memoryview) and isinstance(array.obj, mmap) else None
+
+
+def _adjoining(arrays: list[Any]) -> Any:
+    """Arrays that adjoin, as one: a view of the memory that the first keeps alive for all."""
+    strides = sys.modules["numpy"].lib.stride_tricks
+    return strides.as_strided(arrays[0], (sum(len(array) for array in arrays), *arrays[0].shape[1:]))
+
+
 class Map:
     """Contiguous partitions."""
 
@@ -55,7 +82,7 @@ class Map:
         """The whole: lists, tuples and ranges chained to a list, arrays concatenated, anything else left as it is."""
         parts = list(parts)
         if parts and all(_is_array(part) and part.ndim > 0 for part in parts):
-            return sys.modules["numpy"].concatenate(parts)
+            return _adjoining(parts) if _adjoin(parts) else sys.modules["numpy"].concatenate(parts)
         if parts and all(isinstance(part, (list, tuple, range)) for part in parts):
             return list(chain.from_iterable(parts))
         return parts

@@ -57,13 +57,19 @@ fn memory(py: Python<'_>, bytes: Bytes) -> PyResult<Bound<'_, PyAny>> {
         Err(shared) => {
             let mut copy = room_for(shared.len())?;
             py.detach(|| copy.extend_from_slice(&shared));
-            BytesMut::from(Bytes::from(copy))
+            copy
         }
     };
     Ok(Bound::new(py, Memory(owned))?.into_any())
 }
 
-fn room_for(length: usize) -> PyResult<Vec<u8>> {
+impl Drop for Memory {
+    fn drop(&mut self) {
+        heap::give_back(std::mem::take(&mut self.0));
+    }
+}
+
+fn room_for(length: usize) -> PyResult<BytesMut> {
     let too_many = |_| PyMemoryError::new_err(format!("{length} bytes are more than this engine's memory can take"));
     heap::room_for(length).map_err(too_many)
 }
@@ -86,7 +92,7 @@ pub(crate) fn take(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     let mut copy = room_for(length)?;
     // As numbers: other threads may have them while the interpreter does not wait.
     let (from, to) = (buffer.buf_ptr() as usize, copy.as_mut_ptr() as usize);
-    // SAFETY: the buffer is contiguous, that long, and held for the copy; the vector has that much room.
+    // SAFETY: the buffer is contiguous, that long, and held for the copy; there is that much room.
     let copy_all = || unsafe { ptr::copy_nonoverlapping(from as *const u8, to as *mut u8, length) };
     if length < DETACH_FROM {
         copy_all()
@@ -96,7 +102,7 @@ pub(crate) fn take(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     // SAFETY: they were written just now.
     unsafe { copy.set_len(length) };
     buffer.release(py);
-    Ok(copy.into())
+    Ok(copy.freeze())
 }
 
 fn hold(bytes: &Bound<'_, PyBytes>) -> Bytes {

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use paraply_common::spawn::{Task, spawn};
+use paraply_common::{
+    heap,
+    spawn::{Task, spawn},
+};
 use paraply_core::{
     engine_session::Stimulus,
     id::{BlobId, SessionId},
@@ -53,6 +56,9 @@ impl Kept {
     pub(crate) fn drop_blob(&mut self, blob: BlobId) {
         if let Some((_, data)) = self.blobs.remove(&blob) {
             self.bytes -= data.len() as u64;
+            if let Ok(room) = data.try_into_mut() {
+                heap::give_back(room);
+            }
         }
     }
 

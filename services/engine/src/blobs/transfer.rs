@@ -6,9 +6,12 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt as _, stream};
+use http_body::Frame;
 use paraply_common::{
+    chunks::{self, Arrived, Carrier, Chunks},
     clock, heap,
-    transport::{MAX_MESSAGE_BYTES, dial_lazily},
+    transport::{MESSAGE_BYTES, dial_lazily},
     wire::id::encode_id,
 };
 use paraply_core::{
@@ -17,16 +20,19 @@ use paraply_core::{
     payload::{BlobRef, BlobWant},
 };
 use paraply_proto::blob::v1::{
-    BlobChunk, BlobHeader, QueryWriteStatusRequest, ReadBlobRequest, WriteBlobRequest,
-    blob_service_client::BlobServiceClient, write_blob_request::Message,
+    BlobHeader, QueryWriteStatusRequest, QueryWriteStatusResponse, ReadBlobRequest, ReadBlobResponse, WriteBlobRequest,
+    WriteBlobResponse, write_blob_request::Message,
 };
 use tonic::{
-    Code, Request, Status,
-    metadata::{Ascii, MetadataValue},
+    Code, Status,
+    metadata::{Ascii, MetadataMap, MetadataValue},
     transport::Channel,
 };
 
-const CHUNK: usize = 1 << 20;
+const READ: &str = "/paraply.blob.v1.BlobService/ReadBlob";
+const WRITE: &str = "/paraply.blob.v1.BlobService/WriteBlob";
+const QUERY: &str = "/paraply.blob.v1.BlobService/QueryWriteStatus";
+
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// After so many failures without a known reason the transfer has failed.
@@ -58,18 +64,29 @@ struct Way {
 }
 
 impl Way {
-    fn client(&self) -> BlobServiceClient<Channel> {
-        BlobServiceClient::new(self.channel.clone())
-            .max_decoding_message_size(MAX_MESSAGE_BYTES)
-            .max_encoding_message_size(MAX_MESSAGE_BYTES)
+    async fn call(
+        self,
+        method: &'static str,
+        frames: impl Stream<Item = Frame<Bytes>> + Send + 'static,
+    ) -> Result<Chunks, Status> {
+        let mut metadata = MetadataMap::new();
+        if let Some(token) = self.token {
+            metadata.insert("authorization", token);
+        }
+        chunks::call(self.channel, method, metadata, frames).await
     }
 
-    fn request<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        if let Some(token) = &self.token {
-            request.metadata_mut().insert("authorization", token.clone());
-        }
-        request
+    /// A call that is answered with one message.
+    async fn ask<M: prost::Message + Default>(
+        self,
+        method: &'static str,
+        frames: impl Stream<Item = Frame<Bytes>> + Send + 'static,
+    ) -> Result<M, Status> {
+        let mut answer = self.call(method, frames).await?;
+        let message = answer.message().await?;
+        // Whether it was all right comes at the end.
+        answer.message::<M>().await?;
+        message.ok_or_else(|| Status::internal(format!("{method} was answered with nothing")))
     }
 }
 
@@ -89,7 +106,7 @@ impl Bulk {
     pub(crate) async fn read(&self, blob: BlobRef, session: SessionId) -> Result<Bytes, TransferError> {
         let too_large = || TransferError::Memory { size: blob.size };
         let size = usize::try_from(blob.size).map_err(|_| too_large())?;
-        let mut data = BytesMut::from(Bytes::from(heap::room_for(size).map_err(|_| too_large())?));
+        let mut data = heap::room_for(size).map_err(|_| too_large())?;
         let mut tries = Tries::default();
         loop {
             let before = data.len();
@@ -111,17 +128,22 @@ impl Bulk {
 
     async fn read_on(&self, blob: BlobRef, session: SessionId, data: &mut BytesMut) -> Result<(), Status> {
         let offset = data.len() as u64;
-        let way = self.way()?;
         let (blob_id, session_id) = (encode_id(blob.id.to_bytes()), encode_id(session.to_bytes()));
-        let request = way.request(ReadBlobRequest { blob_id, offset, session_id });
-        let mut chunks = way.client().read_blob(request).await?.into_inner();
-        while let Some(answer) = chunks.message().await? {
-            let chunk = answer.chunk.unwrap_or_default();
+        let request = chunks::message(&ReadBlobRequest { blob_id, offset, session_id });
+        let mut answer = self.way()?.call(READ, stream::iter([request])).await?;
+        while let Some(arrived) = answer.next().await? {
+            let (offset, piece) = match arrived {
+                Arrived::Piece { offset, data } => (offset, data),
+                Arrived::Message(message) => {
+                    let chunk = answer.decode::<ReadBlobResponse>(message)?.chunk.unwrap_or_default();
+                    (chunk.offset, chunk.data)
+                }
+            };
             let room = blob.size - data.len() as u64;
-            if chunk.offset != data.len() as u64 || chunk.data.len() as u64 > room {
-                return Err(Status::data_loss(format!("blob {}: a chunk at {} does not fit", blob.id, chunk.offset)));
+            if offset != data.len() as u64 || piece.len() as u64 > room {
+                return Err(Status::data_loss(format!("blob {}: a chunk at {offset} does not fit", blob.id)));
             }
-            data.extend_from_slice(&chunk.data);
+            data.extend_from_slice(&piece);
         }
         Ok(())
     }
@@ -158,9 +180,9 @@ impl Bulk {
     }
 
     async fn committed(&self, id: BlobId) -> Result<u64, Status> {
-        let way = self.way()?;
-        let request = way.request(QueryWriteStatusRequest { blob_id: encode_id(id.to_bytes()) });
-        Ok(way.client().query_write_status(request).await?.into_inner().committed_bytes)
+        let request = chunks::message(&QueryWriteStatusRequest { blob_id: encode_id(id.to_bytes()) });
+        let answer: QueryWriteStatusResponse = self.way()?.ask(QUERY, stream::iter([request])).await?;
+        Ok(answer.committed_bytes)
     }
 
     async fn write_on(
@@ -178,16 +200,16 @@ impl Bulk {
             transfer_id: transfer.map_or(0, |transfer| transfer.0),
             only_copy: transfer.is_none(),
         };
+        let header = chunks::message(&WriteBlobRequest { message: Some(Message::Header(header)) });
         let data = data.clone();
-        let chunks = (usize::try_from(from).unwrap_or(0)..data.len()).step_by(CHUNK).map(move |start| {
-            let data = data.slice(start..data.len().min(start + CHUNK));
-            Message::Chunk(BlobChunk { offset: start as u64, data })
+        let starts = (usize::try_from(from).unwrap_or(0)..data.len()).step_by(MESSAGE_BYTES);
+        let chunks = stream::iter(starts).flat_map(move |start| {
+            let data = data.slice(start..data.len().min(start + MESSAGE_BYTES));
+            stream::iter(chunks::chunk(Carrier::Write, start as u64, data))
         });
-        let messages = std::iter::once(Message::Header(header)).chain(chunks);
-        let requests = messages.map(|message| WriteBlobRequest { message: Some(message) });
-        let way = self.way()?;
-        let request = way.request(tokio_stream::iter(requests));
-        way.client().write_blob(request).await.map(drop)
+        let frames = stream::iter([header]).chain(chunks);
+        let _written: WriteBlobResponse = self.way()?.ask(WRITE, frames).await?;
+        Ok(())
     }
 }
 

@@ -1,12 +1,22 @@
-//! `BlobService`, as clients and engines call it.
+//! `BlobService`, as clients and engines call it. Its streams are read and written by hand: bytes that are passed on are
+//! copied by nobody here.
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
+use http::{Request, Response, header::CONTENT_TYPE};
+use http_body::Frame;
+use http_body_util::StreamBody;
 use paraply_common::{
+    chunks::{self, Arrived, Carrier, Chunks},
     clock,
-    feed::{first, next},
+    feed::in_good_time,
     mailbox::Mailbox,
     transport::MESSAGE_BYTES,
     wire::{WireError, id},
@@ -16,10 +26,11 @@ use paraply_core::{
     scheduler,
 };
 use paraply_proto::blob::v1::{
-    BlobChunk, BlobHeader, QueryWriteStatusRequest, QueryWriteStatusResponse, ReadBlobRequest, ReadBlobResponse,
-    WriteBlobRequest, WriteBlobResponse, blob_service_server::BlobService, write_blob_request::Message,
+    BlobChunk, BlobHeader, QueryWriteStatusRequest, QueryWriteStatusResponse, ReadBlobRequest, WriteBlobRequest,
+    WriteBlobResponse, blob_service_server::SERVICE_NAME, write_blob_request::Message,
 };
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Status, body::Body, metadata::GRPC_CONTENT_TYPE, server::NamedService};
+use tower::Service;
 
 use super::{
     store::{BlobError, BlobStore, Progress, Reading},
@@ -50,25 +61,41 @@ impl Blobs {
         }
     }
 
-    async fn keep(&self, header: &BlobHeader, stream: &mut Streaming<WriteBlobRequest>) -> Result<Progress, Status> {
+    async fn write(&self, mut stream: Chunks) -> Result<WriteBlobResponse, Status> {
+        let first: WriteBlobRequest = in_good_time(stream.message()).await?;
+        let Some(Message::Header(header)) = first.message else {
+            return Err(Status::invalid_argument("the first message of a written blob is `header`"));
+        };
+        if header.transfer_id == 0 {
+            let Progress { committed, durable, .. } = self.keep(&header, &mut stream).await?;
+            return Ok(WriteBlobResponse { committed_bytes: committed, durable });
+        }
+        Ok(WriteBlobResponse { committed_bytes: self.pass_on(&header, &mut stream).await?, durable: false })
+    }
+
+    async fn keep(&self, header: &BlobHeader, stream: &mut Chunks) -> Result<Progress, Status> {
         let blob = id::blob(&header.blob_id, "header.blob_id").map_err(malformed)?;
         let session = id::session(&header.session_id, "header.session_id").map_err(malformed)?;
         let mut before = self.store.progress(blob).ok();
         let mut progress = self.store.begin(blob, session, header.size_bytes, header.only_copy, clock::now()).await?;
         self.tell(blob, before, progress);
-        while let Some(chunk) = self.next_chunk(stream).await? {
+        while let Some(BlobChunk { offset, data }) = self.next_bytes(stream).await? {
+            // What stays is not to hold the memory of whole frames.
+            let data = stream.whole(data).await?;
+            self.traffic.received(data.len());
             before = Some(progress);
-            progress = self.store.append(blob, chunk.offset, chunk.data, clock::now()).await?;
+            progress = self.store.append(blob, offset, data, clock::now()).await?;
             self.tell(blob, before, progress);
         }
         Ok(progress)
     }
 
-    async fn pass_on(&self, header: &BlobHeader, stream: &mut Streaming<WriteBlobRequest>) -> Result<u64, Status> {
+    async fn pass_on(&self, header: &BlobHeader, stream: &mut Chunks) -> Result<u64, Status> {
         let blob = id::blob(&header.blob_id, "header.blob_id").map_err(malformed)?;
         let reader = self.transfers.begin(TransferId(header.transfer_id), blob, header.size_bytes)?;
         let mut passed = 0;
-        while let Some(BlobChunk { offset, data }) = self.next_chunk(stream).await? {
+        while let Some(BlobChunk { offset, data }) = self.next_bytes(stream).await? {
+            self.traffic.received(data.len());
             passed = offset.saturating_add(data.len() as u64);
             reader.pass(offset, data).await?;
         }
@@ -76,13 +103,32 @@ impl Blobs {
         Ok(passed)
     }
 
-    async fn next_chunk(&self, stream: &mut Streaming<WriteBlobRequest>) -> Result<Option<BlobChunk>, Status> {
-        let Some(message) = next(stream).await? else { return Ok(None) };
-        let Some(Message::Chunk(chunk)) = message.message else {
-            return Err(Status::invalid_argument("after its `header` a written blob has nothing but `chunk`s"));
+    /// The next bytes of a written blob: a chunk, or a piece of one.
+    async fn next_bytes(&self, stream: &mut Chunks) -> Result<Option<BlobChunk>, Status> {
+        let chunk = match stream.next().await? {
+            None => return Ok(None),
+            Some(Arrived::Piece { offset, data }) => BlobChunk { offset, data },
+            Some(Arrived::Message(message)) => match stream.decode::<WriteBlobRequest>(message)?.message {
+                Some(Message::Chunk(chunk)) => chunk,
+                _ => {
+                    return Err(Status::invalid_argument("after its `header` a written blob has nothing but `chunk`s"));
+                }
+            },
         };
-        self.traffic.received(chunk.data.len());
         Ok(Some(chunk))
+    }
+
+    async fn read(&self, request: ReadBlobRequest) -> Result<Reader, Status> {
+        let blob = id::blob(&request.blob_id, "blob_id").map_err(malformed)?;
+        let session = id::session(&request.session_id, "session_id").map_err(malformed)?;
+        let source = self.source(blob, session, request.offset).await?;
+        Ok(Reader { blobs: self.clone(), blob, source, offset: request.offset })
+    }
+
+    fn query(&self, request: &QueryWriteStatusRequest) -> Result<QueryWriteStatusResponse, Status> {
+        let blob = id::blob(&request.blob_id, "blob_id").map_err(malformed)?;
+        let Progress { committed, size, durable } = self.store.progress(blob)?;
+        Ok(QueryWriteStatusResponse { committed_bytes: committed, size_bytes: size, durable })
     }
 
     /// Where to read a blob from, once there is something to read.
@@ -100,59 +146,82 @@ impl Blobs {
             }
         }
     }
+
+    async fn answer(self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let (parts, body) = request.into_parts();
+        let method = parts.uri.path().rsplit('/').next().unwrap_or_default();
+        let mut stream = Chunks::new(Carrier::Write, body);
+        match method {
+            "WriteBlob" => Ok(unary(&self.write(stream).await?)),
+            // Refused before the stream begins, where it can be.
+            "ReadBlob" => Ok(response(self.read(in_good_time(stream.message()).await?).await?.frames())),
+            "QueryWriteStatus" => Ok(unary(&self.query(&in_good_time(stream.message()).await?)?)),
+            _ => Err(Status::unimplemented(format!("{SERVICE_NAME} has no method {method}"))),
+        }
+    }
 }
 
-#[tonic::async_trait]
-impl BlobService for Blobs {
-    type ReadBlobStream = Pin<Box<dyn Stream<Item = Result<ReadBlobResponse, Status>> + Send>>;
+impl NamedService for Blobs {
+    const NAME: &'static str = SERVICE_NAME;
+}
 
-    async fn write_blob(
-        &self,
-        request: Request<Streaming<WriteBlobRequest>>,
-    ) -> Result<Response<WriteBlobResponse>, Status> {
-        let mut stream = request.into_inner();
-        let Some(Message::Header(header)) = first(&mut stream).await?.message else {
-            return Err(Status::invalid_argument("the first message of a written blob is `header`"));
-        };
-        let (committed_bytes, durable) = match header.transfer_id {
-            0 => self.keep(&header, &mut stream).await.map(|progress| (progress.committed, progress.durable))?,
-            _ => (self.pass_on(&header, &mut stream).await?, false),
-        };
-        Ok(Response::new(WriteBlobResponse { committed_bytes, durable }))
+impl Service<Request<Body>> for Blobs {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
-    async fn read_blob(&self, request: Request<ReadBlobRequest>) -> Result<Response<Self::ReadBlobStream>, Status> {
-        let request = request.into_inner();
-        let blob = id::blob(&request.blob_id, "blob_id").map_err(malformed)?;
-        let session = id::session(&request.session_id, "session_id").map_err(malformed)?;
-        // Refused before the stream begins, where it can be.
-        let source = self.source(blob, session, request.offset).await?;
-        let traffic = Arc::clone(&self.traffic);
-        let from = (Arc::clone(&self.store), source, request.offset);
-        let chunks = stream::try_unfold(from, move |(store, mut source, offset)| {
-            let traffic = Arc::clone(&traffic);
-            async move {
-                let next = match &mut source {
-                    Source::Store => next_stored(&store, blob, offset).await?,
-                    Source::Writer(incoming) => incoming.next(offset).await?,
-                };
-                let Some(data) = next else { return Ok(None) };
-                traffic.sent(data.len());
-                let after = offset + data.len() as u64;
-                Ok(Some((ReadBlobResponse { chunk: Some(BlobChunk { offset, data }) }, (store, source, after))))
-            }
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let blobs = self.clone();
+        Box::pin(async move { Ok(blobs.answer(request).await.unwrap_or_else(|status| status.into_http())) })
+    }
+}
+
+/// One who reads a blob.
+struct Reader {
+    blobs: Blobs,
+    blob: BlobId,
+    source: Source,
+    offset: u64,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Result<Option<[Frame<Bytes>; 2]>, Status> {
+        let next = match &mut self.source {
+            Source::Store => next_stored(&self.blobs.store, self.blob, self.offset).await?,
+            Source::Writer(incoming) => incoming.next(self.offset).await?,
+        };
+        let Some(data) = next else { return Ok(None) };
+        self.blobs.traffic.sent(data.len());
+        let start = self.offset;
+        self.offset += data.len() as u64;
+        Ok(Some(chunks::chunk(Carrier::Read, start, data)))
+    }
+
+    fn frames(self) -> impl Stream<Item = Frame<Bytes>> {
+        let answers = stream::unfold(Some(self), |reader| async move {
+            let mut reader = reader?;
+            Some(match reader.next().await {
+                Ok(Some(chunk)) => (Vec::from(chunk), Some(reader)),
+                Ok(None) => (vec![chunks::trailers(&Status::ok(""))], None),
+                Err(status) => (vec![chunks::trailers(&status)], None),
+            })
         });
-        Ok(Response::new(chunks.boxed()))
+        answers.flat_map(stream::iter)
     }
+}
 
-    async fn query_write_status(
-        &self,
-        request: Request<QueryWriteStatusRequest>,
-    ) -> Result<Response<QueryWriteStatusResponse>, Status> {
-        let blob = id::blob(&request.get_ref().blob_id, "blob_id").map_err(malformed)?;
-        let Progress { committed, size, durable } = self.store.progress(blob)?;
-        Ok(Response::new(QueryWriteStatusResponse { committed_bytes: committed, size_bytes: size, durable }))
-    }
+fn unary(message: &impl prost::Message) -> Response<Body> {
+    response(stream::iter([chunks::message(message), chunks::trailers(&Status::ok(""))]))
+}
+
+fn response(frames: impl Stream<Item = Frame<Bytes>> + Send + 'static) -> Response<Body> {
+    let mut response = Response::new(Body::new(StreamBody::new(frames.map(Ok::<_, Status>))));
+    response.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
+    response
 }
 
 /// The bytes at `offset`, as soon as they are there; `None` at the end.

@@ -1,21 +1,33 @@
 //! The heap: room for large bytes, and what a service has used of it going back to the system.
 
+mod spare;
+
 use std::{collections::TryReserveError, mem::MaybeUninit};
+
+use bytes::{Bytes, BytesMut};
+
+pub use self::spare::{give_back, keep_for_a_moment};
 
 /// From so many bytes on, making pages one by one is what most of a copy's time goes into.
 const LARGE: usize = 4 << 20;
 
-/// Room for `length` bytes; for many, in large pages where the system has them.
+/// Room for `length` bytes; for many, what was given back a moment ago, or large pages where the system has them.
 ///
 /// # Errors
 /// If memory has no such room.
-pub fn room_for(length: usize) -> Result<Vec<u8>, TryReserveError> {
+pub fn room_for(length: usize) -> Result<BytesMut, TryReserveError> {
+    if length >= LARGE
+        && let Some(room) = spare::take(length)
+    {
+        return Ok(room);
+    }
     let mut room = Vec::new();
     room.try_reserve_exact(length)?;
     if length >= LARGE {
         want_large_pages(room.spare_capacity_mut());
     }
-    Ok(room)
+    // It stays where it is: `BytesMut` itself cannot try.
+    Ok(BytesMut::from(Bytes::from(room)))
 }
 
 fn want_large_pages(room: &mut [MaybeUninit<u8>]) {
@@ -55,7 +67,7 @@ mod tests {
     fn there_is_room_for_what_memory_holds() {
         for length in [0, 1, LARGE, LARGE + 4097] {
             let mut room = room_for(length).unwrap();
-            assert_eq!((room.len(), room.capacity()), (0, length));
+            assert!(room.is_empty() && room.capacity() >= length);
             room.resize(length, 7);
             assert!(room.iter().all(|byte| *byte == 7));
         }
