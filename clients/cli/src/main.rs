@@ -39,6 +39,7 @@ Examples:
   paraply explain TASK               where a task is, and why
   paraply trace -o trace.json        when and where tasks ran, for ui.perfetto.dev
   paraply engines -n 2               two engines more
+  paraply scale 8                    as many as make eight
   paraply stop                       the end of it
 
 In Python:
@@ -62,6 +63,8 @@ enum Command {
     Trace(command::trace::Trace),
     /// Add engines to a running cluster
     Engines(command::engines::Engines),
+    /// Have so many engines in a running cluster
+    Scale(command::scale::Scale),
     /// Run the controller, one of the two services of a cluster
     Controller(Box<command::controller::Controller>),
     /// Run the scheduler, the other one
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Trace(trace) => trace.run(),
         Command::Engines(engines) => engines.run(),
+        Command::Scale(scale) => scale.run(),
         Command::Controller(controller) => controller.run(),
         Command::Scheduler(scheduler) => scheduler.run(),
     };

@@ -33,6 +33,10 @@ pub(crate) enum Stimulus {
     Tell { stimulus: Machine, reply: oneshot::Sender<()> },
     /// An engine is to exit; answered with whether there is one.
     Remove { engine: EngineId, reply: oneshot::Sender<bool> },
+    /// An engine is to drain; answered with whether there is one.
+    Drain { engine: EngineId, reply: oneshot::Sender<bool> },
+    /// So many engines are to be there; answered with how many there were.
+    Scale { engines: u32, reply: oneshot::Sender<Result<u32, NotScaled>> },
     /// A signal for engines; answered with the first of which it cannot be taken, and whether there is such an engine.
     Signal { engines: Vec<EngineId>, signal: Bytes, reply: oneshot::Sender<Result<(), NotSignalled>> },
     /// Which scheduler is there?
@@ -50,6 +54,13 @@ pub(crate) enum NotSignalled {
     Unknown(EngineId),
     /// Too many signals wait for this one.
     Full(EngineId),
+}
+
+/// Engines are missing, and nobody launches any.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NotScaled {
+    /// How many there are.
+    pub(crate) engines: u32,
 }
 
 /// The line of a stream of any kind.
@@ -87,6 +98,15 @@ impl Controller {
         }
         self.machine.handle(now, Machine::Signal { engines, signal });
         Ok(())
+    }
+
+    fn scale(&mut self, now: Time, engines: u32) -> Result<u32, NotScaled> {
+        let before = u32::try_from(self.machine.staying()).unwrap_or(u32::MAX);
+        if engines > before && !self.machine.has_launcher() {
+            return Err(NotScaled { engines: before });
+        }
+        self.machine.handle(now, Machine::Scale { engines });
+        Ok(before)
     }
 
     fn carry_out(&mut self, instruction: Instruction) {
@@ -168,6 +188,12 @@ impl Actor for Controller {
                 self.machine.handle(now, Machine::Remove { engine });
                 reply_to(reply, there);
             }
+            Stimulus::Drain { engine, reply } => {
+                let there = self.machine.engine(engine).is_some();
+                self.machine.handle(now, Machine::Drain { engine });
+                reply_to(reply, there);
+            }
+            Stimulus::Scale { engines, reply } => reply_to(reply, self.scale(now, engines)),
             Stimulus::Signal { engines, signal, reply } => reply_to(reply, self.signal(now, engines, signal)),
             Stimulus::Scheduler { reply } => reply_to(reply, self.machine.scheduler().cloned()),
             Stimulus::Measure { reply } => reply_to(reply, Measured::of(&self.machine)),

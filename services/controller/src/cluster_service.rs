@@ -17,8 +17,8 @@ use paraply_proto::{
     controller::v1::{
         DrainEngineRequest, DrainEngineResponse, GetClusterInfoRequest, GetClusterInfoResponse, GetEngineRequest,
         GetEngineResponse, ListEnginesRequest, ListEnginesResponse, RemoveEngineRequest, RemoveEngineResponse,
-        SignalEnginesRequest, SignalEnginesResponse, WatchEnginesRequest, WatchEnginesResponse,
-        cluster_service_server::ClusterService,
+        ScaleEnginesRequest, ScaleEnginesResponse, SignalEnginesRequest, SignalEnginesResponse, WatchEnginesRequest,
+        WatchEnginesResponse, cluster_service_server::ClusterService,
     },
 };
 use prost::Message as _;
@@ -29,6 +29,8 @@ use crate::{
     handle::{Handle, unknown},
 };
 
+/// That one call may ask for.
+const MOST_ENGINES: u32 = 4096;
 const PAGE: usize = 1000;
 const PAGE_LIMIT: PageLimit = PageLimit { engines: PAGE, bytes: MESSAGE_BYTES / 2 };
 
@@ -99,15 +101,37 @@ impl ClusterService for Cluster {
 
     async fn watch_engines(
         &self,
-        _: Request<WatchEnginesRequest>,
+        request: Request<WatchEnginesRequest>,
     ) -> Result<Response<Self::WatchEnginesStream>, Status> {
-        let watch = |connection| Machine::WatchOpened { connection, kind: WatchKind::Status };
+        let kind = if request.get_ref().launcher { WatchKind::Launcher } else { WatchKind::Status };
+        let watch = |connection| Machine::WatchOpened { connection, kind };
         let opened = self.handle.open(AnyLine::Engines, watch).await?;
         Ok(Response::new(self.handle.watch(opened)))
     }
 
-    async fn drain_engine(&self, _: Request<DrainEngineRequest>) -> Result<Response<DrainEngineResponse>, Status> {
-        Err(Status::unimplemented("drains are not built yet; RemoveEngine ends an engine at once"))
+    async fn drain_engine(
+        &self,
+        request: Request<DrainEngineRequest>,
+    ) -> Result<Response<DrainEngineResponse>, Status> {
+        let id = request.get_ref().engine_id;
+        if self.handle.drain(EngineId(id)).await? {
+            return Ok(Response::new(DrainEngineResponse {}));
+        }
+        Err(unknown(id))
+    }
+
+    async fn scale_engines(
+        &self,
+        request: Request<ScaleEnginesRequest>,
+    ) -> Result<Response<ScaleEnginesResponse>, Status> {
+        let engines = request.get_ref().engines;
+        if engines > MOST_ENGINES {
+            return Err(Status::invalid_argument(format!(
+                "engines: {engines} are too many, the most is {MOST_ENGINES}"
+            )));
+        }
+        let engines_before = self.handle.scale(engines).await?;
+        Ok(Response::new(ScaleEnginesResponse { engines_before }))
     }
 
     async fn remove_engine(

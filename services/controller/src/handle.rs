@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use crate::{
-    actor::{AnyLine, NotSignalled, Stimulus},
+    actor::{AnyLine, NotScaled, NotSignalled, Stimulus},
     figures::Measured,
 };
 
@@ -59,6 +59,22 @@ impl Handle {
     /// Orders an engine to exit; false if there is none of that id.
     pub(crate) async fn remove(&self, engine: EngineId) -> Result<bool, Status> {
         self.ask(|reply| Stimulus::Remove { engine, reply }).await
+    }
+
+    /// Orders an engine to drain; false if there is none of that id.
+    pub(crate) async fn drain(&self, engine: EngineId) -> Result<bool, Status> {
+        self.ask(|reply| Stimulus::Drain { engine, reply }).await
+    }
+
+    /// Has so many engines be there; how many there were.
+    pub(crate) async fn scale(&self, engines: u32) -> Result<u32, Status> {
+        let scaled = self.ask(|reply| Stimulus::Scale { engines, reply }).await?;
+        scaled.map_err(|NotScaled { engines: before }| {
+            Status::failed_precondition(format!(
+                "there are {before} engines, and nobody who could launch more: start engines by hand (python -m \
+                 paraply.engine), or scale what has started them"
+            ))
+        })
     }
 
     /// Gives engines a signal, by name.

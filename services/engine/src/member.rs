@@ -45,6 +45,8 @@ pub(crate) struct Registration {
     pub(crate) scheduler: Vec<Endpoint>,
     /// The controller says that the engine is to leave.
     pub(crate) exit: bool,
+    /// It says that the engine is to leave when it has finished what it claimed.
+    pub(crate) drain: bool,
 }
 
 /// Why a connection to the controller ended, or was not made.
@@ -175,12 +177,13 @@ impl Member {
             bearer: config::bearer(&self.config.connection),
             scheduler: self.endpoints(registered.scheduler_endpoints),
             exit: false,
+            drain: false,
         }));
     }
 
     fn answered(&self, answer: KeepAliveResponse) {
         answer.signals.iter().for_each(|name| deliver(name));
-        if answer.scheduler_endpoints.is_empty() && !answer.exit {
+        if answer.scheduler_endpoints.is_empty() && !answer.exit && !answer.drain {
             return;
         }
         let scheduler = self.endpoints(answer.scheduler_endpoints);
@@ -191,7 +194,8 @@ impl Member {
                 registration.scheduler = scheduler;
             }
             registration.exit |= answer.exit;
-            moved || answer.exit
+            registration.drain |= answer.drain;
+            moved || answer.exit || answer.drain
         });
     }
 

@@ -150,6 +150,10 @@ impl Session {
         self.runtime.registered(registration.info.id);
         self.traces.iter().for_each(|traces| traces.registered(registration.info.id));
         self.stimulus(Stimulus::Registered { info: Arc::clone(&registration.info) });
+        if registration.drain {
+            // However long it takes: nobody waits for the end of the process.
+            self.stimulus(Stimulus::Drain);
+        }
         self.registration = Some(registration);
         false
     }

@@ -132,6 +132,16 @@ impl World {
         self.to_controller(Stimulus::Remove { engine });
     }
 
+    /// An operator has an engine drained.
+    pub fn drain_engine(&mut self, engine: EngineId) {
+        self.to_controller(Stimulus::Drain { engine });
+    }
+
+    /// An operator wants so many engines.
+    pub fn scale_engines(&mut self, engines: u32) {
+        self.to_controller(Stimulus::Scale { engines });
+    }
+
     /// Someone sends an engine a signal.
     pub fn signal_engine(&mut self, engine: EngineId) {
         self.to_controller(Stimulus::Signal { engines: vec![engine], signal: "SIGUSR1".into() });

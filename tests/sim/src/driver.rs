@@ -50,7 +50,9 @@ impl World {
             905..=919 => self.kill_and_restart(Place::Controller),
             920..=929 => self.close_client(client),
             930..=936 => self.kill_and_restart(Place::Client(client)),
-            937..=949 => self.to_engine(engine, engine_session::Stimulus::Drain),
+            937..=942 => self.to_engine(engine, engine_session::Stimulus::Drain),
+            943..=946 => self.drain_an_engine(engine),
+            947..=949 => self.scale(),
             950..=953 => self.remove_an_engine(engine),
             954..=956 => self.signal_an_engine(engine),
             957..=979 => self.lie(engine),
@@ -130,6 +132,20 @@ impl World {
         if let Some(id) = id {
             self.remove_engine(id);
         }
+    }
+
+    fn drain_an_engine(&mut self, slot: usize) {
+        let id = self.engines[slot].as_ref().and_then(|engine| engine.machine.info()).map(|info| info.id);
+        if let Some(id) = id {
+            self.drain_engine(id);
+        }
+    }
+
+    /// Nobody starts engines that are missing: processes that ended come back as they always do.
+    fn scale(&mut self) {
+        let most = self.engines.len() as u64;
+        let engines = self.random.between(1, most) as u32;
+        self.scale_engines(engines);
     }
 
     fn signal_an_engine(&mut self, slot: usize) {

@@ -118,7 +118,12 @@ impl World {
                 self.to_engine(slot, Stimulus::Received(message));
             }
             Message::KeepAliveAnswer(answer) if answer.exit => self.kill(Place::Engine(slot), StreamEnding::Clean),
-            Message::KeepAliveAnswer(answer) => self.signalled(slot, answer.signals.len()),
+            Message::KeepAliveAnswer(answer) => {
+                self.signalled(slot, answer.signals.len());
+                if answer.drain {
+                    self.to_engine(slot, Stimulus::Drain);
+                }
+            }
             _ => {}
         }
     }

@@ -159,7 +159,7 @@ impl World {
                 self.to_scheduler(Stimulus::MembersKnown { engines });
             }
             WatchEvent::Removed(engine) => self.to_scheduler(Stimulus::MemberRemoved { engine }),
-            WatchEvent::Changed(_) => {}
+            WatchEvent::Changed(_) | WatchEvent::Scale(_) => {}
         }
     }
 

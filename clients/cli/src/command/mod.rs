@@ -4,6 +4,7 @@ pub(crate) mod controller;
 pub(crate) mod engines;
 pub(crate) mod explain;
 pub(crate) mod list;
+pub(crate) mod scale;
 pub(crate) mod scheduler;
 mod service;
 pub(crate) mod start;

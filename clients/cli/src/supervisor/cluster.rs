@@ -170,6 +170,12 @@ impl Cluster<'_> {
                     self.check_ready();
                 }
             }
+            Event::EngineDrains { pid } => {
+                if let Some(engine) = self.engines.get_mut(pid) {
+                    engine.asked_to_end = true;
+                }
+            }
+            Event::Scale { engines, here, elsewhere } => self.scale(engines, &here, elsewhere),
             Event::SetOverdue(set) => self.set_overdue(set),
             Event::NoEngineRuns(reason) if self.stage == Stage::Running => {
                 self.fail(format!("no engine runs: {reason}"));

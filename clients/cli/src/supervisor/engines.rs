@@ -233,6 +233,10 @@ impl Engines {
         self.by_pid.get_mut(&pid)
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&u32, &Engine)> {
+        self.by_pid.iter()
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Engine> {
         self.by_pid.values_mut()
     }

@@ -21,6 +21,17 @@ pub(super) enum Event {
         engine_id: u32,
         pid: u32,
     },
+    /// An engine takes no new tasks, and ends when it has finished those it has.
+    EngineDrains {
+        pid: u32,
+    },
+    /// So many engines are to be there. Those that take tasks now: the pids of those on this machine, and how many are
+    /// elsewhere.
+    Scale {
+        engines: u32,
+        here: Vec<u32>,
+        elsewhere: usize,
+    },
     /// Engines of this set that have not joined by now hang.
     SetOverdue(SetNumber),
     /// Every engine that the cluster was started with has ended; the text says why.

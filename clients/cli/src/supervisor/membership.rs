@@ -1,6 +1,6 @@
 //! Learns from the controller which engines take tasks: a process that runs is not yet an engine.
 
-use std::{convert::Infallible, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
 use paraply_common::{clock, connection::ConnectionFile, peer};
 use paraply_proto::controller::v1::{
@@ -27,36 +27,74 @@ pub(super) async fn watch(connection: ConnectionFile, events: mpsc::Sender<Event
 async fn follow(connection: &ConnectionFile, events: &mpsc::Sender<Event>) -> Result<Infallible, ClientError> {
     let here = peer::this_process("paraply").hostname;
     let mut client = ClusterServiceClient::new(cluster_client::connect(connection).await?);
-    let mut changes = client.watch_engines(WatchEnginesRequest {}).await?.into_inner();
+    let mut changes = client.watch_engines(WatchEnginesRequest { launcher: true }).await?.into_inner();
+    let mut attached = Attached::default();
     loop {
         let change = changes.message().await?.and_then(|response| response.event);
         match change.ok_or_else(|| tonic::Status::unavailable("the stream has ended"))? {
             Change::Snapshot(snapshot) => {
                 send(events, Event::ControllerAnswers).await;
                 for status in snapshot.engines {
+                    attached.note(&status, &here);
                     tell(events, status, &here).await;
                 }
             }
-            Change::Changed(status) => tell(events, status, &here).await,
+            Change::Changed(status) => {
+                attached.note(&status, &here);
+                tell(events, status, &here).await;
+            }
             // The end of a process is seen at the process.
-            Change::RemovedEngineId(_) => {}
+            Change::RemovedEngineId(id) => {
+                attached.0.remove(&id);
+            }
+            Change::WantedEngines(engines) => {
+                let (here, elsewhere) = attached.places();
+                send(events, Event::Scale { engines, here, elsewhere }).await;
+            }
         }
     }
 }
 
-async fn tell(events: &mpsc::Sender<Event>, status: EngineStatus, here: &str) {
-    if let Some(joined) = joined(status, here) {
-        send(events, joined).await;
+/// Engines that take tasks, by id: the pid of one on this machine.
+#[derive(Debug, Default)]
+struct Attached(BTreeMap<u32, Option<u32>>);
+
+impl Attached {
+    fn note(&mut self, status: &EngineStatus, here: &str) {
+        let Some(engine) = &status.engine else { return };
+        if status.state() == EngineState::Attached {
+            let peer = engine.peer.as_ref().filter(|peer| peer.hostname == here);
+            self.0.insert(engine.engine_id, peer.map(|peer| peer.pid));
+        } else {
+            self.0.remove(&engine.engine_id);
+        }
+    }
+
+    /// The pids of those here, and how many are elsewhere.
+    fn places(&self) -> (Vec<u32>, usize) {
+        let here: Vec<u32> = self.0.values().copied().flatten().collect();
+        let elsewhere = self.0.len() - here.len();
+        (here, elsewhere)
     }
 }
 
-/// What a status means to the supervisor: one of its own engines has joined, perhaps.
-fn joined(status: EngineStatus, here: &str) -> Option<Event> {
-    let attached = status.state() == EngineState::Attached;
-    let engine = status.engine.filter(|_| attached)?;
+async fn tell(events: &mpsc::Sender<Event>, status: EngineStatus, here: &str) {
+    if let Some(event) = event(status, here) {
+        send(events, event).await;
+    }
+}
+
+/// What a status means to the supervisor: one of its own engines has joined, or is about to leave, perhaps.
+fn event(status: EngineStatus, here: &str) -> Option<Event> {
+    let state = status.state();
+    let engine = status.engine?;
     // Engines can come from other machines, and pids are drawn on each anew.
-    let peer = engine.peer.filter(|peer| peer.hostname == here)?;
-    Some(Event::EngineJoined { engine_id: engine.engine_id, pid: peer.pid })
+    let pid = engine.peer.filter(|peer| peer.hostname == here)?.pid;
+    match state {
+        EngineState::Attached => Some(Event::EngineJoined { engine_id: engine.engine_id, pid }),
+        EngineState::Draining => Some(Event::EngineDrains { pid }),
+        EngineState::Registered | EngineState::Unspecified => None,
+    }
 }
 
 async fn send(events: &mpsc::Sender<Event>, event: Event) {
@@ -72,12 +110,29 @@ mod tests {
 
     #[test]
     fn an_engine_of_another_machine_is_not_taken_for_the_process_of_its_pid_here() {
-        let status = |hostname: &str| {
-            let peer = PeerInfo { hostname: hostname.to_owned(), pid: 7, ..PeerInfo::default() };
-            let engine = Engine { engine_id: 3, peer: Some(peer), ..Engine::default() };
-            EngineStatus { engine: Some(engine), state: EngineState::Attached.into(), ..EngineStatus::default() }
-        };
-        assert!(matches!(joined(status("here"), "here"), Some(Event::EngineJoined { engine_id: 3, pid: 7 })));
-        assert!(joined(status("there"), "here").is_none());
+        let joined = status(3, "here", EngineState::Attached);
+        assert!(matches!(event(joined, "here"), Some(Event::EngineJoined { engine_id: 3, pid: 7 })));
+        let draining = status(3, "here", EngineState::Draining);
+        assert!(matches!(event(draining, "here"), Some(Event::EngineDrains { pid: 7 })));
+        assert!(event(status(3, "there", EngineState::Attached), "here").is_none());
+        assert!(event(status(3, "here", EngineState::Registered), "here").is_none());
+    }
+
+    #[test]
+    fn those_that_take_tasks_are_counted_here_and_elsewhere() {
+        let mut attached = Attached::default();
+        for (id, host) in [(1, "here"), (2, "there"), (3, "there")] {
+            attached.note(&status(id, host, EngineState::Attached), "here");
+        }
+        assert_eq!(attached.places(), (vec![7], 2));
+        attached.note(&status(1, "here", EngineState::Draining), "here");
+        attached.note(&status(2, "there", EngineState::Registered), "here");
+        assert_eq!(attached.places(), (vec![], 1));
+    }
+
+    fn status(engine_id: u32, hostname: &str, state: EngineState) -> EngineStatus {
+        let peer = PeerInfo { hostname: hostname.to_owned(), pid: 7, ..PeerInfo::default() };
+        let engine = Engine { engine_id, peer: Some(peer), ..Engine::default() };
+        EngineStatus { engine: Some(engine), state: state.into(), ..EngineStatus::default() }
     }
 }

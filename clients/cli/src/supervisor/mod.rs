@@ -16,6 +16,7 @@ mod process;
 mod python;
 mod ready;
 mod requests;
+mod scale;
 mod service;
 mod setup;
 mod signals;

@@ -10,6 +10,9 @@ from paraply._proto.scheduler.v1 import task_pb2
 from paraply._transport.base import TransportError
 from paraply.client._targets import engine_ids
 
+#: The most engines that can be asked for.
+MOST_ENGINES = 4096
+
 if TYPE_CHECKING:
     from paraply._link import Link
     from paraply.client._view_direct import DirectView
@@ -88,6 +91,34 @@ class ClusterCalls:
             if self.cluster is not None:
                 self.cluster.stop_cluster_sync()
 
+    def scale(self, n: int, *, timeout: float | None = 60.0) -> None:
+        """Has `n` engines be there, and waits for that.
+
+        Missing ones are started by what has started the others. Of too many the idle ones go first: each finishes the task
+        that it runs, gives back what it has not started, and leaves. No task is lost, and none runs twice.
+
+        Args:
+            timeout: Seconds to wait; None for ever, 0 not at all.
+
+        Raises:
+            ValueError: `n` is no number of engines.
+            RuntimeError: Engines are missing, and nobody here launches any.
+            TimeoutError: They are not there yet, or some still finish what they run. They come and go all the same.
+        """
+        if n not in range(MOST_ENGINES + 1):
+            raise ValueError(f"n is {n}; it can be 0 to {MOST_ENGINES}")
+        self._call(
+            "paraply.controller.v1.ClusterService/ScaleEngines",
+            cluster_pb2.ScaleEnginesRequest(engines=n),
+            cluster_pb2.ScaleEnginesResponse,
+        )
+        there = self._link.engines
+        if timeout != 0 and not there.wait_until(lambda: len(there.ids) == n, timeout):
+            raise TimeoutError(
+                f"there are {len(there.ids)} engines after {timeout} s, and {n} are wanted: `paraply status` says which "
+                "are joining, and which finish what they run before they leave"
+            )
+
     def clear(self, targets: Any = None, block: bool | None = None) -> Any:
         """Empties the engines' namespaces."""
         return self.direct_view("all" if targets is None else targets).clear(
@@ -120,6 +151,8 @@ class ClusterCalls:
             name = method.rpartition("/")[2]
             if failure.code == "UNIMPLEMENTED":
                 raise NotImplementedError(f"{name}: {failure.message}") from None
+            if failure.code == "FAILED_PRECONDITION":
+                raise RuntimeError(failure.message) from None
             if failure.code == "NOT_FOUND":
                 raise IndexError(failure.message) from None
             raise ConnectionError(f"{name} failed: {failure}") from None

@@ -119,6 +119,13 @@ class Cluster:
         """See `start_engines_sync`."""
         return await asyncio.to_thread(self.start_engines_sync, n, engine_set_id, **options)
 
+    def scale(self, n: int, *, timeout: float | None = 60.0) -> None:
+        """Has `n` engines be there, whatever their sets, and waits for that. See `Client.scale`."""
+        with self.connect_client_sync() as client:
+            client.scale(n, timeout=timeout)
+        sets = self._ask({"op": "status"})["engine_sets"]
+        self.engines = {set_id: EngineSet(self, set_id, len(engines)) for set_id, engines in sets.items() if engines}
+
     def _start(self, n: int) -> None:
         if self.controller is not None and self.controller.running:
             raise RuntimeError(f"{self!r} is running already; start_engines() adds engines to it")

@@ -37,11 +37,11 @@ async fn engines_are_listed_a_page_at_a_time_in_order_of_id() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_yet_says_so() {
+async fn nobody_drains_an_engine_that_is_not_there() {
     let controller = Controller::start().await;
-    let drain = controller.cluster().drain_engine(DrainEngineRequest { engine_id: 0 }).await.unwrap_err();
-    assert_eq!(drain.code(), Code::Unimplemented);
-    assert!(!drain.message().is_empty());
+    let drain = controller.cluster().drain_engine(DrainEngineRequest { engine_id: 9 }).await.unwrap_err();
+    assert_eq!(drain.code(), Code::NotFound);
+    assert!(drain.message().contains("no engine of id 9"), "{drain}");
 }
 
 #[tokio::test]

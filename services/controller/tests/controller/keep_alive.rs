@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use paraply_controller::Config;
 use paraply_core::membership::Endpoint;
-use paraply_proto::controller::v1::{EngineLoad, EngineState, GetEngineRequest, KeepAliveRequest, RemoveEngineRequest};
+use paraply_proto::controller::v1::{
+    DrainEngineRequest, EngineLoad, EngineState, GetEngineRequest, KeepAliveRequest, RemoveEngineRequest,
+};
 use tonic::Code;
 
 use crate::support::{Controller, config, engine, hello, scheduler};
@@ -55,6 +57,12 @@ async fn an_engine_learns_where_the_scheduler_is_and_when_to_exit() {
     controller.register(scheduler(101, &at(1002), 1)).await.unwrap();
     let moved = answers.message().await.unwrap().unwrap();
     assert_eq!(moved.scheduler_endpoints, paraply_common::wire::endpoint::encode(&at(1002)));
+
+    controller.cluster().drain_engine(DrainEngineRequest { engine_id: id }).await.unwrap();
+    let drain = answers.message().await.unwrap().unwrap();
+    assert!(drain.drain && !drain.exit);
+    let status = controller.cluster().get_engine(GetEngineRequest { engine_id: id }).await.unwrap().into_inner();
+    assert_eq!(status.engine.unwrap().state(), EngineState::Draining);
 
     controller.cluster().remove_engine(RemoveEngineRequest { engine_id: id }).await.unwrap();
     assert!(answers.message().await.unwrap().unwrap().exit);

@@ -13,7 +13,7 @@ async fn streams_end_with_a_reason_and_the_service_in_bounded_time() {
     let id = controller.register(engine(1)).await.unwrap().member_id;
     let (_says, mut answers) = controller.keep_alive(hello(id, 1)).await.unwrap();
     answers.message().await.unwrap();
-    let mut watch = controller.cluster().watch_engines(WatchEnginesRequest {}).await.unwrap().into_inner();
+    let mut watch = controller.cluster().watch_engines(WatchEnginesRequest::default()).await.unwrap().into_inner();
     watch.message().await.unwrap();
 
     let begun = clock::now();

@@ -1,7 +1,8 @@
 use paraply_proto::controller::v1::{
-    DeregisterMemberRequest, EngineLoad, KeepAliveRequest, WatchEnginesRequest, WatchMembersRequest,
-    watch_engines_response::Event as EngineEvent, watch_members_response::Event as MemberEvent,
+    DeregisterMemberRequest, EngineLoad, KeepAliveRequest, ScaleEnginesRequest, WatchEnginesRequest,
+    WatchMembersRequest, watch_engines_response::Event as EngineEvent, watch_members_response::Event as MemberEvent,
 };
+use tonic::Code;
 
 use crate::support::{Controller, engine, hello, incarnation, scheduler};
 
@@ -10,7 +11,7 @@ async fn a_watcher_of_engines_sees_them_come_change_and_go() {
     let controller = Controller::start().await;
     let scheduler_id = controller.register(scheduler(100, &[], 0)).await.unwrap().member_id;
     controller.register(engine(1)).await.unwrap();
-    let mut watch = controller.cluster().watch_engines(WatchEnginesRequest {}).await.unwrap().into_inner();
+    let mut watch = controller.cluster().watch_engines(WatchEnginesRequest::default()).await.unwrap().into_inner();
     let mut next = async || watch.message().await.unwrap().unwrap().event.unwrap();
     let EngineEvent::Snapshot(snapshot) = next().await else { panic!("the snapshot comes first") };
     assert_eq!(snapshot.engines.len(), 1);
@@ -44,4 +45,27 @@ async fn a_scheduler_sees_who_comes_and_goes() {
     let leave = DeregisterMemberRequest { member_id: 0, incarnation: incarnation(1) };
     controller.members().deregister_member(leave).await.unwrap();
     assert_eq!(next().await, MemberEvent::LeftEngineId(0));
+}
+
+#[tokio::test]
+async fn who_launches_engines_hears_how_many_there_are_to_be() {
+    let controller = Controller::start().await;
+    let scale = |engines| {
+        let mut cluster = controller.cluster();
+        async move { cluster.scale_engines(ScaleEnginesRequest { engines }).await.map(|answer| answer.into_inner()) }
+    };
+    let nobody = scale(1).await.unwrap_err();
+    assert_eq!(nobody.code(), Code::FailedPrecondition);
+    assert!(nobody.message().contains("there are 0 engines, and nobody who could launch more"), "{nobody}");
+    assert_eq!(scale(4097).await.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(scale(0).await.unwrap().engines_before, 0, "none is missing");
+
+    let request = WatchEnginesRequest { launcher: true };
+    let mut watch = controller.cluster().watch_engines(request).await.unwrap().into_inner();
+    assert!(matches!(watch.message().await.unwrap().unwrap().event, Some(EngineEvent::Snapshot(_))));
+    for wanted in [3, 3, 1] {
+        scale(wanted).await.unwrap();
+        let told = watch.message().await.unwrap().unwrap().event;
+        assert_eq!(told, Some(EngineEvent::WantedEngines(wanted)), "each time");
+    }
 }

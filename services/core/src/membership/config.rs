@@ -55,6 +55,8 @@ transitions!(
         EngineAttached,
         RegistrationRefused,
         RemovalOrdered,
+        DrainOrdered,
+        Scaled,
         Signalled,
         SchedulerRegistered,
         SchedulerRepeated,

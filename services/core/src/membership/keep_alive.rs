@@ -19,6 +19,8 @@ pub(super) struct KeepAlive {
     pub(super) endpoints_due: bool,
     /// It was told to exit.
     pub(super) exit_told: bool,
+    /// It was told to drain.
+    pub(super) drain_told: bool,
 }
 
 /// Whose lease it keeps alive.
@@ -56,7 +58,7 @@ impl Membership {
             self.close(before, CloseReason::Replaced);
         }
         let endpoints_due = true;
-        let keep_alive = KeepAlive { member, answer_due: false, endpoints_due, exit_told: false };
+        let keep_alive = KeepAlive { member, answer_due: false, endpoints_due, exit_told: false, drain_told: false };
         self.streams.insert(connection, Stream { occupied: false, of: StreamOf::KeepAlive(keep_alive) });
         self.keep_alive(now, connection, report);
     }
@@ -88,17 +90,23 @@ impl Membership {
             Member::Scheduler => false,
             Member::Superseded => true,
         };
+        let drain = match keep_alive.member {
+            Member::Engine(id) => self.engines.get(&id).is_some_and(|engine| engine.drain),
+            Member::Scheduler | Member::Superseded => false,
+        };
         let signals = match keep_alive.member {
             Member::Engine(id) => self.engines.get_mut(&id).map(|engine| std::mem::take(&mut engine.signals)),
             Member::Scheduler | Member::Superseded => None,
         };
         let signals = signals.unwrap_or_default();
         let endpoints = if keep_alive.endpoints_due { self.scheduler_endpoints() } else { &[] };
-        if !keep_alive.answer_due && endpoints.is_empty() && (!exit || keep_alive.exit_told) && signals.is_empty() {
+        let order = exit && !keep_alive.exit_told || drain && !keep_alive.drain_told;
+        if !keep_alive.answer_due && endpoints.is_empty() && !order && signals.is_empty() {
             return None;
         }
-        let answer = KeepAliveAnswer { scheduler_endpoints: endpoints.to_vec(), exit, signals };
-        (keep_alive.answer_due, keep_alive.endpoints_due, keep_alive.exit_told) = (false, false, exit);
+        let answer = KeepAliveAnswer { scheduler_endpoints: endpoints.to_vec(), exit, drain, signals };
+        (keep_alive.answer_due, keep_alive.endpoints_due) = (false, false);
+        (keep_alive.exit_told, keep_alive.drain_told) = (exit, drain);
         Some(Instruction::ToMember { connection, answer })
     }
 

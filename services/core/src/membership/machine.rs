@@ -40,6 +40,8 @@ pub struct Membership {
     pub(super) due: BTreeSet<ConnectionId>,
     /// Nothing runs out before; it may be that nothing does then either.
     pub(super) earliest: Option<Time>,
+    /// How many engines there were to be when somebody said so last.
+    pub(super) wanted_engines: u32,
     /// Given at the next flush, before what the streams have to say.
     pub(super) urgent: Vec<Instruction>,
     pub(super) transitions: Transitions<Transition>,
@@ -56,6 +58,8 @@ pub(super) struct Engine {
     pub(super) lost: bool,
     /// It is to exit.
     pub(super) exit: bool,
+    /// It is to drain.
+    pub(super) drain: bool,
     /// Signals that it has yet to be told of.
     pub(super) signals: Vec<Bytes>,
 }
@@ -94,6 +98,7 @@ impl Membership {
             whole_at: None,
             due: BTreeSet::new(),
             earliest: None,
+            wanted_engines: 0,
             urgent: Vec::new(),
             transitions: Transitions::default(),
         }
@@ -117,6 +122,8 @@ impl Membership {
             Stimulus::Broken { connection } => self.broke(connection),
             Stimulus::Deregister { member_id, incarnation } => self.deregister(member_id, incarnation),
             Stimulus::Remove { engine } => self.remove(engine),
+            Stimulus::Drain { engine } => self.drain(engine),
+            Stimulus::Scale { engines } => self.scale(engines),
             Stimulus::Signal { engines, signal } => self.signal(&engines, &signal),
             Stimulus::Shutdown => self.shut_down(),
             Stimulus::Tick => {}
@@ -181,6 +188,7 @@ impl Membership {
         EngineStatus {
             info: Arc::clone(&engine.info),
             state: match load {
+                _ if engine.drain => EngineState::Draining,
                 None => EngineState::Registered,
                 Some(EngineLoad { draining: true, .. }) => EngineState::Draining,
                 Some(_) => EngineState::Attached,

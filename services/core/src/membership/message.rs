@@ -73,6 +73,16 @@ pub enum Stimulus {
         /// Which.
         engine: EngineId,
     },
+    /// An engine is to finish what it has claimed, give back the rest, and leave.
+    Drain {
+        /// Which.
+        engine: EngineId,
+    },
+    /// There are to be so many engines: whoever launches them is told, and those too many are drained.
+    Scale {
+        /// How many.
+        engines: u32,
+    },
     /// A signal for engines that hold a lease.
     Signal {
         /// Which.
@@ -221,6 +231,8 @@ pub struct KeepAliveAnswer {
     pub scheduler_endpoints: Vec<Endpoint>,
     /// The member is to exit.
     pub exit: bool,
+    /// The engine is to take no new work, and to leave when it has finished what it claimed.
+    pub drain: bool,
     /// Signals for its process, by name: each is said once.
     pub signals: Vec<Bytes>,
 }
@@ -232,6 +244,8 @@ pub enum WatchKind {
     Members,
     /// That, and every change of state or load.
     Status,
+    /// All that, and how many engines there are to be: for who launches them.
+    Launcher,
 }
 
 /// What a watcher is told.
@@ -244,6 +258,8 @@ pub enum WatchEvent {
     Changed(EngineStatus),
     /// One that left.
     Removed(EngineId),
+    /// To launchers, after every change that came before: how many engines there are to be.
+    Scale(u32),
 }
 
 /// Why a stream is ended.

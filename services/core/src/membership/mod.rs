@@ -15,6 +15,10 @@
 //! due meanwhile goes into the next. A watcher gets a snapshot, then the latest state of one changed engine at a time:
 //! what it missed in between is not queued, so a slow watcher costs no more than the engines it knows of. `Close` ends a
 //! stream after the messages already given; the shell gives nothing more of it.
+//!
+//! **Scale.** `Scale` says how many engines there are to be. Those too many are drained here, idle ones first: an engine
+//! that drains finishes what it has claimed, and leaves. Those too few are for watchers that launch engines, who hear of it
+//! after all that changed before.
 
 mod config;
 mod endpoint;
@@ -24,6 +28,7 @@ mod keep_alive;
 mod machine;
 mod message;
 mod registration;
+mod scale;
 mod scheduler;
 #[cfg(test)]
 mod tests;

@@ -154,6 +154,7 @@ impl Membership {
             stream: None,
             lost: false,
             exit: false,
+            drain: false,
             signals: Vec::new(),
         };
         self.engines.insert(id, engine);

@@ -426,3 +426,73 @@ fn a_signal_is_said_once_also_to_an_engine_that_was_away() {
     assert_eq!(world.machine.takes_signals(EngineId(0)), Some(false));
     assert_eq!(world.machine.takes_signals(EngineId(1)), None);
 }
+
+fn drains(out: &[Instruction]) -> bool {
+    answer(out).is_some_and(|answer| answer.drain)
+}
+
+fn state(world: &World, id: u32) -> EngineState {
+    world.machine.engine(EngineId(id)).unwrap().state
+}
+
+#[test]
+fn the_order_to_drain_reaches_an_engine_at_once_and_a_later_stream_too() {
+    let mut world = World::new(Some(0));
+    world.register(10, None, false);
+    world.open(1, 0, 10);
+    world.free(1);
+    assert!(drains(&world.give(Stimulus::Drain { engine: EngineId(0) })));
+    assert_eq!(state(&world, 0), EngineState::Draining);
+    world.free(1);
+    assert_eq!(world.give(Stimulus::Drain { engine: EngineId(0) }), [], "once is enough");
+    world.break_off(1);
+    assert!(drains(&world.open(2, 0, 10)));
+    assert_eq!(world.give(Stimulus::Drain { engine: EngineId(7) }), [], "there is none of that id");
+}
+
+#[test]
+fn engines_that_are_too_many_drain_the_idle_and_young_ones_first() {
+    let mut world = World::new(Some(0));
+    let scheduler = granted(&world.scheduler(1, 0))[0];
+    for incarnation in 10..15 {
+        world.register(incarnation, None, false);
+    }
+    let load = |claimed_tasks, queued_tasks| EngineLoad { claimed_tasks, queued_tasks, ..EngineLoad::default() };
+    let loads = [(0, load(0, 0)), (1, load(1, 0)), (2, load(0, 0)), (3, load(0, 2))];
+    let loads = loads.map(|(id, load)| (EngineId(id), load)).into();
+    world.open_with(9, scheduler, 1, SchedulerReport { loads, lost: Vec::new() });
+    let staying = |world: &World| -> Vec<u32> {
+        world.ids().into_iter().filter(|id| state(world, *id) != EngineState::Draining).collect()
+    };
+    world.give(Stimulus::Scale { engines: 4 });
+    assert_eq!(staying(&world), [0, 1, 2, 3], "one that has not even attached");
+    world.give(Stimulus::Scale { engines: 3 });
+    assert_eq!(staying(&world), [0, 1, 3]);
+    world.give(Stimulus::Scale { engines: 1 });
+    assert_eq!(staying(&world), [3]);
+    assert_eq!(world.machine.staying(), 1);
+    world.give(Stimulus::Scale { engines: 5 });
+    assert_eq!(staying(&world), [3], "who drains leaves");
+}
+
+#[test]
+fn launchers_hear_how_many_engines_there_are_to_be_after_all_that_changed_before() {
+    let mut world = World::new(Some(0));
+    world.register(10, None, false);
+    assert!(!world.machine.has_launcher());
+    let opened = Stimulus::WatchOpened { connection: ConnectionId(1), kind: WatchKind::Launcher };
+    assert!(matches!(event(&world.give(opened)), Some(WatchEvent::Snapshot(_))));
+    assert!(world.machine.has_launcher());
+    world.register(11, None, false);
+    world.give(Stimulus::Scale { engines: 7 });
+    world.give(Stimulus::Scale { engines: 1 });
+    let mut told = Vec::new();
+    while let Some(event) = event(&world.free(1)) {
+        told.push(event.clone());
+    }
+    let [WatchEvent::Changed(young), WatchEvent::Scale(1)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((young.info.id, young.state), (EngineId(1), EngineState::Draining));
+    assert!(matches!(event(&world.give(Stimulus::Scale { engines: 1 })), Some(WatchEvent::Scale(1))), "each time");
+    world.break_off(1);
+    assert!(!world.machine.has_launcher());
+}

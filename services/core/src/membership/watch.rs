@@ -16,6 +16,8 @@ const MEMBER_BYTES: usize = 32;
 pub(super) struct Watcher {
     kind: WatchKind,
     snapshot_due: bool,
+    /// It is to be told how many engines there are to be.
+    scale_due: bool,
     /// Engines that it knows of.
     told: BTreeSet<EngineId>,
     /// Engines that it is to be told of: their state when its line is free, whatever happened in between.
@@ -32,7 +34,8 @@ impl Watcher {
 impl Membership {
     pub(super) fn watch_opened(&mut self, connection: ConnectionId, kind: WatchKind) {
         self.transitions.took(Transition::WatchOpened);
-        let watcher = Watcher { kind, snapshot_due: true, told: BTreeSet::new(), changed: BTreeSet::new() };
+        let (told, changed) = (BTreeSet::new(), BTreeSet::new());
+        let watcher = Watcher { kind, snapshot_due: true, scale_due: false, told, changed };
         self.streams.insert(connection, Stream { occupied: false, of: StreamOf::Watcher(watcher) });
         self.watchers.insert(connection);
         self.due.insert(connection);
@@ -43,7 +46,7 @@ impl Membership {
         let member = self.engines.contains_key(&id);
         for connection in &self.watchers {
             if let Some(Stream { of: StreamOf::Watcher(watcher), .. }) = self.streams.get_mut(connection)
-                && (came_or_went || watcher.kind == WatchKind::Status)
+                && (came_or_went || watcher.kind != WatchKind::Members)
             {
                 if member || watcher.told.contains(&id) {
                     watcher.changed.insert(id);
@@ -65,12 +68,36 @@ impl Membership {
         let event = if std::mem::take(&mut watcher.snapshot_due) {
             Some(self.snapshot(watcher))
         } else {
-            self.next_change(watcher)
+            self.next_change(watcher).or_else(|| self.next_scale(watcher))
         };
-        if !watcher.changed.is_empty() {
+        if !watcher.changed.is_empty() || watcher.scale_due {
             self.due.insert(connection);
         }
         event.map(|event| Instruction::ToWatcher { connection, event })
+    }
+
+    /// Whoever launches engines is to hear how many there are to be.
+    pub(super) fn tell_launchers(&mut self) {
+        for connection in &self.watchers {
+            if let Some(Stream { of: StreamOf::Watcher(watcher), .. }) = self.streams.get_mut(connection)
+                && watcher.kind == WatchKind::Launcher
+            {
+                watcher.scale_due = true;
+                self.due.insert(*connection);
+            }
+        }
+    }
+
+    /// Whether somebody here launches engines.
+    #[must_use]
+    pub fn has_launcher(&self) -> bool {
+        let launches =
+            |stream: &Stream| matches!(&stream.of, StreamOf::Watcher(watcher) if watcher.kind == WatchKind::Launcher);
+        self.watchers.iter().filter_map(|connection| self.streams.get(connection)).any(launches)
+    }
+
+    fn next_scale(&self, watcher: &mut Watcher) -> Option<WatchEvent> {
+        std::mem::take(&mut watcher.scale_due).then_some(WatchEvent::Scale(self.wanted_engines))
     }
 
     fn snapshot(&self, watcher: &mut Watcher) -> WatchEvent {

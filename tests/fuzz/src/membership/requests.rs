@@ -104,7 +104,11 @@ impl World {
     }
 
     pub(super) fn watch(&mut self) {
-        let kind = self.peers.random.pick(&[WatchKind::Members, WatchKind::Status]).unwrap_or(WatchKind::Status);
+        let kind = self
+            .peers
+            .random
+            .pick(&[WatchKind::Members, WatchKind::Status, WatchKind::Launcher])
+            .unwrap_or(WatchKind::Status);
         let connection = ConnectionId(self.number());
         self.open.insert(connection, Stream::Watcher { kind, known: None });
         self.give(Stimulus::WatchOpened { connection, kind });
@@ -121,6 +125,16 @@ impl World {
     pub(super) fn remove(&mut self) {
         let engine = self.engine();
         self.give(Stimulus::Remove { engine });
+    }
+
+    pub(super) fn drain(&mut self) {
+        let engine = self.engine();
+        self.give(Stimulus::Drain { engine });
+    }
+
+    pub(super) fn scale(&mut self) {
+        let engines = u32::try_from(self.peers.random.below(20)).unwrap_or_default();
+        self.give(Stimulus::Scale { engines });
     }
 
     pub(super) fn signal(&mut self) {

@@ -68,7 +68,9 @@ impl entry::World for World {
             26..44 => self.keep_alive(),
             44..48 => self.deregister(),
             48..50 => self.remove(),
-            50..58 => self.signal(),
+            50..51 => self.drain(),
+            51..53 => self.scale(),
+            53..58 => self.signal(),
             _ => self.register(),
         }
         self.settle()
@@ -265,10 +267,11 @@ impl World {
             (WatchEvent::Removed(id), Some(known)) if known.contains(id) => {
                 known.remove(id);
             }
+            (WatchEvent::Scale(_), Some(_)) if *kind == WatchKind::Launcher => {}
             (_, known) => return Err(format!("a watcher that knows {known:?} is told {event:?}")),
         }
         let size = match kind {
-            WatchKind::Status => members::encode_engine_event(event).encoded_len(),
+            WatchKind::Status | WatchKind::Launcher => members::encode_engine_event(event).encoded_len(),
             WatchKind::Members => members::encode_member_event(event).encoded_len(),
         };
         if size <= self.config.message_bytes + FRAMING {

@@ -22,7 +22,7 @@ pub(super) const PAGE: &str = "engine-";
 pub fn encode_keep_alive(answer: KeepAliveAnswer) -> KeepAliveResponse {
     let signals = answer.signals.iter().map(text).collect();
     let scheduler_endpoints = endpoint::encode(&answer.scheduler_endpoints);
-    KeepAliveResponse { scheduler_endpoints, exit: answer.exit, signals }
+    KeepAliveResponse { scheduler_endpoints, exit: answer.exit, drain: answer.drain, signals }
 }
 
 /// To a watcher of engines.
@@ -35,11 +35,12 @@ pub fn encode_engine_event(event: WatchEvent) -> WatchEnginesResponse {
         }
         WatchEvent::Changed(engine) => Event::Changed(encode_status(&engine)),
         WatchEvent::Removed(id) => Event::RemovedEngineId(id.0),
+        WatchEvent::Scale(engines) => Event::WantedEngines(engines),
     };
     WatchEnginesResponse { event: Some(event) }
 }
 
-/// To a watcher of members.
+/// To a watcher of members, who launches none.
 #[must_use]
 pub fn encode_member_event(event: WatchEvent) -> WatchMembersResponse {
     use watch_members_response::Event;
@@ -49,6 +50,7 @@ pub fn encode_member_event(event: WatchEvent) -> WatchMembersResponse {
         }
         WatchEvent::Changed(status) => Event::Joined(name(&status)),
         WatchEvent::Removed(id) => Event::LeftEngineId(id.0),
+        WatchEvent::Scale(_) => return WatchMembersResponse { event: None },
     };
     WatchMembersResponse { event: Some(event) }
 }
@@ -78,7 +80,7 @@ pub fn encode_page_token(next: Option<EngineId>) -> String {
 }
 
 fn engine(status: &core::EngineStatus) -> Engine {
-    Engine { draining: status.load.draining, ..peer::encode_engine(&status.info) }
+    Engine { draining: status.state == EngineState::Draining, ..peer::encode_engine(&status.info) }
 }
 
 /// Which process has which id, and nothing more.

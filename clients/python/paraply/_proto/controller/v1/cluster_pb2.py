@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from paraply._proto.common.v1 import peer_pb2 as paraply_dot_common_dot_v1_dot_peer__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#paraply/controller/v1/cluster.proto\x12\x15paraply.controller.v1\x1a\x1cparaply/common/v1/peer.proto\"B\n\x15GetClusterInfoRequest\x12)\n\x04peer\x18\x01 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\"\x9f\x02\n\x16GetClusterInfoResponse\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12/\n\ncontroller\x18\x02 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12\x33\n\tscheduler\x18\x03 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfoH\x00\x88\x01\x01\x12<\n\x13scheduler_endpoints\x18\x04 \x03(\x0b\x32\x1f.paraply.controller.v1.Endpoint\x12)\n\x06limits\x18\x05 \x01(\x0b\x32\x19.paraply.common.v1.Limits\x12\x14\n\x0c\x63\x61pabilities\x18\x06 \x03(\tB\x0c\n\n_scheduler\"\x84\x01\n\x08\x45ndpoint\x12\x31\n\x04unix\x18\x01 \x01(\x0b\x32!.paraply.controller.v1.UnixSocketH\x00\x12\r\n\x03tcp\x18\x02 \x01(\tH\x00\x12+\n\x04same\x18\x03 \x01(\x0b\x32\x1b.paraply.controller.v1.SameH\x00\x42\t\n\x07\x61\x64\x64ress\"+\n\nUnixSocket\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x02 \x01(\t\"\x06\n\x04Same\"\xd1\x01\n\x0c\x45ngineStatus\x12)\n\x06\x65ngine\x18\x01 \x01(\x0b\x32\x19.paraply.common.v1.Engine\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".paraply.controller.v1.EngineState\x12\x1d\n\x15registered_unix_nanos\x18\x03 \x01(\x06\x12\x14\n\x0cqueued_tasks\x18\x04 \x01(\r\x12\x15\n\rclaimed_tasks\x18\x05 \x01(\r\x12\x17\n\x0f\x63ompleted_tasks\x18\x06 \x01(\x04\";\n\x12ListEnginesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"d\n\x13ListEnginesResponse\x12\x34\n\x07\x65ngines\x18\x01 \x03(\x0b\x32#.paraply.controller.v1.EngineStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x10GetEngineRequest\x12\x11\n\tengine_id\x18\x01 \x01(\r\"H\n\x11GetEngineResponse\x12\x33\n\x06\x65ngine\x18\x01 \x01(\x0b\x32#.paraply.controller.v1.EngineStatus\"\x15\n\x13WatchEnginesRequest\"\xaf\x01\n\x14WatchEnginesResponse\x12\x39\n\x08snapshot\x18\x01 \x01(\x0b\x32%.paraply.controller.v1.EngineSnapshotH\x00\x12\x36\n\x07\x63hanged\x18\x02 \x01(\x0b\x32#.paraply.controller.v1.EngineStatusH\x00\x12\x1b\n\x11removed_engine_id\x18\x03 \x01(\rH\x00\x42\x07\n\x05\x65vent\"F\n\x0e\x45ngineSnapshot\x12\x34\n\x07\x65ngines\x18\x01 \x03(\x0b\x32#.paraply.controller.v1.EngineStatus\"\'\n\x12\x44rainEngineRequest\x12\x11\n\tengine_id\x18\x01 \x01(\r\"\x15\n\x13\x44rainEngineResponse\"(\n\x13RemoveEngineRequest\x12\x11\n\tengine_id\x18\x01 \x01(\r\"\x16\n\x14RemoveEngineResponse\":\n\x14SignalEnginesRequest\x12\x12\n\nengine_ids\x18\x01 \x03(\r\x12\x0e\n\x06signal\x18\x02 \x01(\t\"\x17\n\x15SignalEnginesResponse*~\n\x0b\x45ngineState\x12\x1c\n\x18\x45NGINE_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x45NGINE_STATE_REGISTERED\x10\x01\x12\x19\n\x15\x45NGINE_STATE_ATTACHED\x10\x02\x12\x19\n\x15\x45NGINE_STATE_DRAINING\x10\x03\x32\xeb\x05\n\x0e\x43lusterService\x12m\n\x0eGetClusterInfo\x12,.paraply.controller.v1.GetClusterInfoRequest\x1a-.paraply.controller.v1.GetClusterInfoResponse\x12\x64\n\x0bListEngines\x12).paraply.controller.v1.ListEnginesRequest\x1a*.paraply.controller.v1.ListEnginesResponse\x12^\n\tGetEngine\x12\'.paraply.controller.v1.GetEngineRequest\x1a(.paraply.controller.v1.GetEngineResponse\x12i\n\x0cWatchEngines\x12*.paraply.controller.v1.WatchEnginesRequest\x1a+.paraply.controller.v1.WatchEnginesResponse0\x01\x12\x64\n\x0b\x44rainEngine\x12).paraply.controller.v1.DrainEngineRequest\x1a*.paraply.controller.v1.DrainEngineResponse\x12g\n\x0cRemoveEngine\x12*.paraply.controller.v1.RemoveEngineRequest\x1a+.paraply.controller.v1.RemoveEngineResponse\x12j\n\rSignalEngines\x12+.paraply.controller.v1.SignalEnginesRequest\x1a,.paraply.controller.v1.SignalEnginesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#paraply/controller/v1/cluster.proto\x12\x15paraply.controller.v1\x1a\x1cparaply/common/v1/peer.proto\"B\n\x15GetClusterInfoRequest\x12)\n\x04peer\x18\x01 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\"\x9f\x02\n\x16GetClusterInfoResponse\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12/\n\ncontroller\x18\x02 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12\x33\n\tscheduler\x18\x03 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfoH\x00\x88\x01\x01\x12<\n\x13scheduler_endpoints\x18\x04 \x03(\x0b\x32\x1f.paraply.controller.v1.Endpoint\x12)\n\x06limits\x18\x05 \x01(\x0b\x32\x19.paraply.common.v1.Limits\x12\x14\n\x0c\x63\x61pabilities\x18\x06 \x03(\tB\x0c\n\n_scheduler\"\x84\x01\n\x08\x45ndpoint\x12\x31\n\x04unix\x18\x01 \x01(\x0b\x32!.paraply.controller.v1.UnixSocketH\x00\x12\r\n\x03tcp\x18\x02 \x01(\tH\x00\x12+\n\x04same\x18\x03 \x01(\x0b\x32\x1b.paraply.controller.v1.SameH\x00\x42\t\n\x07\x61\x64\x64ress\"+\n\nUnixSocket\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x02 \x01(\t\"\x06\n\x04Same\"\xd1\x01\n\x0c\x45ngineStatus\x12)\n\x06\x65ngine\x18\x01 \x01(\x0b\x32\x19.paraply.common.v1.Engine\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".paraply.controller.v1.EngineState\x12\x1d\n\x15registered_unix_nanos\x18\x03 \x01(\x06\x12\x14\n\x0cqueued_tasks\x18\x04 \x01(\r\x12\x15\n\rclaimed_tasks\x18\x05 \x01(\r\x12\x17\n\x0f\x63ompleted_tasks\x18\x06 \x01(\x04\";\n\x12ListEnginesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"d\n\x13ListEnginesResponse\x12\x34\n\x07\x65ngines\x18\x01 \x03(\x0b\x32#.paraply.controller.v1.EngineStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x10GetEngineRequest\x12\x11\n\tengine_id\x18\x01 \x01(\r\"H\n\x11GetEngineResponse\x12\x33\n\x06\x65ngine\x18\x01 \x01(\x0b\x32#.paraply.controller.v1.EngineStatus\"\'\n\x13WatchEnginesRequest\x12\x10\n\x08launcher\x18\x01 \x01(\x08\"\xc9\x01\n\x14WatchEnginesResponse\x12\x39\n\x08snapshot\x18\x01 \x01(\x0b\x32%.paraply.controller.v1.EngineSnapshotH\x00\x12\x36\n\x07\x63hanged\x18\x02 \x01(\x0b\x32#.paraply.controller.v1.EngineStatusH\x00\x12\x1b\n\x11removed_engine_id\x18\x03 \x01(\rH\x00\x12\x18\n\x0ewanted_engines\x18\x04 \x01(\rH\x00\x42\x07\n\x05\x65vent\"F\n\x0e\x45ngineSnapshot\x12\x34\n\x07\x65ngines\x18\x01 \x03(\x0b\x32#.paraply.controller.v1.EngineStatus\"\'\n\x12\x44rainEngineRequest\x12\x11\n\tengine_id\x18\x01 \x01(\r\"\x15\n\x13\x44rainEngineResponse\"&\n\x13ScaleEnginesRequest\x12\x0f\n\x07\x65ngines\x18\x01 \x01(\r\".\n\x14ScaleEnginesResponse\x12\x16\n\x0e\x65ngines_before\x18\x01 \x01(\r\"(\n\x13RemoveEngineRequest\x12\x11\n\tengine_id\x18\x01 \x01(\r\"\x16\n\x14RemoveEngineResponse\":\n\x14SignalEnginesRequest\x12\x12\n\nengine_ids\x18\x01 \x03(\r\x12\x0e\n\x06signal\x18\x02 \x01(\t\"\x17\n\x15SignalEnginesResponse*~\n\x0b\x45ngineState\x12\x1c\n\x18\x45NGINE_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x45NGINE_STATE_REGISTERED\x10\x01\x12\x19\n\x15\x45NGINE_STATE_ATTACHED\x10\x02\x12\x19\n\x15\x45NGINE_STATE_DRAINING\x10\x03\x32\xd4\x06\n\x0e\x43lusterService\x12m\n\x0eGetClusterInfo\x12,.paraply.controller.v1.GetClusterInfoRequest\x1a-.paraply.controller.v1.GetClusterInfoResponse\x12\x64\n\x0bListEngines\x12).paraply.controller.v1.ListEnginesRequest\x1a*.paraply.controller.v1.ListEnginesResponse\x12^\n\tGetEngine\x12\'.paraply.controller.v1.GetEngineRequest\x1a(.paraply.controller.v1.GetEngineResponse\x12i\n\x0cWatchEngines\x12*.paraply.controller.v1.WatchEnginesRequest\x1a+.paraply.controller.v1.WatchEnginesResponse0\x01\x12\x64\n\x0b\x44rainEngine\x12).paraply.controller.v1.DrainEngineRequest\x1a*.paraply.controller.v1.DrainEngineResponse\x12g\n\x0cRemoveEngine\x12*.paraply.controller.v1.RemoveEngineRequest\x1a+.paraply.controller.v1.RemoveEngineResponse\x12g\n\x0cScaleEngines\x12*.paraply.controller.v1.ScaleEnginesRequest\x1a+.paraply.controller.v1.ScaleEnginesResponse\x12j\n\rSignalEngines\x12+.paraply.controller.v1.SignalEnginesRequest\x1a,.paraply.controller.v1.SignalEnginesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'paraply._proto.controller.v1.cluster_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENGINESTATE']._serialized_start=1614
-  _globals['_ENGINESTATE']._serialized_end=1740
+  _globals['_ENGINESTATE']._serialized_start=1746
+  _globals['_ENGINESTATE']._serialized_end=1872
   _globals['_GETCLUSTERINFOREQUEST']._serialized_start=92
   _globals['_GETCLUSTERINFOREQUEST']._serialized_end=158
   _globals['_GETCLUSTERINFORESPONSE']._serialized_start=161
@@ -55,23 +55,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETENGINERESPONSE']._serialized_start=1052
   _globals['_GETENGINERESPONSE']._serialized_end=1124
   _globals['_WATCHENGINESREQUEST']._serialized_start=1126
-  _globals['_WATCHENGINESREQUEST']._serialized_end=1147
-  _globals['_WATCHENGINESRESPONSE']._serialized_start=1150
-  _globals['_WATCHENGINESRESPONSE']._serialized_end=1325
-  _globals['_ENGINESNAPSHOT']._serialized_start=1327
-  _globals['_ENGINESNAPSHOT']._serialized_end=1397
-  _globals['_DRAINENGINEREQUEST']._serialized_start=1399
-  _globals['_DRAINENGINEREQUEST']._serialized_end=1438
-  _globals['_DRAINENGINERESPONSE']._serialized_start=1440
-  _globals['_DRAINENGINERESPONSE']._serialized_end=1461
-  _globals['_REMOVEENGINEREQUEST']._serialized_start=1463
-  _globals['_REMOVEENGINEREQUEST']._serialized_end=1503
-  _globals['_REMOVEENGINERESPONSE']._serialized_start=1505
-  _globals['_REMOVEENGINERESPONSE']._serialized_end=1527
-  _globals['_SIGNALENGINESREQUEST']._serialized_start=1529
-  _globals['_SIGNALENGINESREQUEST']._serialized_end=1587
-  _globals['_SIGNALENGINESRESPONSE']._serialized_start=1589
-  _globals['_SIGNALENGINESRESPONSE']._serialized_end=1612
-  _globals['_CLUSTERSERVICE']._serialized_start=1743
-  _globals['_CLUSTERSERVICE']._serialized_end=2490
+  _globals['_WATCHENGINESREQUEST']._serialized_end=1165
+  _globals['_WATCHENGINESRESPONSE']._serialized_start=1168
+  _globals['_WATCHENGINESRESPONSE']._serialized_end=1369
+  _globals['_ENGINESNAPSHOT']._serialized_start=1371
+  _globals['_ENGINESNAPSHOT']._serialized_end=1441
+  _globals['_DRAINENGINEREQUEST']._serialized_start=1443
+  _globals['_DRAINENGINEREQUEST']._serialized_end=1482
+  _globals['_DRAINENGINERESPONSE']._serialized_start=1484
+  _globals['_DRAINENGINERESPONSE']._serialized_end=1505
+  _globals['_SCALEENGINESREQUEST']._serialized_start=1507
+  _globals['_SCALEENGINESREQUEST']._serialized_end=1545
+  _globals['_SCALEENGINESRESPONSE']._serialized_start=1547
+  _globals['_SCALEENGINESRESPONSE']._serialized_end=1593
+  _globals['_REMOVEENGINEREQUEST']._serialized_start=1595
+  _globals['_REMOVEENGINEREQUEST']._serialized_end=1635
+  _globals['_REMOVEENGINERESPONSE']._serialized_start=1637
+  _globals['_REMOVEENGINERESPONSE']._serialized_end=1659
+  _globals['_SIGNALENGINESREQUEST']._serialized_start=1661
+  _globals['_SIGNALENGINESREQUEST']._serialized_end=1719
+  _globals['_SIGNALENGINESRESPONSE']._serialized_start=1721
+  _globals['_SIGNALENGINESRESPONSE']._serialized_end=1744
+  _globals['_CLUSTERSERVICE']._serialized_start=1875
+  _globals['_CLUSTERSERVICE']._serialized_end=2727
 # @@protoc_insertion_point(module_scope)

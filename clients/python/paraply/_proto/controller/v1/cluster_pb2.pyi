@@ -108,18 +108,22 @@ class GetEngineResponse(_message.Message):
     def __init__(self, engine: _Optional[_Union[EngineStatus, _Mapping]] = ...) -> None: ...
 
 class WatchEnginesRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("launcher",)
+    LAUNCHER_FIELD_NUMBER: _ClassVar[int]
+    launcher: bool
+    def __init__(self, launcher: bool = ...) -> None: ...
 
 class WatchEnginesResponse(_message.Message):
-    __slots__ = ("snapshot", "changed", "removed_engine_id")
+    __slots__ = ("snapshot", "changed", "removed_engine_id", "wanted_engines")
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     REMOVED_ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
+    WANTED_ENGINES_FIELD_NUMBER: _ClassVar[int]
     snapshot: EngineSnapshot
     changed: EngineStatus
     removed_engine_id: int
-    def __init__(self, snapshot: _Optional[_Union[EngineSnapshot, _Mapping]] = ..., changed: _Optional[_Union[EngineStatus, _Mapping]] = ..., removed_engine_id: _Optional[int] = ...) -> None: ...
+    wanted_engines: int
+    def __init__(self, snapshot: _Optional[_Union[EngineSnapshot, _Mapping]] = ..., changed: _Optional[_Union[EngineStatus, _Mapping]] = ..., removed_engine_id: _Optional[int] = ..., wanted_engines: _Optional[int] = ...) -> None: ...
 
 class EngineSnapshot(_message.Message):
     __slots__ = ("engines",)
@@ -136,6 +140,18 @@ class DrainEngineRequest(_message.Message):
 class DrainEngineResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ScaleEnginesRequest(_message.Message):
+    __slots__ = ("engines",)
+    ENGINES_FIELD_NUMBER: _ClassVar[int]
+    engines: int
+    def __init__(self, engines: _Optional[int] = ...) -> None: ...
+
+class ScaleEnginesResponse(_message.Message):
+    __slots__ = ("engines_before",)
+    ENGINES_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    engines_before: int
+    def __init__(self, engines_before: _Optional[int] = ...) -> None: ...
 
 class RemoveEngineRequest(_message.Message):
     __slots__ = ("engine_id",)

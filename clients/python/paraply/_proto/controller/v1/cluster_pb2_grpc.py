@@ -66,6 +66,11 @@ class ClusterServiceStub(object):
                 request_serializer=paraply_dot_controller_dot_v1_dot_cluster__pb2.RemoveEngineRequest.SerializeToString,
                 response_deserializer=paraply_dot_controller_dot_v1_dot_cluster__pb2.RemoveEngineResponse.FromString,
                 _registered_method=True)
+        self.ScaleEngines = channel.unary_unary(
+                '/paraply.controller.v1.ClusterService/ScaleEngines',
+                request_serializer=paraply_dot_controller_dot_v1_dot_cluster__pb2.ScaleEnginesRequest.SerializeToString,
+                response_deserializer=paraply_dot_controller_dot_v1_dot_cluster__pb2.ScaleEnginesResponse.FromString,
+                _registered_method=True)
         self.SignalEngines = channel.unary_unary(
                 '/paraply.controller.v1.ClusterService/SignalEngines',
                 request_serializer=paraply_dot_controller_dot_v1_dot_cluster__pb2.SignalEnginesRequest.SerializeToString,
@@ -113,8 +118,8 @@ class ClusterServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DrainEngine(self, request, context):
-        """Lets an engine finish what it has claimed and give back the rest. Idempotent.
-        Errors: UNAUTHENTICATED; NOT_FOUND; UNIMPLEMENTED (until drains are built).
+        """Lets an engine finish what it has claimed, give back the rest, and leave. Returns at once. Idempotent.
+        Errors: UNAUTHENTICATED; NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,6 +128,16 @@ class ClusterServiceServicer(object):
     def RemoveEngine(self, request, context):
         """Ends an engine: its process exits, and what it had claimed fails. Idempotent.
         Errors: UNAUTHENTICATED; NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ScaleEngines(self, request, context):
+        """Has so many engines be there: missing ones are started by whoever launches engines here, surplus ones are drained,
+        idle ones first. Returns at once; WatchEngines shows them come and go. Idempotent.
+        Errors: UNAUTHENTICATED; INVALID_ARGUMENT (more than 4,096); FAILED_PRECONDITION (engines are missing, and nobody here
+        launches any).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -170,6 +185,11 @@ def add_ClusterServiceServicer_to_server(servicer, server):
                     servicer.RemoveEngine,
                     request_deserializer=paraply_dot_controller_dot_v1_dot_cluster__pb2.RemoveEngineRequest.FromString,
                     response_serializer=paraply_dot_controller_dot_v1_dot_cluster__pb2.RemoveEngineResponse.SerializeToString,
+            ),
+            'ScaleEngines': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScaleEngines,
+                    request_deserializer=paraply_dot_controller_dot_v1_dot_cluster__pb2.ScaleEnginesRequest.FromString,
+                    response_serializer=paraply_dot_controller_dot_v1_dot_cluster__pb2.ScaleEnginesResponse.SerializeToString,
             ),
             'SignalEngines': grpc.unary_unary_rpc_method_handler(
                     servicer.SignalEngines,
@@ -341,6 +361,33 @@ class ClusterService(object):
             '/paraply.controller.v1.ClusterService/RemoveEngine',
             paraply_dot_controller_dot_v1_dot_cluster__pb2.RemoveEngineRequest.SerializeToString,
             paraply_dot_controller_dot_v1_dot_cluster__pb2.RemoveEngineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScaleEngines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/paraply.controller.v1.ClusterService/ScaleEngines',
+            paraply_dot_controller_dot_v1_dot_cluster__pb2.ScaleEnginesRequest.SerializeToString,
+            paraply_dot_controller_dot_v1_dot_cluster__pb2.ScaleEnginesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -88,14 +88,16 @@ class EngineLoad(_message.Message):
     def __init__(self, engine_id: _Optional[int] = ..., queued_tasks: _Optional[int] = ..., claimed_tasks: _Optional[int] = ..., completed_tasks: _Optional[int] = ..., draining: bool = ...) -> None: ...
 
 class KeepAliveResponse(_message.Message):
-    __slots__ = ("scheduler_endpoints", "exit", "signals")
+    __slots__ = ("scheduler_endpoints", "exit", "drain", "signals")
     SCHEDULER_ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     EXIT_FIELD_NUMBER: _ClassVar[int]
+    DRAIN_FIELD_NUMBER: _ClassVar[int]
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
     scheduler_endpoints: _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Endpoint]
     exit: bool
+    drain: bool
     signals: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, scheduler_endpoints: _Optional[_Iterable[_Union[_cluster_pb2.Endpoint, _Mapping]]] = ..., exit: bool = ..., signals: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, scheduler_endpoints: _Optional[_Iterable[_Union[_cluster_pb2.Endpoint, _Mapping]]] = ..., exit: bool = ..., drain: bool = ..., signals: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DeregisterMemberRequest(_message.Message):
     __slots__ = ("member_id", "incarnation")
