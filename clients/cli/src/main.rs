@@ -62,6 +62,8 @@ enum Command {
     Trace(command::trace::Trace),
     /// Add engines to a running cluster
     Engines(command::engines::Engines),
+    /// Make certificates and tokens for a cluster that others reach
+    Credentials(command::credentials::Credentials),
     /// Run the controller, one of the two services of a cluster
     Controller(Box<command::controller::Controller>),
     /// Run the scheduler, the other one
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Trace(trace) => trace.run(),
         Command::Engines(engines) => engines.run(),
+        Command::Credentials(credentials) => credentials.run(),
         Command::Controller(controller) => controller.run(),
         Command::Scheduler(scheduler) => scheduler.run(),
     };

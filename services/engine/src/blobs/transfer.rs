@@ -8,7 +8,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use paraply_common::{
     clock, heap,
-    transport::{MAX_MESSAGE_BYTES, dial_lazily},
+    transport::{MAX_MESSAGE_BYTES, dial_lazily, tls::ClientTls},
     wire::id::encode_id,
 };
 use paraply_core::{
@@ -75,8 +75,8 @@ impl Way {
 
 impl Bulk {
     /// From now on, to a scheduler at one of these, best first.
-    pub(crate) fn lead_to(&self, endpoints: &[Endpoint], token: Option<MetadataValue<Ascii>>) {
-        let way = dial_lazily(endpoints).ok().map(|channel| Way { channel, token });
+    pub(crate) fn lead_to(&self, endpoints: &[Endpoint], tls: &ClientTls, token: Option<MetadataValue<Ascii>>) {
+        let way = dial_lazily(endpoints, tls).ok().map(|channel| Way { channel, token });
         *self.way.lock().unwrap_or_else(PoisonError::into_inner) = way;
     }
 
