@@ -1,11 +1,15 @@
 //! A client's way to a cluster: a connection, and the token with each call.
 
-use std::time::Duration;
+use std::{env, path::PathBuf, time::Duration};
 
 use paraply_common::{
     bearer::Bearer,
     connection::ConnectionFile,
-    transport::{self, DialError},
+    secret::Secret,
+    transport::{
+        self, DialError,
+        tls::{TlsError, TlsSettings},
+    },
 };
 use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
 
@@ -19,7 +23,9 @@ pub(crate) type Access = InterceptedService<Channel, Bearer>;
 pub(crate) enum ClientError {
     #[error(transparent)]
     Dial(#[from] DialError),
-    #[error("{}: {}", .0.code(), .0.message())]
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("{}", transport::said(.0))]
     Status(#[from] Status),
 }
 
@@ -38,6 +44,22 @@ pub(crate) async fn in_time<T>(service: &str, asking: impl Future<Output = Resul
 }
 
 pub(crate) async fn connect(connection: &ConnectionFile) -> Result<Access, ClientError> {
-    let channel = transport::connect(&connection.endpoints).await?;
-    Ok(InterceptedService::new(channel, Bearer::new(&connection.token)?))
+    connect_with(connection, &connection.token).await
+}
+
+/// For calls that change the cluster for others: with the admin's token, where there is one.
+pub(crate) async fn connect_as_admin(connection: &ConnectionFile) -> Result<Access, ClientError> {
+    connect_with(connection, connection.admin_token.as_ref().unwrap_or(&connection.token)).await
+}
+
+async fn connect_with(connection: &ConnectionFile, token: &Secret) -> Result<Access, ClientError> {
+    let tls = tls_settings().client("PARAPLY_CERT and PARAPLY_KEY", connection.ca.as_deref())?;
+    let channel = transport::connect(&connection.endpoints, &tls).await?;
+    Ok(InterceptedService::new(channel, Bearer::new(token)?))
+}
+
+/// What every client of this user trusts and shows beyond what the connection file says.
+fn tls_settings() -> TlsSettings {
+    let file = |variable| env::var_os(variable).filter(|file| !file.is_empty()).map(PathBuf::from);
+    TlsSettings { ca: file("PARAPLY_CA"), cert: file("PARAPLY_CERT"), key: file("PARAPLY_KEY"), client_ca: None }
 }

@@ -59,6 +59,9 @@ pub(crate) enum Error {
     #[error("nowhere to listen: pass --listen HOST:PORT (such as 127.0.0.1:7600), --socket PATH, or both")]
     NowhereToListen,
 
+    #[error("the endpoint '{0}' is not of the form tls:HOST:PORT, which is what certificates are for")]
+    NotTls(String),
+
     #[error("{0}")]
     Service(Box<dyn std::error::Error + Send + Sync>),
 }

@@ -65,6 +65,8 @@ enum Command {
     Engines(command::engines::Engines),
     /// Have so many engines in a running cluster
     Scale(command::scale::Scale),
+    /// Make certificates and tokens for a cluster that others reach
+    Credentials(command::credentials::Credentials),
     /// Run the controller, one of the two services of a cluster
     Controller(Box<command::controller::Controller>),
     /// Run the scheduler, the other one
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         Command::Trace(trace) => trace.run(),
         Command::Engines(engines) => engines.run(),
         Command::Scale(scale) => scale.run(),
+        Command::Credentials(credentials) => credentials.run(),
         Command::Controller(controller) => controller.run(),
         Command::Scheduler(scheduler) => scheduler.run(),
     };

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paraply._transport.base import Address
+from paraply._transport.base import Address, Credentials, Pem
 
 #: Version of the connection file that this client reads.
 FORMAT_VERSION = 1
@@ -27,14 +27,14 @@ class ConnectionInfo:
     Args:
         cluster_id: The cluster to expect, empty for any.
         addresses: Where its controller may be, best first.
-        token: The client's credential.
+        credentials: What opens it.
         profile: The profile that it belongs to, if it is known.
         file: Where this was read from, if it was read.
     """
 
     cluster_id: str
     addresses: tuple[Address, ...]
-    token: str
+    credentials: Credentials
     profile: str = ""
     file: Path | None = None
 
@@ -60,7 +60,7 @@ def parse(content: Mapping[str, Any], file: Path | None = None) -> ConnectionInf
             f"{source}: version {version!r} of the format; this client reads version {FORMAT_VERSION}. "
             "Use a client and a cluster of the same release."
         )
-    if content.get("role", "client") != "client":
+    if content.get("role", "client") not in ("client", "admin"):
         raise ValueError(f"{source}: this is the file for engines; clients use the connection.json beside it")
     for key, kind in (("token", str), ("endpoints", list)):
         if not isinstance(content.get(key), kind):
@@ -71,10 +71,34 @@ def parse(content: Mapping[str, Any], file: Path | None = None) -> ConnectionInf
     return ConnectionInfo(
         cluster_id=str(content.get("cluster_id", "")),
         addresses=addresses,
-        token=content["token"],
+        credentials=_credentials(content, source),
         profile=str(content.get("profile", "")),
         file=file,
     )
+
+
+def _credentials(content: Mapping[str, Any], source: str) -> Credentials:
+    for key in ("admin_token", "ca"):
+        if not isinstance(content.get(key, ""), str):
+            raise _wrong(source, f"{key!r} is not a str")
+    ca = Pem(text=content["ca"]) if content.get("ca") else None
+    return from_environment(content["token"], content.get("admin_token", ""), ca)
+
+
+def from_environment(token: str, admin_token: str = "", ca: Pem | None = None) -> Credentials:
+    """These, and what PARAPLY_ADMIN_TOKEN, PARAPLY_CA, PARAPLY_CERT and PARAPLY_KEY say, which goes before.
+
+    Raises:
+        ValueError: A certificate is named without its key, or the reverse.
+    """
+    cert, key = os.environ.get("PARAPLY_CERT"), os.environ.get("PARAPLY_KEY")
+    if bool(cert) != bool(key):
+        given, missing = ("PARAPLY_CERT", "PARAPLY_KEY") if cert else ("PARAPLY_KEY", "PARAPLY_CERT")
+        raise ValueError(f"{given} is set and {missing} is not: a certificate is of no use without its key")
+    if file := os.environ.get("PARAPLY_CA"):
+        ca = Pem(file=Path(file))
+    identity = (Pem(file=Path(cert)), Pem(file=Path(key))) if cert and key else None
+    return Credentials(token, os.environ.get("PARAPLY_ADMIN_TOKEN") or admin_token, ca, identity)
 
 
 def _wrong(source: str, what: str) -> ValueError:
@@ -84,12 +108,14 @@ def _wrong(source: str, what: str) -> ValueError:
 def _usable_addresses(endpoints: list[Any], source: str) -> Iterator[Address]:
     for endpoint in endpoints:
         if not isinstance(endpoint, Mapping):
-            raise _wrong(source, f"an endpoint is {endpoint!r}; it has to be an object with 'unix' or 'tcp'")
+            raise _wrong(source, f"an endpoint is {endpoint!r}; it has to be an object with 'unix', 'tcp' or 'tls'")
         if path := endpoint.get("unix"):
             if is_here(path, endpoint.get("boot_id", "")):
                 yield Address(path=path)
         elif tcp := endpoint.get("tcp"):
             yield Address(tcp=tcp)
+        elif tls := endpoint.get("tls"):
+            yield Address(tls=tls, server_name=endpoint.get("server_name", ""))
 
 
 def is_here(path: str, boot_id: str) -> bool:
@@ -158,12 +184,17 @@ def _as_path(given: str | os.PathLike[str]) -> Path:
 def _from_address(address: str, token: str) -> ConnectionInfo:
     if not token:
         raise OSError("PARAPLY_ADDRESS is set and PARAPLY_TOKEN is not: set it to the cluster's client token")
+    credentials = from_environment(token)
     if address.startswith("unix:"):
-        return ConnectionInfo("", (Address(path=address.removeprefix("unix:")),), token)
-    host, colon, port = address.rpartition(":")
+        return ConnectionInfo("", (Address(path=address.removeprefix("unix:")),), credentials)
+    plain = address.removeprefix("tls:")
+    host, colon, port = plain.rpartition(":")
     if not colon or not host or not port.isdecimal():
-        raise ValueError(f"PARAPLY_ADDRESS is {address!r}; it has to be host:port or unix:/path")
-    return ConnectionInfo("", (Address(tcp=address),), token)
+        raise ValueError(f"PARAPLY_ADDRESS is {address!r}; it has to be host:port, tls:host:port or unix:/path")
+    if plain == address:
+        return ConnectionInfo("", (Address(tcp=address),), credentials)
+    server_name = os.environ.get("PARAPLY_SERVER_NAME", "")
+    return ConnectionInfo("", (Address(tls=plain, server_name=server_name),), credentials)
 
 
 def _read_when_there(file: Path, timeout: float) -> ConnectionInfo:
@@ -205,13 +236,14 @@ def _age(file: Path) -> float:
 
 def _answers(address: Address) -> bool:
     """Whether something listens there. A cluster that was killed leaves its files behind."""
+    port = address.tcp or address.tls
     family = socket.AF_UNIX if address.path else socket.AF_INET
-    if address.tcp and address.tcp.startswith("["):
+    if port.startswith("["):
         family = socket.AF_INET6
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.settimeout(0.5)
         try:
-            probe.connect(address.path or _host_and_port(address.tcp))
+            probe.connect(address.path or _host_and_port(port))
         except (OSError, ValueError):
             return False
     return True

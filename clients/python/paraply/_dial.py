@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from paraply._connection import ConnectionInfo, is_here
+from paraply._connection import ConnectionInfo, is_here, read
 from paraply._proto.common.v1 import peer_pb2
 from paraply._proto.controller.v1 import cluster_pb2
 from paraply._transport.base import Address, Transport, TransportError
@@ -69,7 +71,7 @@ class Dialler:
 
     def connect(self, address: Address, *, bulk: bool = False) -> Connection:
         """A connection, which is not tried yet."""
-        return self._transport.connect(address, self.info.token, bulk=bulk)
+        return self._transport.connect(address, self.info.credentials, bulk=bulk)
 
     def candidates(self) -> Iterator[Address]:
         """Where the scheduler may be, best first: where it was last, then where the controller says it is.
@@ -78,6 +80,7 @@ class Dialler:
             Refused: The cluster does not take this client.
         """
         self.problems = []
+        self._read_again()
         last = self._good
         if last is not None:
             yield last
@@ -90,6 +93,15 @@ class Dialler:
             for address in _addresses(answer, controller):
                 if address != last:
                     yield address
+
+    def _read_again(self) -> None:
+        """Tokens and authorities may have taken another's place in the connection file."""
+        if self.info.file is None:
+            return
+        with contextlib.suppress(OSError, ValueError):
+            latest = read(self.info.file)
+            if latest.cluster_id == self.info.cluster_id:
+                self.info = replace(self.info, credentials=latest.credentials)
 
     def is_stopped(self) -> bool:
         """Whether the cluster has taken its connection file away, as it does when it is stopped on purpose."""
@@ -150,5 +162,7 @@ def _addresses(answer: cluster_pb2.GetClusterInfoResponse, came_by: Address) -> 
             yield came_by
         elif kind == "tcp":
             yield Address(tcp=endpoint.tcp)
+        elif kind == "tls":
+            yield Address(tls=endpoint.tls.address, server_name=endpoint.tls.server_name)
         elif kind == "unix" and is_here(endpoint.unix.path, endpoint.unix.boot_id):
             yield Address(path=endpoint.unix.path)

@@ -26,6 +26,13 @@ pub struct ConnectionFile {
     pub endpoints: Vec<Endpoint>,
     /// Sent as `authorization: Bearer <token>`.
     pub token: Secret,
+    /// Sent instead where an admin's is needed. In the file of a client that is also the cluster's admin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_token: Option<Secret>,
+    /// Certificates of the authorities, PEM, that certificates of `tls` endpoints are by. Without it, whoever the system
+    /// trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
 }
 
 /// What a token opens.
@@ -36,6 +43,8 @@ pub enum Role {
     Client,
     /// Being a member of it.
     Engine,
+    /// What a client may, and what changes the cluster for others.
+    Admin,
 }
 
 /// A connection file that cannot be used.
@@ -92,9 +101,12 @@ impl ConnectionFile {
     /// If it cannot be read, others can read it too, or it is not a connection file of this version.
     pub fn read(path: &Path) -> Result<Self, ConnectionFileError> {
         let name = || path.display().to_string();
-        let read = || -> io::Result<(u32, Vec<u8>)> { Ok((fs::metadata(path)?.mode() & 0o777, fs::read(path)?)) };
-        let (mode, bytes) = read().map_err(|source| ConnectionFileError::Read { path: name(), source })?;
-        if mode & 0o077 != 0 {
+        let read = || -> io::Result<(u32, u32, Vec<u8>)> {
+            let metadata = fs::metadata(path)?;
+            Ok((metadata.mode() & 0o777, metadata.uid(), fs::read(path)?))
+        };
+        let (mode, owner, bytes) = read().map_err(|source| ConnectionFileError::Read { path: name(), source })?;
+        if is_open(mode, owner) {
             return Err(ConnectionFileError::Open { path: name(), mode });
         }
         Self::parse(&bytes, &name())
@@ -129,7 +141,13 @@ impl ConnectionFile {
     }
 }
 
-/// `{"unix": path, "boot_id": id}` or `{"tcp": "host:port"}`.
+/// Whether others can read it. What root has given to a group, as Kubernetes gives a Secret to the processes of a pod, is
+/// meant for the group.
+fn is_open(mode: u32, owner: u32) -> bool {
+    mode & 0o077 != 0 && (owner != 0 || mode & 0o037 != 0)
+}
+
+/// `{"unix": path, "boot_id": id}`, `{"tcp": "host:port"}` or `{"tls": "host:port", "server_name": name}`.
 mod endpoints {
     use serde::{Deserializer, Serializer};
 
@@ -138,14 +156,25 @@ mod endpoints {
     #[derive(Serialize, Deserialize)]
     #[serde(untagged)]
     enum Form {
-        Unix { unix: String, boot_id: String },
-        Tcp { tcp: String },
+        Unix {
+            unix: String,
+            boot_id: String,
+        },
+        Tcp {
+            tcp: String,
+        },
+        Tls {
+            tls: String,
+            #[serde(default, skip_serializing_if = "String::is_empty")]
+            server_name: String,
+        },
     }
 
     pub(super) fn serialize<S: Serializer>(endpoints: &[Endpoint], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(endpoints.iter().filter_map(|endpoint| match endpoint.clone() {
             Endpoint::Unix { path, boot_id } => Some(Form::Unix { unix: path, boot_id }),
             Endpoint::Tcp(tcp) => Some(Form::Tcp { tcp }),
+            Endpoint::Tls { address, server_name } => Some(Form::Tls { tls: address, server_name }),
             // A file was come by at no address.
             Endpoint::Same => None,
         }))
@@ -156,6 +185,7 @@ mod endpoints {
         let endpoint = |form| match form {
             Form::Unix { unix, boot_id } => Endpoint::Unix { path: unix, boot_id },
             Form::Tcp { tcp } => Endpoint::Tcp(tcp),
+            Form::Tls { tls, server_name } => Endpoint::Tls { address: tls, server_name },
         };
         Ok(forms.into_iter().map(endpoint).collect())
     }
@@ -182,9 +212,16 @@ mod tests {
                 boot_id: "0b9f6c1e-6d0a-4a4e-9c55-3f2b8a1d7e60".into(),
             },
             Endpoint::Tcp("127.0.0.1:47311".into()),
+            Endpoint::Tls { address: "127.0.0.1:47312".into(), server_name: "paraply-controller".into() },
+            Endpoint::Tls { address: "paraply.example:443".into(), server_name: String::new() },
         ];
         assert_eq!(file.endpoints, endpoints);
         assert_eq!(file.token.expose(), "a3f1c5d7e9b02468ace013579bdf2468a3f1c5d7e9b02468ace013579bdf2468");
+        assert_eq!(
+            file.admin_token.as_ref().unwrap().expose(),
+            "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0"
+        );
+        assert!(file.ca.as_ref().unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
         let written = serde_json::to_value(&file).unwrap();
         assert_eq!(written, serde_json::from_str::<serde_json::Value>(VECTOR).unwrap(), "written as it was read");
     }
@@ -200,6 +237,20 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let error = ConnectionFile::read(&path).unwrap_err().to_string();
         assert!(error.contains("chmod 600"), "{error}");
+    }
+
+    #[test]
+    fn a_group_may_read_what_root_gave_it() {
+        for (mode, owner, open) in [
+            (0o600, 1000, false),
+            (0o640, 1000, true),
+            (0o640, 0, false),
+            (0o440, 0, false),
+            (0o644, 0, true),
+            (0o660, 0, true),
+        ] {
+            assert_eq!(is_open(mode, owner), open, "{mode:o} of {owner}");
+        }
     }
 
     #[test]

@@ -6,26 +6,20 @@ use sha2::Sha256;
 
 use crate::secret::Secret;
 
-/// HMAC-SHA256 with the cluster's engine token over cluster id, member id and incarnation.
+/// HMAC-SHA256 with the cluster's ticket key over cluster id, member id and incarnation.
 #[must_use]
-pub fn issue(engine_token: &Secret, cluster_id: &str, engine: EngineId, incarnation: Incarnation) -> [u8; 32] {
-    mac(engine_token, cluster_id, engine, incarnation).finalize().into_bytes().into()
+pub fn issue(key: &Secret, cluster_id: &str, engine: EngineId, incarnation: Incarnation) -> [u8; 32] {
+    mac(key, cluster_id, engine, incarnation).finalize().into_bytes().into()
 }
 
 /// Whether `ticket` was issued for exactly these, in a time that does not depend on where it differs.
 #[must_use]
-pub fn verify(
-    engine_token: &Secret,
-    cluster_id: &str,
-    engine: EngineId,
-    incarnation: Incarnation,
-    ticket: &[u8],
-) -> bool {
-    mac(engine_token, cluster_id, engine, incarnation).verify_slice(ticket).is_ok()
+pub fn verify(key: &Secret, cluster_id: &str, engine: EngineId, incarnation: Incarnation, ticket: &[u8]) -> bool {
+    mac(key, cluster_id, engine, incarnation).verify_slice(ticket).is_ok()
 }
 
-fn mac(engine_token: &Secret, cluster_id: &str, engine: EngineId, incarnation: Incarnation) -> Hmac<Sha256> {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(engine_token.expose().as_bytes()) else {
+fn mac(key: &Secret, cluster_id: &str, engine: EngineId, incarnation: Incarnation) -> Hmac<Sha256> {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()) else {
         unreachable!("HMAC takes keys of any length")
     };
     mac.update(cluster_id.as_bytes());

@@ -3,9 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use paraply_common::{
-    config::{ConfigError, lease_millis, token},
+    config::{ConfigError, TOKEN_OVERLAP_MILLIS, TokenSetting, TokenSettings, lease_millis},
     secret::Secret,
-    tower::auth::Tokens,
+    transport::tls::{ServerTls, TlsSettings},
 };
 use serde::Deserialize;
 
@@ -15,18 +15,45 @@ use serde::Deserialize;
 pub struct Config {
     /// Which cluster this is: what clients expect to find.
     pub cluster_id: String,
-    /// Of clients and operators.
+    /// Of clients.
     #[serde(default)]
     pub client_token: Option<Secret>,
     /// Where `client_token` is, instead of the token itself.
     #[serde(default)]
     pub client_token_file: Option<PathBuf>,
-    /// Of engines and schedulers; tickets are made with it.
+    /// Of engines and schedulers.
     #[serde(default)]
     pub engine_token: Option<Secret>,
     /// Where `engine_token` is, instead of the token itself.
     #[serde(default)]
     pub engine_token_file: Option<PathBuf>,
+    /// Of who changes the cluster for others. Without it, a client's token is enough for that.
+    #[serde(default)]
+    pub admin_token: Option<Secret>,
+    /// Where `admin_token` is, instead of the token itself.
+    #[serde(default)]
+    pub admin_token_file: Option<PathBuf>,
+    /// What engines' tickets are made with: the scheduler has the same. Without it, the engine token.
+    #[serde(default)]
+    pub ticket_key: Option<Secret>,
+    /// Where `ticket_key` is, instead of the key itself.
+    #[serde(default)]
+    pub ticket_key_file: Option<PathBuf>,
+    /// How long a token that another has taken the place of in its file is still good, in milliseconds.
+    #[serde(default = "default_token_overlap_millis")]
+    pub token_overlap_millis: u64,
+    /// The certificate, PEM, with which TCP listeners speak TLS, and those between it and an authority.
+    #[serde(default)]
+    pub tls_cert_file: Option<PathBuf>,
+    /// The certificate's key, PEM.
+    #[serde(default)]
+    pub tls_key_file: Option<PathBuf>,
+    /// The authorities, PEM, that the scheduler's certificate is to be by. Without it, whoever the system trusts.
+    #[serde(default)]
+    pub tls_ca_file: Option<PathBuf>,
+    /// The authorities, PEM, that peers' certificates are to be by. Without it, none is asked for.
+    #[serde(default)]
+    pub tls_client_ca_file: Option<PathBuf>,
     /// Where metrics and health are shown to whoever asks: a port of this machine, "host:port", or "fd:number" of a socket
     /// that listens. Without it, nowhere.
     #[serde(default)]
@@ -43,6 +70,10 @@ pub struct Config {
     pub scheduler_wait_millis: u32,
 }
 
+fn default_token_overlap_millis() -> u64 {
+    TOKEN_OVERLAP_MILLIS
+}
+
 fn default_lease_millis() -> u32 {
     10_000
 }
@@ -51,16 +82,75 @@ fn default_scheduler_wait_millis() -> u32 {
     10_000
 }
 
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cluster_id: "default".to_owned(),
+            client_token: None,
+            client_token_file: None,
+            engine_token: None,
+            engine_token_file: None,
+            admin_token: None,
+            admin_token_file: None,
+            ticket_key: None,
+            ticket_key_file: None,
+            token_overlap_millis: default_token_overlap_millis(),
+            tls_cert_file: None,
+            tls_key_file: None,
+            tls_ca_file: None,
+            tls_client_ca_file: None,
+            admin: None,
+            state_dir: None,
+            lease_millis: default_lease_millis(),
+            scheduler_wait_millis: default_scheduler_wait_millis(),
+        }
+    }
+}
+
 impl Config {
-    /// The tokens, read from their files where these are set.
-    pub(crate) fn tokens(&self) -> Result<Tokens, ConfigError> {
-        let get = |key, inline: &Option<Secret>, file: &Option<PathBuf>| {
-            token("controller", key, inline.as_ref(), file.as_deref())
+    /// The tokens as they are set.
+    pub(crate) fn tokens(&self) -> TokenSettings {
+        let token = |key, inline: &Option<Secret>, file: &Option<PathBuf>| TokenSetting {
+            key,
+            inline: inline.clone(),
+            file: file.clone(),
         };
-        Ok(Tokens {
-            client: get("client_token", &self.client_token, &self.client_token_file)?,
-            engine: get("engine_token", &self.engine_token, &self.engine_token_file)?,
-        })
+        TokenSettings {
+            section: "controller",
+            client: token("client_token", &self.client_token, &self.client_token_file),
+            engine: token("engine_token", &self.engine_token, &self.engine_token_file),
+            admin: token("admin_token", &self.admin_token, &self.admin_token_file),
+            ticket_key: token("ticket_key", &self.ticket_key, &self.ticket_key_file),
+            overlap: Duration::from_millis(self.token_overlap_millis),
+        }
+    }
+
+    pub(crate) fn tls(&self) -> TlsSettings {
+        TlsSettings {
+            cert: self.tls_cert_file.clone(),
+            key: self.tls_key_file.clone(),
+            ca: self.tls_ca_file.clone(),
+            client_ca: self.tls_client_ca_file.clone(),
+        }
+    }
+
+    /// The files of tokens, keys and certificates.
+    #[must_use]
+    pub fn credential_files(&self) -> Vec<PathBuf> {
+        let tls = self.tls();
+        self.tokens()
+            .files()
+            .into_iter()
+            .chain([tls.cert, tls.key, tls.ca, tls.client_ca].into_iter().flatten())
+            .collect()
+    }
+
+    /// What its listeners show; nothing where it has no certificate. Within a runtime.
+    ///
+    /// # Errors
+    /// If a file cannot be used, or one of two that go together is missing.
+    pub fn server_tls(&self) -> Result<Option<ServerTls>, ConfigError> {
+        self.tls().server("controller")
     }
 
     pub(crate) fn membership(&self) -> paraply_core::membership::Config {

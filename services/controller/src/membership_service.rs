@@ -28,7 +28,8 @@ use crate::{actor::AnyLine, handle::Handle};
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
     pub(crate) cluster_id: Arc<str>,
-    pub(crate) engine_token: Secret,
+    /// What tickets are made with.
+    pub(crate) ticket_key: Secret,
     pub(crate) lease_millis: u32,
     pub(crate) handle: Handle,
 }
@@ -39,7 +40,7 @@ impl Members {
         let id = request.member_id.map(EngineId);
         let proven = match id {
             Some(id) if !request.ticket.is_empty() => {
-                if !ticket::verify(&self.engine_token, &self.cluster_id, id, incarnation, &request.ticket) {
+                if !ticket::verify(&self.ticket_key, &self.cluster_id, id, incarnation, &request.ticket) {
                     return Err(Status::unauthenticated(format!(
                         "the ticket is not for engine id {id} and this incarnation; register without them to get a new id"
                     )));
@@ -86,7 +87,7 @@ impl MembershipService for Members {
                 return Err(Status::invalid_argument("role: must be MEMBER_ROLE_ENGINE or MEMBER_ROLE_SCHEDULER"));
             }
         };
-        let ticket = ticket::issue(&self.engine_token, &self.cluster_id, EngineId(grant.member_id), incarnation);
+        let ticket = ticket::issue(&self.ticket_key, &self.cluster_id, EngineId(grant.member_id), incarnation);
         tracing::info!(member = grant.member_id, %incarnation, "registered");
         Ok(Response::new(RegisterMemberResponse {
             cluster_id: self.cluster_id.to_string(),

@@ -17,7 +17,7 @@ use paraply_common::{
         count::CountLayer,
         pass_through::{PassThroughLayer, Upstream},
     },
-    transport::{Listener, MAX_MESSAGE_BYTES, ServeError, Server, serve},
+    transport::{Listener, MAX_MESSAGE_BYTES, ServeError, Server, serve, tls::TlsError},
 };
 use paraply_core::membership::{Membership, Stimulus as Machine};
 use paraply_proto::controller::v1::{
@@ -49,6 +49,9 @@ pub enum Error {
     /// A token is missing.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Certificates and keys.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// What the process before has kept cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
@@ -71,10 +74,12 @@ pub enum Error {
 /// # Errors
 /// If it cannot start, or fails as a whole.
 pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -> Result<(), Error> {
-    let tokens = config.tokens()?;
-    let state = State::open(config.state_dir.as_deref(), &config.cluster_id, &tokens.engine)?;
+    let settings = config.tokens();
+    let (ticket_key, tokens) = (settings.ticket_key()?, settings.tokens()?);
+    let tls = config.tls().client("controller", None)?;
+    let state = State::open(config.state_dir.as_deref(), &config.cluster_id, &ticket_key)?;
     let machine = Membership::new(config.membership(), state.next_engine_id());
-    let upstream = Upstream::new("scheduler");
+    let upstream = Upstream::new("scheduler", tls);
     let pulse = Pulse::default();
     let (mailbox, inbox) = mailbox(MAILBOX);
     let handle = Handle::new(mailbox);
@@ -88,7 +93,7 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -
     })?;
     let server = Server {
         calls,
-        routes: routes(&config, tokens.engine.clone(), handle.clone(), pulse.clone())?,
+        routes: routes(&config, ticket_key, handle.clone(), pulse.clone())?,
         auth: AuthLayer::new(tokens),
         pass_through: PassThroughLayer::new(upstream.clone(), PASSED_ON),
     };
@@ -116,10 +121,10 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -
     Ok(())
 }
 
-fn routes(config: &Config, engine_token: Secret, handle: Handle, pulse: Pulse) -> Result<Routes, Error> {
+fn routes(config: &Config, ticket_key: Secret, handle: Handle, pulse: Pulse) -> Result<Routes, Error> {
     let cluster_id: Arc<str> = config.cluster_id.as_str().into();
     let cluster = Cluster { cluster_id: Arc::clone(&cluster_id), handle: handle.clone() };
-    let members = Members { cluster_id, engine_token, lease_millis: config.lease_millis, handle };
+    let members = Members { cluster_id, ticket_key, lease_millis: config.lease_millis, handle };
     let mut routes = Routes::builder();
     routes
         .add_service(ClusterServiceServer::new(cluster).max_decoding_message_size(MAX_MESSAGE_BYTES))

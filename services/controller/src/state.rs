@@ -36,15 +36,15 @@ pub enum StateError {
 
 #[derive(Serialize, Deserialize)]
 struct Content {
-    /// Whose state it is: a cluster made anew under an old name has drawn a new token, and starts at 0.
+    /// Whose state it is: a cluster made anew under an old name has drawn a new key, and starts at 0.
     cluster: String,
     next_engine_id: u32,
 }
 
 impl State {
     /// Reads what the process before this one has kept.
-    pub(crate) fn open(folder: Option<&Path>, cluster_id: &str, engine_token: &Secret) -> Result<Self, StateError> {
-        let cluster = fingerprint(cluster_id, engine_token);
+    pub(crate) fn open(folder: Option<&Path>, cluster_id: &str, ticket_key: &Secret) -> Result<Self, StateError> {
+        let cluster = fingerprint(cluster_id, ticket_key);
         let Some(folder) = folder else { return Ok(Self { path: None, cluster, kept: None, wanted: None }) };
         let path = folder.join(FILE);
         let content = match fs::read(&path) {
@@ -106,19 +106,19 @@ fn is_gone(path: &Path) -> bool {
 }
 
 /// Notes in a state folder that no engine was ever in this cluster, so that nobody waits for one to come back. For
-/// whoever has just drawn the cluster's token.
+/// whoever has just drawn the cluster's ticket key.
 ///
 /// # Errors
 /// The note cannot be written; says where.
-pub fn note_new_cluster(folder: &Path, cluster_id: &str, engine_token: &Secret) -> Result<(), String> {
-    let cluster = fingerprint(cluster_id, engine_token);
+pub fn note_new_cluster(folder: &Path, cluster_id: &str, ticket_key: &Secret) -> Result<(), String> {
+    let cluster = fingerprint(cluster_id, ticket_key);
     State { path: Some(folder.join(FILE)), cluster, kept: None, wanted: Some(0) }.settle()
 }
 
-/// Tells clusters apart without giving the token away.
-fn fingerprint(cluster_id: &str, engine_token: &Secret) -> String {
+/// Tells clusters apart without giving the key away.
+fn fingerprint(cluster_id: &str, ticket_key: &Secret) -> String {
     let nobody = paraply_core::id::EngineId(u32::MAX);
-    let mac = paraply_common::ticket::issue(engine_token, cluster_id, nobody, paraply_core::id::Incarnation(0));
+    let mac = paraply_common::ticket::issue(ticket_key, cluster_id, nobody, paraply_core::id::Incarnation(0));
     mac.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -9,6 +9,7 @@ use paraply_common::{
     connection::{ConnectionFile, Role},
     peer,
     telemetry::Spans,
+    transport::tls::{ClientTls, TlsError, TlsSettings},
 };
 use paraply_core::{engine_session, id::Incarnation};
 use paraply_proto::common::v1::PeerInfo;
@@ -40,6 +41,8 @@ pub struct Config {
     pub connection: ConnectionFile,
     /// The file that `connection` came from.
     pub path: PathBuf,
+    /// What it trusts and shows beyond what `connection` says.
+    pub tls: TlsSettings,
     /// What the engine says of itself.
     pub identity: Identity,
     /// This process: random.
@@ -60,9 +63,10 @@ impl Config {
     /// Reads a connection file and draws an incarnation.
     ///
     /// # Errors
-    /// If the file cannot be used by an engine, or the system has no randomness to give.
-    pub fn read(path: &Path, identity: Identity, stop_grace: Duration) -> Result<Self, Error> {
+    /// If the file cannot be used by an engine, a certificate has no key, or the system has no randomness to give.
+    pub fn read(path: &Path, tls: TlsSettings, identity: Identity, stop_grace: Duration) -> Result<Self, Error> {
         let connection = read_engine_file(path)?;
+        tls.client("engine", None)?;
         let incarnation = Incarnation(random()?);
         let mut session = engine_session::Config::default();
         session.dial.jitter_seed = incarnation.0 as u64;
@@ -71,6 +75,7 @@ impl Config {
         Ok(Self {
             connection,
             path,
+            tls,
             identity,
             incarnation,
             stop_grace,
@@ -79,6 +84,11 @@ impl Config {
             session,
             spans: None,
         })
+    }
+
+    /// What it trusts and shows where it dials.
+    pub(crate) fn client_tls(&self) -> Result<ClientTls, TlsError> {
+        self.tls.client("engine", self.connection.ca.as_deref())
     }
 
     /// What the engine's messages say of it.
@@ -92,7 +102,7 @@ pub(crate) fn read_engine_file(path: &Path) -> Result<ConnectionFile, Error> {
     let connection = ConnectionFile::read(path)?;
     match connection.role {
         Role::Engine => Ok(connection),
-        role @ Role::Client => Err(Error::Role { path: path.display().to_string(), role }),
+        role @ (Role::Client | Role::Admin) => Err(Error::Role { path: path.display().to_string(), role }),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use paraply_common::connection::{ConnectionFileError, Role};
+use paraply_common::{
+    connection::{ConnectionFileError, Role},
+    transport::tls::TlsError,
+};
 
 /// Why an engine cannot start or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +21,9 @@ pub enum Error {
         /// What its token opens.
         role: Role,
     },
+    /// A certificate without its key, or the reverse.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The controller does not want this engine, and trying again does not help.
     #[error("the controller refuses this engine: {message}")]
     Refused {

@@ -10,7 +10,7 @@ use futures_util::{
 };
 use paraply_common::{
     line::{Line, line},
-    transport::{self, DialError, MAX_MESSAGE_BYTES},
+    transport::{self, DialError, MAX_MESSAGE_BYTES, tls::ClientTls},
     wire::engine_link,
 };
 use paraply_core::{engine_link::ToScheduler, membership::Endpoint};
@@ -56,9 +56,15 @@ pub(crate) enum Event {
 
 impl Link {
     /// Begins a stream in place of the one there is.
-    pub(crate) fn dial(&mut self, endpoints: Vec<Endpoint>, token: Option<MetadataValue<Ascii>>, ticket: Bytes) {
+    pub(crate) fn dial(
+        &mut self,
+        endpoints: Vec<Endpoint>,
+        tls: ClientTls,
+        token: Option<MetadataValue<Ascii>>,
+        ticket: Bytes,
+    ) {
         let dial = async move {
-            let channel = transport::connect(&endpoints).await?;
+            let channel = transport::connect(&endpoints, &tls).await?;
             Ok(attach(channel, token, ticket))
         };
         self.state = State::Dialling(dial.boxed());

@@ -9,7 +9,10 @@ use bytes::Bytes;
 use paraply_common::{
     clock, signal,
     spawn::{Task, spawn},
-    transport::{self, DialError},
+    transport::{
+        self, DialError,
+        tls::{ClientTls, TlsError},
+    },
     wire::{endpoint, peer},
 };
 use paraply_core::{id::EngineId, membership::Endpoint, session_link::EngineInfo};
@@ -41,6 +44,8 @@ pub(crate) struct Registration {
     pub(crate) ticket: Bytes,
     /// The header that carries the token which the controller has just accepted.
     pub(crate) bearer: Option<MetadataValue<Ascii>>,
+    /// For a scheduler at a TLS endpoint.
+    pub(crate) tls: ClientTls,
     /// Best first; empty while there is none.
     pub(crate) scheduler: Vec<Endpoint>,
     /// The controller says that the engine is to leave.
@@ -54,8 +59,10 @@ pub(crate) struct Registration {
 enum Trouble {
     #[error(transparent)]
     Dial(#[from] DialError),
-    #[error("{}: {}", .0.code(), .0.message())]
+    #[error("{}", transport::said(.0))]
     Status(#[from] Status),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("the controller ended the stream")]
     Ended,
 }
@@ -74,6 +81,7 @@ pub(crate) fn join(config: Config) -> (Task<Error>, watch::Receiver<Option<Regis
 impl Member {
     async fn stay(mut self) -> Error {
         let mut delay = MIN_DELAY;
+        let mut told = None;
         loop {
             let started = clock::now();
             let Err(trouble) = self.stay_connected().await;
@@ -87,8 +95,14 @@ impl Member {
             if clock::now().since(started) > MAX_DELAY {
                 delay = MIN_DELAY;
                 tracing::warn!(%trouble, "lost the controller; looking for it");
+                told = None;
             } else {
-                tracing::debug!(%trouble, "no controller yet");
+                // Once, and not at every try.
+                let trouble = trouble.to_string();
+                if told.as_ref() != Some(&trouble) {
+                    tracing::warn!(trouble, "cannot reach the controller; trying until it can be");
+                    told = Some(trouble);
+                }
             }
             clock::sleep_until(clock::now() + self.jittered(delay)).await;
             delay = (delay * 2).min(MAX_DELAY);
@@ -106,7 +120,7 @@ impl Member {
     }
 
     async fn stay_connected(&mut self) -> Result<std::convert::Infallible, Trouble> {
-        let channel = transport::connect(&self.config.connection.endpoints).await?;
+        let channel = transport::connect(&self.config.connection.endpoints, &self.config.client_tls()?).await?;
         let bearer = config::bearer(&self.config.connection);
         let authorize = move |mut request: Request<()>| {
             if let Some(bearer) = bearer.clone() {
@@ -118,7 +132,7 @@ impl Member {
         let registered = client.register_member(self.request()).await?.into_inner();
         let lease = Duration::from_millis(registered.lease_millis.into());
         let id = registered.member_id;
-        self.register(registered);
+        self.register(registered)?;
         let (sender, requests) = mpsc::channel(1);
         let answers = client.keep_alive(ReceiverStream::new(requests));
         let first = KeepAliveRequest {
@@ -132,7 +146,7 @@ impl Member {
     }
 
     async fn keep_alive(
-        &self,
+        &mut self,
         sender: mpsc::Sender<KeepAliveRequest>,
         mut answers: Streaming<KeepAliveResponse>,
         interval: Duration,
@@ -147,7 +161,26 @@ impl Member {
                 }
             }
             sender.send(KeepAliveRequest::default()).await.map_err(|_| Trouble::Ended)?;
+            self.read_again()?;
         }
+    }
+
+    /// A token or an authority that has taken another's place is used for the next connection.
+    fn read_again(&mut self) -> Result<(), TlsError> {
+        // What is not there, or is another cluster's, is none of this connection's affair.
+        let Ok(connection) = config::read_engine_file(&self.config.path) else { return Ok(()) };
+        if connection.cluster_id != self.config.connection.cluster_id {
+            return Ok(());
+        }
+        let (bearer, tls) = (config::bearer(&connection), self.config.tls.client("engine", connection.ca.as_deref())?);
+        self.published.send_if_modified(|registration| {
+            let Some(registration) = registration else { return false };
+            let changed = registration.bearer != bearer || registration.tls != tls;
+            (registration.bearer, registration.tls) = (bearer, tls);
+            changed
+        });
+        self.config.connection = connection;
+        Ok(())
     }
 
     fn request(&self) -> RegisterMemberRequest {
@@ -165,7 +198,8 @@ impl Member {
         }
     }
 
-    fn register(&self, registered: RegisterMemberResponse) {
+    fn register(&self, registered: RegisterMemberResponse) -> Result<(), TlsError> {
+        let tls = self.config.client_tls()?;
         let id = EngineId(registered.member_id);
         let labels: HashMap<String, String> = self.config.identity.labels.iter().cloned().collect();
         let info = peer::engine_info(id, self.config.incarnation, Some(self.config.peer()), labels);
@@ -175,10 +209,12 @@ impl Member {
             cluster_id: registered.cluster_id,
             ticket: registered.ticket,
             bearer: config::bearer(&self.config.connection),
+            tls,
             scheduler: self.endpoints(registered.scheduler_endpoints),
             exit: false,
             drain: false,
         }));
+        Ok(())
     }
 
     fn answered(&self, answer: KeepAliveResponse) {

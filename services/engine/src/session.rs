@@ -146,7 +146,7 @@ impl Session {
         if registration.exit {
             return true;
         }
-        self.bulk.lead_to(&registration.scheduler, registration.bearer.clone());
+        self.bulk.lead_to(&registration.scheduler, &registration.tls, registration.bearer.clone());
         self.runtime.registered(registration.info.id);
         self.traces.iter().for_each(|traces| traces.registered(registration.info.id));
         self.stimulus(Stimulus::Registered { info: Arc::clone(&registration.info) });
@@ -265,8 +265,8 @@ impl Session {
     }
 
     fn dial(&mut self) {
-        if let Some(Registration { scheduler, ticket, bearer, .. }) = &self.registration {
-            self.link.dial(scheduler.clone(), bearer.clone(), ticket.clone());
+        if let Some(Registration { scheduler, tls, ticket, bearer, .. }) = &self.registration {
+            self.link.dial(scheduler.clone(), tls.clone(), bearer.clone(), ticket.clone());
         }
     }
 }

@@ -4,10 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use paraply_common::{
     clock,
-    config::{ConfigError, lease_millis, token},
+    config::{ConfigError, TOKEN_OVERLAP_MILLIS, TokenSetting, TokenSettings, lease_millis},
     secret::Secret,
-    tower::auth::Tokens,
-    transport::{INLINE_BYTES, MESSAGE_BYTES, boot_id},
+    transport::{
+        INLINE_BYTES, Listener, MESSAGE_BYTES, address,
+        tls::{ServerTls, TlsSettings},
+    },
 };
 use paraply_core::{membership::Endpoint, scheduler};
 use paraply_proto::common::v1::Limits;
@@ -23,15 +25,36 @@ pub struct Config {
     pub client_token: Option<Secret>,
     /// Where `client_token` is, instead of the token itself.
     pub client_token_file: Option<PathBuf>,
-    /// What engines show, what their tickets are made with, and what this scheduler shows the controller.
+    /// What engines show, and what this scheduler shows the controller.
     pub engine_token: Option<Secret>,
     /// Where `engine_token` is, instead of the token itself.
     pub engine_token_file: Option<PathBuf>,
+    /// What is shown by who changes the cluster for others. Unset: a client's token is enough for that.
+    pub admin_token: Option<Secret>,
+    /// Where `admin_token` is, instead of the token itself.
+    pub admin_token_file: Option<PathBuf>,
+    /// What engines' tickets are made with: the controller has the same. Unset: the engine token.
+    pub ticket_key: Option<Secret>,
+    /// Where `ticket_key` is, instead of the key itself.
+    pub ticket_key_file: Option<PathBuf>,
+    /// Milliseconds that a token is still good after another has taken its place in its file.
+    pub token_overlap_millis: u64,
+    /// The certificate, PEM, with which TCP listeners speak TLS, and those between it and an authority. It is also shown to
+    /// a controller that asks for one.
+    pub tls_cert_file: Option<PathBuf>,
+    /// The certificate's key, PEM.
+    pub tls_key_file: Option<PathBuf>,
+    /// The authorities, PEM, that the controller's certificate is to be by. Unset: whoever the system trusts.
+    pub tls_ca_file: Option<PathBuf>,
+    /// The authorities, PEM, that peers' certificates are to be by. Unset: none is asked for.
+    pub tls_client_ca_file: Option<PathBuf>,
     /// Where metrics and health are shown to whoever asks: a port of this machine, "host:port", or "fd:number" of a socket
     /// that listens. Unset: nowhere.
     pub admin: Option<String>,
-    /// Where the controller is, best first: paths of Unix sockets (with a slash in them) and "host:port".
+    /// Where the controller is, best first: paths of Unix sockets (with a slash in them), "host:port" and "tls:host:port".
     pub controller: Vec<String>,
+    /// Where others reach this scheduler, best first, in the same form. Empty: where it listens.
+    pub advertise: Vec<String>,
     /// Milliseconds that an engine may be silent before it counts as lost.
     #[serde(deserialize_with = "lease_millis")]
     pub lease_millis: u32,
@@ -70,8 +93,18 @@ impl Default for Config {
             client_token_file: None,
             engine_token: None,
             engine_token_file: None,
+            admin_token: None,
+            admin_token_file: None,
+            ticket_key: None,
+            ticket_key_file: None,
+            token_overlap_millis: TOKEN_OVERLAP_MILLIS,
+            tls_cert_file: None,
+            tls_key_file: None,
+            tls_ca_file: None,
+            tls_client_ca_file: None,
             admin: None,
             controller: Vec::new(),
+            advertise: Vec::new(),
             lease_millis: 10_000,
             session_grace_millis: 3_600_000,
             sessions: machine.sessions,
@@ -90,15 +123,62 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The tokens, read from their files where these are set.
-    pub(crate) fn tokens(&self) -> Result<Tokens, ConfigError> {
-        let get = |key, inline: &Option<Secret>, file: &Option<PathBuf>| {
-            token("scheduler", key, inline.as_ref(), file.as_deref())
+    /// The tokens as they are set.
+    pub(crate) fn tokens(&self) -> TokenSettings {
+        let token = |key, inline: &Option<Secret>, file: &Option<PathBuf>| TokenSetting {
+            key,
+            inline: inline.clone(),
+            file: file.clone(),
         };
-        Ok(Tokens {
-            client: get("client_token", &self.client_token, &self.client_token_file)?,
-            engine: get("engine_token", &self.engine_token, &self.engine_token_file)?,
-        })
+        TokenSettings {
+            section: "scheduler",
+            client: token("client_token", &self.client_token, &self.client_token_file),
+            engine: token("engine_token", &self.engine_token, &self.engine_token_file),
+            admin: token("admin_token", &self.admin_token, &self.admin_token_file),
+            ticket_key: token("ticket_key", &self.ticket_key, &self.ticket_key_file),
+            overlap: Duration::from_millis(self.token_overlap_millis),
+        }
+    }
+
+    pub(crate) fn tls(&self) -> TlsSettings {
+        TlsSettings {
+            cert: self.tls_cert_file.clone(),
+            key: self.tls_key_file.clone(),
+            ca: self.tls_ca_file.clone(),
+            client_ca: self.tls_client_ca_file.clone(),
+        }
+    }
+
+    /// The files of tokens, keys and certificates.
+    #[must_use]
+    pub fn credential_files(&self) -> Vec<PathBuf> {
+        let tls = self.tls();
+        self.tokens()
+            .files()
+            .into_iter()
+            .chain([tls.cert, tls.key, tls.ca, tls.client_ca].into_iter().flatten())
+            .collect()
+    }
+
+    /// What its listeners show; nothing where it has no certificate. Within a runtime.
+    ///
+    /// # Errors
+    /// If a file cannot be used, or one of two that go together is missing.
+    pub fn server_tls(&self) -> Result<Option<ServerTls>, ConfigError> {
+        self.tls().server("scheduler")
+    }
+
+    /// Where others reach it: as it is set, else where it listens.
+    pub(crate) fn endpoints(&self, listeners: &[Listener]) -> Result<Vec<Endpoint>, ConfigError> {
+        if !self.advertise.is_empty() {
+            return Ok(self.advertise.iter().map(|address| address::parse(address)).collect());
+        }
+        if listeners.iter().any(Listener::is_everywhere) {
+            let message = "must be set for a scheduler that listens on every address of its machine: where do others reach \
+                           it? Such as --advertise tls:$(hostname):7601";
+            return Err(ConfigError::Value { place: "scheduler.advertise".to_owned(), message: message.to_owned() });
+        }
+        Ok(listeners.iter().filter_map(Listener::endpoint).collect())
     }
 
     /// Whether the settings fit together.
@@ -148,11 +228,7 @@ impl Config {
 
     /// Where the controller is.
     pub(crate) fn controller_endpoints(&self) -> Vec<Endpoint> {
-        let endpoint = |address: &String| match address.contains('/') {
-            true => Endpoint::Unix { path: address.clone(), boot_id: boot_id().to_owned() },
-            false => Endpoint::Tcp(address.clone()),
-        };
-        self.controller.iter().map(endpoint).collect()
+        self.controller.iter().map(|address| address::parse(address)).collect()
     }
 }
 
@@ -177,12 +253,5 @@ mod tests {
             let error = config.check().unwrap_err().to_string();
             assert!(error.contains(&format!("scheduler.{key}")), "{error}");
         }
-    }
-
-    #[test]
-    fn an_address_with_a_slash_is_a_socket() {
-        let config = Config { controller: vec!["/run/c.sock".into(), "localhost:7".into()], ..Config::default() };
-        let unix = Endpoint::Unix { path: "/run/c.sock".into(), boot_id: boot_id().into() };
-        assert_eq!(config.controller_endpoints(), [unix, Endpoint::Tcp("localhost:7".into())]);
     }
 }

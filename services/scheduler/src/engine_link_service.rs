@@ -26,7 +26,7 @@ use crate::{described, shell::Stimulus, stream::Access};
 pub(crate) struct EngineLinks {
     pub(crate) access: Access,
     /// What tickets are made with.
-    pub(crate) engine_token: Secret,
+    pub(crate) ticket_key: Secret,
 }
 
 #[tonic::async_trait]
@@ -46,7 +46,7 @@ impl EngineLinkService for EngineLinks {
         let shown = hello.ticket.clone();
         let hello = decode_hello(hello).map_err(|error| Status::invalid_argument(format!("hello.{error}")))?;
         let cluster_id = &self.access.identity.cluster_id;
-        if !ticket::verify(&self.engine_token, cluster_id, hello.info.id, hello.info.incarnation, &shown) {
+        if !ticket::verify(&self.ticket_key, cluster_id, hello.info.id, hello.info.incarnation, &shown) {
             let message = "the ticket is not for this cluster, engine id and incarnation: register with the controller";
             return Err(Status::unauthenticated(message));
         }

@@ -45,7 +45,7 @@ impl InProcess {
     /// If a setting cannot be used.
     pub fn start(config: &Config, folder: &Path, pace: Duration) -> Result<Self, ConfigError> {
         config.check()?;
-        let tokens = config.tokens()?;
+        let ticket_key = config.tokens().ticket_key()?;
         let identity = ServerIdentity {
             cluster_id: config.cluster_id.clone(),
             peer: peer::this_process("paraply-scheduler"),
@@ -55,7 +55,7 @@ impl InProcess {
         let process = Process { identity, epoch: Epoch(1), news, pulse, traces: None };
         let files = Files::paced(folder, pace);
         let Parts { mailbox, blobs, acting, sweeping, routes, .. } =
-            parts(config, &tokens.engine, process, files, &Spawner::here(), MemoryStore);
+            parts(config, &ticket_key, process, files, &Spawner::here(), MemoryStore);
         Ok(Self { routes: routes.routes(), blobs, mailbox, _running: (acting, sweeping) })
     }
 

@@ -68,7 +68,7 @@ pub(crate) struct Parts {
 /// Starts them. Calls of large bytes are answered on `bulk`.
 pub(crate) fn parts<S: Store>(
     config: &Config,
-    engine_token: &Secret,
+    ticket_key: &Secret,
     process: Process,
     files: Files,
     bulk: &Spawner,
@@ -93,7 +93,7 @@ pub(crate) fn parts<S: Store>(
     let blobs = Blobs { store, transfers, thread: bulk.clone() };
 
     let access = Access::new(mailbox.clone(), identity);
-    let engine_links = EngineLinks { access: access.clone(), engine_token: engine_token.clone() };
+    let engine_links = EngineLinks { access: access.clone(), ticket_key: ticket_key.clone() };
     let mut routes = RoutesBuilder::default();
     routes
         .add_service(health::server(pulse.clone(), SERVICES))

@@ -13,7 +13,7 @@ use paraply_common::{
         auth::AuthLayer,
         pass_through::{PassThroughLayer, Upstream},
     },
-    transport::{Listener, ServeError, Server, serve},
+    transport::{Listener, ServeError, Server, serve, tls::TlsError},
     wire::ServerIdentity,
 };
 use paraply_core::{
@@ -37,6 +37,9 @@ pub enum Error {
     /// A setting.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Certificates and keys.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system has no randomness to give.
     #[error("cannot draw an epoch: {0}")]
     Randomness(#[from] getrandom::Error),
@@ -80,7 +83,10 @@ pub async fn run_with_store<S: Store>(
     records: S,
 ) -> Result<(), Error> {
     config.check()?;
-    let tokens = config.tokens()?;
+    let settings = config.tokens();
+    let (ticket_key, tokens) = (settings.ticket_key()?, settings.tokens()?);
+    let tls = config.tls().client("scheduler", None)?;
+    let endpoints = config.endpoints(&listeners)?;
     let identity = ServerIdentity {
         cluster_id: config.cluster_id.clone(),
         peer: peer::this_process("paraply-scheduler"),
@@ -99,13 +105,13 @@ pub async fn run_with_store<S: Store>(
     let traces = spans.clone().map(|spans| Traces::new(spans, config.traced_tasks));
     let process = Process { identity: identity.clone(), epoch, news: news.clone(), pulse: pulse.clone(), traces };
     let Parts { mailbox, mut acting, sweeping, mut routes, figures, .. } =
-        parts(&config, &tokens.engine, process, files, &thread.spawner(), records);
+        parts(&config, &ticket_key, process, files, &thread.spawner(), records);
     let calls = figures.calls.clone();
     let (service, admin) = ("paraply-scheduler", config.admin.clone());
     let publisher = Publisher::start(Published { service, names: SERVICES, admin, pulse: pulse.clone(), figures })?;
     reflection::add_to(&mut routes)?;
 
-    let upstream = Upstream::new("controller");
+    let upstream = Upstream::new("controller", tls.clone());
     upstream.set(&config.controller_endpoints());
     let server = Server {
         routes: routes.routes(),
@@ -115,13 +121,16 @@ pub async fn run_with_store<S: Store>(
     };
     let member = Member {
         controller: config.controller_endpoints(),
-        engine_token: tokens.engine,
+        tokens,
+        tls,
         incarnation,
         identity,
-        endpoints: listeners.iter().filter_map(Listener::endpoint).collect(),
+        endpoints,
         mailbox: mailbox.clone(),
         news: news.clone(),
     };
+
+    tracing::info!(endpoints = ?member.endpoints, "scheduler is up");
 
     let (stop, shutdown) = shutdown.nested();
     let leaving = shutdown.clone();

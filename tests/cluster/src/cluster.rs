@@ -81,13 +81,8 @@ impl Cluster {
         let config = paraply_controller::Config {
             cluster_id: self.id.clone(),
             client_token: Some(self.client_token.clone()),
-            client_token_file: None,
             engine_token: Some(self.engine_token.clone()),
-            engine_token_file: None,
-            admin: None,
-            state_dir: None,
-            lease_millis: 10_000,
-            scheduler_wait_millis: 10_000,
+            ..paraply_controller::Config::default()
         };
         let run = move |listeners, shutdown| paraply_controller::run(config, listeners, shutdown);
         Service::start(&self.folder.path().join("controller.sock"), 0, GRACE, run)

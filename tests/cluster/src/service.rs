@@ -9,7 +9,7 @@ use std::{
 
 use paraply_common::{
     shutdown::{Shutdown, Stop, shutdown},
-    transport::Listener,
+    transport::{Listener, address},
 };
 use paraply_core::membership::Endpoint;
 use tokio::{runtime::Builder, sync::oneshot};
@@ -96,11 +96,7 @@ impl Service {
     /// Its addresses, as they are written in a configuration.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
-        let address = |endpoint: &Endpoint| match endpoint {
-            Endpoint::Unix { path, .. } => path.clone(),
-            Endpoint::Tcp(address) => address.clone(),
-            Endpoint::Same => unreachable!("a listener has an address"),
-        };
+        let address = |endpoint: &Endpoint| address::text(endpoint).unwrap();
         self.endpoints.iter().map(address).collect()
     }
 

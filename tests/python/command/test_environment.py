@@ -13,6 +13,9 @@ def test_engines_and_services_belong_to_their_own_cluster(home: Home) -> None:
     foreign = {
         "PARAPLY_ADDRESS": "127.0.0.1:1",
         "PARAPLY_TOKEN": "a token of another cluster",
+        "PARAPLY_CA": "/nowhere",
+        "PARAPLY_ENGINE_TLS_CA_FILE": "/nowhere",
+        "PARAPLY_CONTROLLER_TLS_CERT_FILE": "/nowhere",
         "PARAPLY_CONTROLLER_CLIENT_TOKEN": "a-token-of-another-cluster",
         "PARAPLY_CONTROLLER_CLUSTER_ID": "other",
         "PARAPLY_SCHEDULER_ENGINE_TOKEN_FILE": "/nowhere",
@@ -22,7 +25,9 @@ def test_engines_and_services_belong_to_their_own_cluster(home: Home) -> None:
     home.start(1)
     assert home.status()["cluster_id"] == "default"
     engine = psutil.Process(home.status()["engines"][0]["pid"])
-    assert not {"PARAPLY_ADDRESS", "PARAPLY_TOKEN"} & engine.environ().keys()
+    assert (
+        not {"PARAPLY_ADDRESS", "PARAPLY_TOKEN", "PARAPLY_CA", "PARAPLY_ENGINE_TLS_CA_FILE"} & engine.environ().keys()
+    )
 
 
 def test_a_relative_python_is_found_from_where_the_command_ran(home: Home) -> None:

@@ -1,6 +1,7 @@
 //! The subcommands, one a file.
 
 pub(crate) mod controller;
+pub(crate) mod credentials;
 pub(crate) mod engines;
 pub(crate) mod explain;
 pub(crate) mod list;

@@ -47,7 +47,7 @@ impl Scale {
 
     async fn scale(&self, connection: &ConnectionFile) -> Result<(), Error> {
         let asked = async {
-            let mut client = ClusterServiceClient::new(cluster_client::connect(connection).await?);
+            let mut client = ClusterServiceClient::new(cluster_client::connect_as_admin(connection).await?);
             let watch = client.watch_engines(WatchEnginesRequest::default()).await.map_err(ClientError::from)?;
             let request = ScaleEnginesRequest { engines: self.n };
             let before = client.scale_engines(request).await.map_err(ClientError::from)?.into_inner().engines_before;

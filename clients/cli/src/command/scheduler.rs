@@ -32,10 +32,30 @@ settings! {
         engine_token,
         /// File with the token of engines
         engine_token_file,
+        /// Key that engines' tickets are made with
+        ticket_key,
+        /// Token of admins, who may change the cluster for others [default: every client may]
+        admin_token,
+        /// File with the token of admins, who may change the cluster for others
+        admin_token_file,
+        /// File with the key that engines' tickets are made with [default: the engine token]
+        ticket_key_file,
+        /// How long a token is good after another has taken its place in its file
+        token_overlap_millis,
+        /// Speak TLS, with the certificate in this file
+        tls_cert_file,
+        /// File with the key of the certificate
+        tls_key_file,
+        /// File with the authorities that the controller's certificate is by [default: whom the system trusts]
+        tls_ca_file,
+        /// File with the authorities that everybody else's certificates are to be by [default: none is asked for]
+        tls_client_ca_file,
         /// Show metrics and health to whoever asks, on this port of the machine or at this host:port
         admin,
-        /// Where the controller is, best first: paths of sockets and host:port, with commas between
+        /// Where the controller is, best first: paths of sockets, host:port and tls:host:port, with commas between
         controller,
+        /// Where others reach this scheduler, in the same form [default: where it listens]
+        advertise,
         /// How long an engine may be silent
         lease_millis,
         /// How long a session outlives its stream

@@ -1,22 +1,28 @@
 //! What `paraply controller` and `paraply scheduler` have in common.
 
 use std::{
+    fs,
     os::fd::RawFd,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::Args;
 use paraply_common::{
-    config::Layers,
+    clock,
+    config::{ConfigError, Layers},
     heap, inherited,
     shutdown::{self, Shutdown},
     spawn::spawn,
     telemetry::{self, LogFormat},
-    transport::{ListenError, Listener},
+    transport::{ListenError, Listener, tls::ServerTls},
 };
 use serde::de::DeserializeOwned;
 
 use crate::{block_on, error::Error, open_files};
+
+/// How often it is looked for files that are waited for.
+const FILES_LOOK: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub(crate) struct ServiceFlags {
@@ -24,7 +30,7 @@ pub(crate) struct ServiceFlags {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Listen on this loopback address; port 0 takes a free one
+    /// Listen on this address, without TLS a loopback one; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT")]
     listen: Vec<String>,
 
@@ -35,6 +41,10 @@ pub(crate) struct ServiceFlags {
     /// Listen on a socket that the parent process has bound
     #[arg(long, value_name = "FD")]
     listen_fd: Vec<RawFd>,
+
+    /// Wait for files of tokens, keys and certificates that are named and not there yet
+    #[arg(long)]
+    wait: bool,
 
     /// End when the other end of this pipe is closed
     #[arg(long, value_name = "FD")]
@@ -67,6 +77,32 @@ macro_rules! settings {
 }
 pub(super) use settings;
 
+/// A configuration that says what listeners show, and which files it takes.
+pub(super) trait Listening {
+    fn server_tls(&self) -> Result<Option<ServerTls>, ConfigError>;
+    fn credential_files(&self) -> Vec<PathBuf>;
+}
+
+impl Listening for paraply_controller::Config {
+    fn server_tls(&self) -> Result<Option<ServerTls>, ConfigError> {
+        self.server_tls()
+    }
+
+    fn credential_files(&self) -> Vec<PathBuf> {
+        self.credential_files()
+    }
+}
+
+impl Listening for paraply_scheduler::Config {
+    fn server_tls(&self) -> Result<Option<ServerTls>, ConfigError> {
+        self.server_tls()
+    }
+
+    fn credential_files(&self) -> Vec<PathBuf> {
+        self.credential_files()
+    }
+}
+
 /// Runs a service until a signal, or the end of its parent.
 pub(super) fn run<C, E, F>(
     section: &'static str,
@@ -75,7 +111,7 @@ pub(super) fn run<C, E, F>(
     service: impl FnOnce(C, Vec<Listener>, Shutdown) -> F,
 ) -> Result<(), Error>
 where
-    C: DeserializeOwned,
+    C: DeserializeOwned + Listening,
     E: std::error::Error + Send + Sync + 'static,
     F: Future<Output = Result<(), E>>,
 {
@@ -89,7 +125,11 @@ where
     };
     let config: C = layers.environment().map_err(Error::service)?.flags(settings).load().map_err(Error::service)?;
     block_on(async {
-        let listeners = flags.listeners().map_err(Error::service)?;
+        if flags.wait {
+            wait_for(config.credential_files()).await;
+        }
+        let tls = config.server_tls().map_err(Error::service)?;
+        let listeners = flags.listeners(tls.as_ref()).map_err(Error::service)?;
         if listeners.is_empty() {
             return Err(Error::NowhereToListen);
         }
@@ -118,11 +158,31 @@ where
     })
 }
 
+/// Until all are there, and have something in them: whoever makes them may come later.
+async fn wait_for(files: Vec<PathBuf>) {
+    let is_there = |file: &&PathBuf| fs::metadata(file).is_ok_and(|metadata| metadata.len() > 0);
+    let mut told = Vec::new();
+    loop {
+        let missing: Vec<&PathBuf> = files.iter().filter(|file| !is_there(file)).collect();
+        if missing.is_empty() {
+            return;
+        }
+        if told != missing {
+            tracing::warn!(?missing, "waiting for files that are not there yet");
+            told = missing;
+        }
+        clock::sleep_until(clock::now() + FILES_LOOK).await;
+    }
+}
+
 impl ServiceFlags {
-    fn listeners(&self) -> Result<Vec<Listener>, ListenError> {
-        let inherited = self.listen_fd.iter().map(|number| Listener::inherited(*number));
+    fn listeners(&self, tls: Option<&ServerTls>) -> Result<Vec<Listener>, ListenError> {
+        let inherited = self.listen_fd.iter().map(|number| Listener::inherited(*number, tls.cloned()));
         let sockets = self.socket.iter().map(|path| Listener::unix(Path::new(path)));
-        let addresses = self.listen.iter().map(|address| Listener::tcp(address));
+        let addresses = self.listen.iter().map(|address| match tls {
+            Some(tls) => Listener::tls(address, tls.clone()),
+            None => Listener::tcp(address),
+        });
         inherited.chain(sockets).chain(addresses).collect()
     }
 }

@@ -24,15 +24,38 @@ const ADMIN: i32 = 6;
 const THREADS: [&str; 3] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
 
 /// Settings of services that say which cluster they belong to: what this process has inherited of them is of another.
-const OF_ONE_CLUSTER: [&str; 8] = [
+const OF_ONE_CLUSTER: [&str; 17] = [
     "CLUSTER_ID",
     "CLIENT_TOKEN",
     "CLIENT_TOKEN_FILE",
     "ENGINE_TOKEN",
     "ENGINE_TOKEN_FILE",
+    "ADMIN_TOKEN",
+    "ADMIN_TOKEN_FILE",
+    "TICKET_KEY",
+    "TICKET_KEY_FILE",
+    "TLS_CERT_FILE",
+    "TLS_KEY_FILE",
+    "TLS_CA_FILE",
+    "TLS_CLIENT_CA_FILE",
+    "ADVERTISE",
     "STATE_DIR",
     "BLOB_DIR",
     "CONTROLLER",
+];
+
+/// What tells clients, and engines, of a cluster, when it is not this one.
+const OF_CLIENTS: [&str; 10] = [
+    "PARAPLY_ADDRESS",
+    "PARAPLY_TOKEN",
+    "PARAPLY_ADMIN_TOKEN",
+    "PARAPLY_SERVER_NAME",
+    "PARAPLY_CA",
+    "PARAPLY_CERT",
+    "PARAPLY_KEY",
+    "PARAPLY_ENGINE_TLS_CA_FILE",
+    "PARAPLY_ENGINE_TLS_CERT_FILE",
+    "PARAPLY_ENGINE_TLS_KEY_FILE",
 ];
 
 /// Starts the processes of one cluster.
@@ -92,7 +115,9 @@ impl Launcher {
         command.current_dir(&self.work_dir);
         // `Client()` in an engine means the engine's own cluster.
         command.env("PARAPLY_CONNECTION", self.folder.connection());
-        command.env_remove("PARAPLY_ADDRESS").env_remove("PARAPLY_TOKEN");
+        for of_another in OF_CLIENTS {
+            command.env_remove(of_another);
+        }
         let threads = threads_each(available_parallelism().map_or(1, usize::from), engines).to_string();
         for variable in THREADS.iter().filter(|variable| env::var_os(variable).is_none()) {
             command.env(variable, &threads);

@@ -12,7 +12,7 @@ use paraply_common::{
     connection::{self, ConnectionFile},
     private_file,
     secret::Secret,
-    transport::boot_id,
+    transport::{address, boot_id},
 };
 use paraply_core::membership::Endpoint;
 use serde::Serialize;
@@ -107,8 +107,15 @@ impl Ground {
             profile: folder.name().profile().to_owned(),
             endpoints: controller.endpoints.to_vec(),
             token: random()?,
+            admin_token: Some(random()?),
+            ca: None,
         };
-        let engine = ConnectionFile { role: connection::Role::Engine, token: random()?, ..connection.clone() };
+        let engine = ConnectionFile {
+            role: connection::Role::Engine,
+            token: random()?,
+            admin_token: None,
+            ..connection.clone()
+        };
         write_config(folder, &connection, &engine)?;
         paraply_controller::note_new_cluster(&folder.store(), folder.name().id(), &engine.token)
             .map_err(Error::Start)?;
@@ -148,24 +155,23 @@ struct Settings<'a> {
     client_token: &'a str,
     engine_token: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    admin_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     state_dir: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     blob_dir: Option<PathBuf>,
     /// The controller's addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
-    controller: Option<Vec<&'a str>>,
+    controller: Option<Vec<String>>,
 }
 
 fn write_config(folder: &ClusterFolder, client: &ConnectionFile, engine: &ConnectionFile) -> Result<(), Error> {
-    let addresses = client.endpoints.iter().filter_map(|endpoint| match endpoint {
-        Endpoint::Unix { path, .. } => Some(path.as_str()),
-        Endpoint::Tcp(address) => Some(address.as_str()),
-        Endpoint::Same => None,
-    });
+    let addresses = client.endpoints.iter().filter_map(address::text);
     let settings = || Settings {
         cluster_id: &client.cluster_id,
         client_token: client.token.expose(),
         engine_token: engine.token.expose(),
+        admin_token: client.admin_token.as_ref().map(Secret::expose),
         state_dir: None,
         blob_dir: None,
         controller: None,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from google.protobuf.message import Message
 
     from paraply._proto.blob.v1 import blob_pb2
@@ -31,13 +33,45 @@ class TransportError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a service listens: a Unix socket (`path`) or host and port (`tcp`)."""
+    """Where a service listens: a Unix socket (`path`), or host and port in plain text (`tcp`) or over TLS (`tls`)."""
 
     path: str = ""
     tcp: str = ""
+    tls: str = ""
+    #: What the certificate is for, if not for the host of the address.
+    server_name: str = ""
 
     def __str__(self) -> str:
-        return self.path or self.tcp
+        return self.path or self.tcp or f"tls:{self.tls}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pem:
+    """Certificates or a key: the text, or a file that is read for each connection."""
+
+    text: str = ""
+    file: Path | None = None
+
+    def read(self) -> bytes:
+        """The text. Raises OSError, which names the file."""
+        return self.file.read_bytes() if self.file is not None else self.text.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client shows, and whom it trusts.
+
+    Args:
+        token: Sent with every call.
+        admin_token: Sent in its place with calls that change the cluster for others; empty if there is none.
+        ca: The authorities that certificates of services are to be by; None for those that grpcio comes with.
+        identity: A certificate and its key, for services that ask for one.
+    """
+
+    token: str
+    admin_token: str = ""
+    ca: Pem | None = None
+    identity: tuple[Pem, Pem] | None = None
 
 
 #: Takes one message of the scheduler. Returns whether it wants another. Called on a thread of the transport's: it must
@@ -97,11 +131,11 @@ class Connection(Protocol):
 class Transport(Protocol):
     """A way to connect."""
 
-    def connect(self, address: Address, token: str, *, bulk: bool = False) -> Connection:
+    def connect(self, address: Address, credentials: Credentials, *, bulk: bool = False) -> Connection:
         """A connection, which is not tried yet.
 
         Args:
-            token: Sent with every call.
+            credentials: Shown with every call.
             bulk: It is for blobs: it shares nothing with other connections to the same address.
         """
         ...

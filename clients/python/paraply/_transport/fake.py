@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from paraply._proto.blob.v1 import blob_pb2
 from paraply._proto.scheduler.v1 import session_pb2
-from paraply._transport.base import Address, Connection, Received, SessionStream, TransportError
+from paraply._transport.base import Address, Connection, Credentials, Received, SessionStream, TransportError
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -34,7 +34,7 @@ class FakeTransport:
         self.blobs: dict[bytes, bytearray] = {}
         self.streams: list[FakeStream] = []
 
-    def connect(self, address: Address, token: str, *, bulk: bool = False) -> Connection:
+    def connect(self, address: Address, credentials: Credentials, *, bulk: bool = False) -> Connection:
         """See `Transport.connect`."""
         return FakeConnection(self)
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from paraply._proto.blob.v1 import blob_pb2
 from paraply._proto.scheduler.v1 import session_pb2
-from paraply._transport.base import Address, Connection, Received, SessionStream, TransportError
+from paraply._transport.base import Address, Connection, Credentials, Received, SessionStream, TransportError
 from paraply._transport.forks import library
 from paraply._transport.frames import CHUNK_BYTES, read_response, write_requests
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import grpc
     from google.protobuf.message import Message
 
@@ -32,22 +34,50 @@ _OPTIONS: list[tuple[str, int | str]] = [
     # Nothing is shared with another connection to the same address: bulk does not delay control.
     ("grpc.use_local_subchannel_pool", 1),
 ]
+#: What to do about what BoringSSL says of a handshake.
+_HINTS = {
+    "WRONG_VERSION_NUMBER": "it speaks plain text: name it as a 'tcp' endpoint, without 'tls:'",
+    "CERTIFICATE_VERIFY_FAILED": (
+        "its certificate has expired, or is by no authority that is trusted here (PARAPLY_CA, or 'ca' of the connection file)"
+    ),
+    "Hostname Verification Check failed": (
+        "say what name its certificate is for, if this is the right service (PARAPLY_SERVER_NAME, or 'server_name' of the "
+        "endpoint)"
+    ),
+    "CERTIFICATE_REQUIRED": "it asks for a certificate: name one with PARAPLY_CERT and PARAPLY_KEY",
+}
+#: Methods that change the cluster for others: they take the admin's token, where there is one.
+ADMIN_METHODS = frozenset(
+    {
+        "paraply.controller.v1.ClusterService/DrainEngine",
+        "paraply.controller.v1.ClusterService/RemoveEngine",
+        "paraply.controller.v1.ClusterService/ScaleEngines",
+        "paraply.controller.v1.ClusterService/SignalEngines",
+        "paraply.scheduler.v1.TaskService/CancelTasks",
+        "paraply.scheduler.v1.TaskService/PurgeTasks",
+    }
+)
+
+
+def _bearer(token: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {token}"),)
 
 
 class GrpcTransport:
     """Connects with grpcio."""
 
-    def connect(self, address: Address, token: str, *, bulk: bool = False) -> Connection:
+    def connect(self, address: Address, credentials: Credentials, *, bulk: bool = False) -> Connection:
         """See `Transport.connect`."""
-        return GrpcConnection(address, token, bulk=bulk)
+        return GrpcConnection(address, credentials, bulk=bulk)
 
 
 class GrpcConnection:
     """A channel."""
 
-    def __init__(self, address: Address, token: str, *, bulk: bool = False) -> None:
+    def __init__(self, address: Address, credentials: Credentials, *, bulk: bool = False) -> None:
         self._address = address
-        self._metadata = (("authorization", f"Bearer {token}"),)
+        self._credentials = credentials
+        self._metadata = _bearer(credentials.token)
         self._bulk = bulk
         self._lock = threading.Lock()
         self._channel: grpc.Channel | None = None
@@ -62,13 +92,29 @@ class GrpcConnection:
             return self._channel
 
     def _make_channel(self) -> grpc.Channel:
-        make = library().insecure_channel
+        grpcio = library()
         options = list(_OPTIONS)
+        if self._address.tls:
+            name = self._address.server_name
+            if name:
+                options += [("grpc.ssl_target_name_override", name), ("grpc.default_authority", name)]
+            return cast("grpc.Channel", grpcio.secure_channel(self._address.tls, self._tls(grpcio), options))
         if not self._address.path:
-            return cast("grpc.Channel", make(self._address.tcp, options))
+            return cast("grpc.Channel", grpcio.insecure_channel(self._address.tcp, options))
         # grpcio would send the socket's path as the authority, which HTTP/2 servers refuse.
         options.append(("grpc.default_authority", "localhost"))
-        return cast("grpc.Channel", make(f"unix:{self._address.path}", options))
+        return cast("grpc.Channel", grpcio.insecure_channel(f"unix:{self._address.path}", options))
+
+    def _tls(self, grpcio: ModuleType) -> grpc.ChannelCredentials:
+        """What is shown and trusted: files are read here, so a new one counts from the next connection on."""
+        ca, identity = self._credentials.ca, self._credentials.identity
+        try:
+            roots = None if ca is None else ca.read()
+            cert, key = (None, None) if identity is None else (pem.read() for pem in identity)
+        except OSError as error:
+            raise TransportError("UNAVAILABLE", f"cannot read {error.filename}: {error.strerror}") from None
+        made = grpcio.ssl_channel_credentials(root_certificates=roots, private_key=key, certificate_chain=cert)
+        return cast("grpc.ChannelCredentials", made)
 
     def open_session(self, requests: Iterator[bytes], received: Received) -> SessionStream:
         """See `Connection.open_session`."""
@@ -88,7 +134,9 @@ class GrpcConnection:
             request_serializer=type(request).SerializeToString,
             response_deserializer=response.FromString,
         )
-        return cast("Response", _translated(lambda: stub(request, timeout=timeout, metadata=self._metadata)))
+        admin = self._credentials.admin_token
+        metadata = _bearer(admin) if admin and method in ADMIN_METHODS else self._metadata
+        return cast("Response", _translated(lambda: stub(request, timeout=timeout, metadata=metadata)))
 
     def write_blob(self, header: blob_pb2.BlobHeader, data: memoryview, offset: int) -> blob_pb2.WriteBlobResponse:
         """See `Connection.write_blob`."""
@@ -175,4 +223,6 @@ def _translated_stream(stream: Iterable[Any]) -> Iterator[Any]:
 
 
 def _error(failure: Any) -> TransportError:
-    return TransportError(failure.code().name, failure.details() or "the connection failed")
+    message = failure.details() or "the connection failed"
+    hint = next((hint for sign, hint in _HINTS.items() if sign in message), None)
+    return TransportError(failure.code().name, f"{message}; {hint}" if hint else message)

@@ -4,6 +4,7 @@
 //! A service's configuration is a flat struct with `#[serde(default, deny_unknown_fields)]`: the defaults are its own,
 //! and the known keys are its fields.
 
+mod credentials;
 mod error;
 mod lease;
 mod text;
@@ -14,10 +15,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::de::DeserializeOwned;
 
+pub use credentials::{TOKEN_OVERLAP_MILLIS, TokenSetting, TokenSettings};
 pub use error::ConfigError;
 use error::Fault;
 pub use lease::lease_millis;
-pub use token::token;
 use value::{Setting, Settings};
 
 /// The tables that the file may have: one file serves all services.

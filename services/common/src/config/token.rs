@@ -9,7 +9,7 @@ use crate::secret::Secret;
 ///
 /// # Errors
 /// If neither or both are set, or the file holds no token.
-pub fn token(
+pub(super) fn token(
     section: &'static str,
     key: &str,
     token: Option<&Secret>,

@@ -6,7 +6,7 @@ use std::{collections::TryReserveError, mem::MaybeUninit};
 
 use bytes::{Bytes, BytesMut};
 
-pub use self::spare::{give_back, keep_for_a_moment};
+pub use self::spare::{keep_for_a_moment, reuse};
 
 /// From so many bytes on, making pages one by one is what most of a copy's time goes into.
 const LARGE: usize = 4 << 20;
@@ -57,6 +57,14 @@ pub fn give_back_what_is_free() {
         // SAFETY: mallopt takes two numbers, and refuses what it does not know.
         let _taken = unsafe { libc::mallopt(parameter, value) };
     }
+}
+
+/// Has glibc give back what is free between what is used, which it does not do by itself. It takes a millisecond for each
+/// some ten megabytes of heap.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it takes the allocator's own locks, from any thread.
+    let _any = unsafe { libc::malloc_trim(0) };
 }
 
 #[cfg(test)]

@@ -32,8 +32,8 @@ struct Spare {
     watched: usize,
 }
 
-/// Gives room back, in bytes that nobody needs any more.
-pub fn give_back(mut room: BytesMut) {
+/// Room that nobody needs any more may be used again.
+pub fn reuse(mut room: BytesMut) {
     room.clear();
     let mut spare = lock();
     let kept: usize = spare.rooms.iter().map(|(_, room)| room.capacity()).sum();
@@ -105,25 +105,25 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn room_is_there_for_a_moment_for_who_needs_about_as_much() {
         let room = || room_for(LARGE).unwrap();
-        give_back(room());
+        reuse(room());
         assert!(take(LARGE).is_none(), "nobody sees to it");
 
         let watching = crate::spawn::spawn(keep_for_a_moment());
         tokio::task::yield_now().await;
         let first = room();
         let place = first.as_ptr();
-        give_back(first);
+        reuse(first);
         assert!(take(LARGE + 1).is_none(), "too small");
         assert!(take(LARGE / 4).is_none(), "too large");
         let again = take(LARGE - 1).unwrap();
         assert_eq!((again.as_ptr(), again.len()), (place, 0));
         assert!(take(LARGE).is_none(), "it is taken");
 
-        give_back(again);
+        reuse(again);
         tokio::time::sleep(PATIENCE * 2).await;
         assert!(take(LARGE).is_none(), "it went back to the system");
         let rooms: Vec<BytesMut> = (0..=MOST / LARGE).map(|_| room()).collect();
-        rooms.into_iter().for_each(give_back);
+        rooms.into_iter().for_each(reuse);
         assert_eq!(lock().rooms.len(), MOST / LARGE);
         drop(watching);
         tokio::task::yield_now().await;

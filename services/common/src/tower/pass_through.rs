@@ -14,7 +14,7 @@ use paraply_core::membership::Endpoint;
 use tonic::{Status, body::Body, transport::Channel};
 use tower::{Layer, Service, ServiceExt as _};
 
-use crate::transport::dial_lazily;
+use crate::transport::{dial_lazily, tls::ClientTls};
 
 /// Marks a call that was passed on once: one that comes back was sent in a circle.
 const PASSED: HeaderName = HeaderName::from_static("paraply-passed");
@@ -23,6 +23,7 @@ const PASSED: HeaderName = HeaderName::from_static("paraply-passed");
 #[derive(Clone)]
 pub struct Upstream {
     name: &'static str,
+    tls: ClientTls,
     channel: Arc<RwLock<Option<Channel>>>,
 }
 
@@ -34,16 +35,16 @@ pub struct PassThroughLayer {
 }
 
 impl Upstream {
-    /// Of the service of that name ("scheduler", say), not known yet.
+    /// Of the service of that name ("scheduler", say), not known yet; `tls` is for where it is at a TLS endpoint.
     #[must_use]
-    pub fn new(name: &'static str) -> Self {
-        Self { name, channel: Arc::default() }
+    pub fn new(name: &'static str, tls: ClientTls) -> Self {
+        Self { name, tls, channel: Arc::default() }
     }
 
     /// It is at one of these, best first; at none of them: it is not known any more. Calls under way go on where they
     /// are.
     pub fn set(&self, endpoints: &[Endpoint]) {
-        let channel = if endpoints.is_empty() { None } else { dial_lazily(endpoints).ok() };
+        let channel = if endpoints.is_empty() { None } else { dial_lazily(endpoints, &self.tls).ok() };
         *self.channel.write().unwrap_or_else(PoisonError::into_inner) = channel;
     }
 

@@ -5,9 +5,9 @@ use std::{io, time::Duration};
 use hyper_util::rt::TokioIo;
 use paraply_core::membership::Endpoint;
 use tokio::net::{TcpSocket, UnixSocket};
-use tonic::transport::Channel;
+use tonic::{Status, transport::Channel};
 
-use super::{boot_id, http2, socket::Socket};
+use super::{boot_id, http2, socket::Socket, tls::ClientTls};
 use crate::fork;
 
 /// How long one candidate may take.
@@ -31,9 +31,9 @@ pub enum DialError {
 ///
 /// # Errors
 /// If none answers; each that was tried is named.
-pub async fn connect(endpoints: &[Endpoint]) -> Result<Channel, DialError> {
+pub async fn connect(endpoints: &[Endpoint], tls: &ClientTls) -> Result<Channel, DialError> {
     let (settings, candidates) = plan(endpoints)?;
-    Ok(settings.connect_with_connector(connector(candidates)).await?)
+    Ok(settings.connect_with_connector(connector(candidates, tls.clone())).await?)
 }
 
 /// A channel that connects at its first call, and again when its connection has ended, each time to the first endpoint
@@ -41,9 +41,9 @@ pub async fn connect(endpoints: &[Endpoint]) -> Result<Channel, DialError> {
 ///
 /// # Errors
 /// If no endpoint is one that this process can try.
-pub fn dial_lazily(endpoints: &[Endpoint]) -> Result<Channel, DialError> {
+pub fn dial_lazily(endpoints: &[Endpoint], tls: &ClientTls) -> Result<Channel, DialError> {
     let (settings, candidates) = plan(endpoints)?;
-    Ok(settings.connect_with_connector_lazy(connector(candidates)))
+    Ok(settings.connect_with_connector_lazy(connector(candidates, tls.clone())))
 }
 
 /// The same to a program that is none of ours, "host:port", with no more than what every one takes: some end a connection
@@ -54,29 +54,34 @@ pub fn dial_lazily(endpoints: &[Endpoint]) -> Result<Channel, DialError> {
 pub fn dial_other(address: &str) -> Result<Channel, DialError> {
     let settings = tonic::transport::Endpoint::from_shared(format!("http://{address}"))
         .map_err(|_| DialError::Malformed(address.to_owned()))?;
-    Ok(settings.connect_with_connector_lazy(connector(vec![Endpoint::Tcp(address.to_owned())])))
+    Ok(settings.connect_with_connector_lazy(connector(vec![Endpoint::Tcp(address.to_owned())], ClientTls::default())))
 }
 
 /// Channel settings, and what can be tried from here.
 fn plan(endpoints: &[Endpoint]) -> Result<(tonic::transport::Endpoint, Vec<Endpoint>), DialError> {
     let here = |endpoint: &&Endpoint| match endpoint {
         Endpoint::Unix { boot_id, .. } => boot_id == boot_id::boot_id(),
-        Endpoint::Tcp(_) => true,
+        Endpoint::Tcp(_) | Endpoint::Tls { .. } => true,
         Endpoint::Same => false,
     };
     let candidates: Vec<Endpoint> = endpoints.iter().filter(here).cloned().collect();
     // h2 refuses a path as the authority, which is what a socket's address would make.
-    let authority = match candidates.first().ok_or(DialError::NoAddress(endpoints.len()))? {
-        Endpoint::Tcp(address) => address,
-        Endpoint::Unix { .. } | Endpoint::Same => "localhost",
+    let (scheme, authority) = match candidates.first().ok_or(DialError::NoAddress(endpoints.len()))? {
+        Endpoint::Tcp(address) => ("http", address.as_str()),
+        Endpoint::Tls { address, server_name } if server_name.is_empty() => ("https", address.as_str()),
+        Endpoint::Tls { server_name, .. } => ("https", server_name.as_str()),
+        Endpoint::Unix { .. } | Endpoint::Same => ("http", "localhost"),
     };
-    let settings = tonic::transport::Endpoint::from_shared(format!("http://{authority}"))
-        .map_err(|_| DialError::Malformed(authority.to_owned()))?;
-    Ok((http2::client(settings), candidates))
+    let malformed = || DialError::Malformed(authority.to_owned());
+    // TLS is the connector's affair; to tonic the connection is a plain one.
+    let settings = tonic::transport::Endpoint::from_shared(format!("http://{authority}")).map_err(|_| malformed())?;
+    let origin = format!("{scheme}://{authority}").parse().map_err(|_| malformed())?;
+    Ok((http2::client(settings).origin(origin), candidates))
 }
 
 fn connector(
     candidates: Vec<Endpoint>,
+    tls: ClientTls,
 ) -> impl tower::Service<
     http::Uri,
     Response = TokioIo<Socket>,
@@ -85,17 +90,18 @@ fn connector(
 > + Send
 + 'static {
     tower::service_fn(move |_| {
-        let candidates = candidates.clone();
-        async move { first_that_answers(&candidates).await.map(TokioIo::new) }
+        let (candidates, tls) = (candidates.clone(), tls.clone());
+        async move { first_that_answers(&candidates, &tls).await.map(TokioIo::new) }
     })
 }
 
-async fn first_that_answers(candidates: &[Endpoint]) -> io::Result<Socket> {
+async fn first_that_answers(candidates: &[Endpoint], tls: &ClientTls) -> io::Result<Socket> {
     let mut tried = Vec::new();
     for endpoint in candidates {
         let (name, answer) = match endpoint {
             Endpoint::Unix { path, .. } => (path, in_time(unix(path)).await),
             Endpoint::Tcp(address) => (address, in_time(tcp(address)).await),
+            Endpoint::Tls { address, server_name } => (address, in_time(encrypted(address, server_name, tls)).await),
             Endpoint::Same => continue,
         };
         match answer {
@@ -120,6 +126,10 @@ async fn unix(path: &str) -> io::Result<Socket> {
     Ok(Socket::unix(socket.connect(path).await?, Some(listed)))
 }
 
+async fn encrypted(address: &str, server_name: &str, tls: &ClientTls) -> io::Result<Socket> {
+    tls.connect(address, server_name, tcp(address).await?).await
+}
+
 async fn tcp(address: &str) -> io::Result<Socket> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in tokio::net::lookup_host(address).await? {
@@ -136,7 +146,7 @@ async fn tcp(address: &str) -> io::Result<Socket> {
     Err(failed)
 }
 
-/// tonic says "transport error"; what the matter is, its sources say.
+/// tonic says "transport error"; what the matter is, as a certificate that the other end does not want, its sources say.
 fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -148,6 +158,19 @@ fn with_sources(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+/// A status, and what its sources say.
+#[must_use]
+pub fn said(status: &Status) -> String {
+    let message = status.message();
+    let sources = std::error::Error::source(status).map(with_sources).unwrap_or_default();
+    let code = status.code();
+    match sources.strip_prefix(message) {
+        Some(more) => format!("{code}: {message}{more}"),
+        None if sources.is_empty() => format!("{code}: {message}"),
+        None => format!("{code}: {message}: {sources}"),
+    }
 }
 
 #[cfg(test)]
@@ -174,8 +197,9 @@ mod tests {
         let (hung, _queued) = swallower().await;
         let well = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoints = [&hung, &well].map(|listener| Endpoint::Tcp(listener.local_addr().unwrap().to_string()));
-        connect(&endpoints).await.unwrap();
-        let error = connect(&endpoints[..1]).await.unwrap_err().to_string();
+        let tls = ClientTls::default();
+        connect(&endpoints, &tls).await.unwrap();
+        let error = connect(&endpoints[..1], &tls).await.unwrap_err().to_string();
         assert!(error.contains("no answer within 5 s"), "{error}");
     }
 }

@@ -7,15 +7,22 @@ use std::{
     time::Duration,
 };
 
-use futures_util::Stream;
+use futures_util::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::{listener::Listener, socket::Killable};
+use super::{
+    crowd::{Crowd, Guest},
+    listener::{Arrival, Listener},
+    socket::{Killable, Socket},
+};
 use crate::clock;
 
 /// How long nothing is accepted after an error such as "too many open files", which trying again at once makes worse.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// TLS handshakes at a time. Further connections wait in the backlog; a handshake that is not done in seconds is dropped.
+const HANDSHAKES: usize = 1024;
 
 pub(super) struct Incoming {
     listeners: Vec<Listener>,
@@ -25,11 +32,17 @@ pub(super) struct Incoming {
     failing: bool,
     /// Which listener is asked first: each in turn, so that none starves another.
     first: usize,
+    handshakes: FuturesUnordered<BoxFuture<'static, Option<(Socket, Guest)>>>,
+    crowd: Crowd,
 }
 
 impl Incoming {
-    pub(super) fn new(listeners: Vec<Listener>, killed: CancellationToken) -> Self {
-        Self { listeners, killed, pause: None, failing: false, first: 0 }
+    pub(super) fn new(listeners: Vec<Listener>, killed: CancellationToken, crowd: Crowd) -> Self {
+        Self { listeners, killed, pause: None, failing: false, first: 0, handshakes: FuturesUnordered::new(), crowd }
+    }
+
+    fn accepted(&self, socket: Socket, guest: Guest) -> Killable {
+        Killable::new(socket, guest, self.killed.clone().cancelled_owned())
     }
 }
 
@@ -43,20 +56,39 @@ impl Stream for Incoming {
                 std::task::ready!(pause.as_mut().poll(cx));
                 this.pause = None;
             }
+            while let Poll::Ready(Some(shaken)) = this.handshakes.poll_next_unpin(cx) {
+                if let Some((socket, guest)) = shaken {
+                    return Poll::Ready(Some(Ok(this.accepted(socket, guest))));
+                }
+            }
             let count = this.listeners.len();
-            let mut failed = None;
+            let (mut failed, mut more) = (None, false);
             for turn in 0..count {
                 let index = (this.first + turn) % count;
+                if this.listeners[index].is_tls() && this.handshakes.len() >= HANDSHAKES {
+                    // The end of one brings us back here.
+                    continue;
+                }
                 match this.listeners[index].poll_accept(cx) {
-                    Poll::Ready(Ok(socket)) => {
+                    Poll::Ready(Ok(arrival)) => {
                         this.first = (index + 1) % count;
                         this.failing = false;
-                        let killed = Box::pin(this.killed.clone().cancelled_owned());
-                        return Poll::Ready(Some(Ok(Killable { socket, killed })));
+                        let guest = this.crowd.enter();
+                        match arrival {
+                            Arrival::Ready(socket) => return Poll::Ready(Some(Ok(this.accepted(socket, guest)))),
+                            Arrival::Shaking(handshake) => {
+                                this.handshakes.push(async move { Some((handshake.await?, guest)) }.boxed());
+                            }
+                        }
+                        more = true;
+                        break;
                     }
                     Poll::Ready(Err(error)) => failed = Some(error),
                     Poll::Pending => {}
                 }
+            }
+            if more {
+                continue;
             }
             let Some(error) = failed else { return Poll::Pending };
             if !std::mem::replace(&mut this.failing, true) {

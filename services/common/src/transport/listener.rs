@@ -11,11 +11,16 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use futures_util::{FutureExt as _, future::BoxFuture};
 use paraply_core::membership::Endpoint;
 use rustix::net::AddressFamily;
 use tokio::net::{TcpListener, UnixListener};
 
-use super::{boot_id::boot_id, socket::Socket};
+use super::{
+    boot_id::boot_id,
+    socket::Socket,
+    tls::{ServerTls, shake_hands},
+};
 use crate::inherited;
 
 /// The longest path of a Unix socket, in bytes.
@@ -27,8 +32,15 @@ pub struct Listener(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Tcp(TcpListener),
+    Tcp { listener: TcpListener, tls: Option<ServerTls> },
     Unix { listener: UnixListener, path: String, unlink: Option<PathBuf> },
+}
+
+/// A connection that was accepted.
+pub(super) enum Arrival {
+    Ready(Socket),
+    /// Not encrypted yet. None where it will not be.
+    Shaking(BoxFuture<'static, Option<Socket>>),
 }
 
 /// Why a service cannot listen.
@@ -45,7 +57,8 @@ pub enum ListenError {
     /// Others could reach the address, and what they send would travel in the open.
     #[error(
         "refusing to listen on {address}: it can be reached from other machines and connections are not encrypted; \
-         use `--listen 127.0.0.1:{port}` and reach it through a tunnel (`ssh -L`, `kubectl port-forward`)"
+         set --tls-cert-file and --tls-key-file (`paraply credentials` makes both), or use `--listen 127.0.0.1:{port}` and \
+         reach it through a tunnel (`ssh -L`, `kubectl port-forward`)"
     )]
     NotLoopback {
         /// What was asked for.
@@ -72,14 +85,26 @@ pub enum ListenError {
 }
 
 impl Listener {
-    /// Binds "host:port"; port 0 takes a free one.
+    /// Binds "host:port", in plain text; port 0 takes a free one.
     ///
     /// # Errors
     /// If the address cannot be bound or is not a loopback address.
     pub fn tcp(address: &str) -> Result<Self, ListenError> {
+        Self::bind_tcp(address, None)
+    }
+
+    /// The same over TLS, on any address.
+    ///
+    /// # Errors
+    /// If the address cannot be bound.
+    pub fn tls(address: &str, tls: ServerTls) -> Result<Self, ListenError> {
+        Self::bind_tcp(address, Some(tls))
+    }
+
+    fn bind_tcp(address: &str, tls: Option<ServerTls>) -> Result<Self, ListenError> {
         let bind = || -> io::Result<std::net::TcpListener> {
             let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
-            if let Some(open) = addresses.iter().find(|address| !address.ip().is_loopback()) {
+            if let Some(open) = addresses.iter().find(|address| tls.is_none() && !address.ip().is_loopback()) {
                 return Err(io::Error::other(NotLoopback(*open)));
             }
             let listener = std::net::TcpListener::bind(&addresses[..])?;
@@ -87,7 +112,8 @@ impl Listener {
             Ok(listener)
         };
         let listener = bind().and_then(TcpListener::from_std);
-        listener.map(|listener| Self(Kind::Tcp(listener))).map_err(|source| ListenError::bind(address, source))
+        let listener = listener.map_err(|source| ListenError::bind(address, source))?;
+        Ok(Self(Kind::Tcp { listener, tls }))
     }
 
     /// Binds a Unix socket that only this user can use. A socket that a dead process left behind is replaced.
@@ -115,20 +141,22 @@ impl Listener {
     }
 
     /// Takes over a listening socket that whoever started this process has bound and passed on. Its path, if it has one,
-    /// is not removed at the end: it belongs to whoever bound it.
+    /// is not removed at the end: it belongs to whoever bound it. With `tls`, a TCP socket speaks that.
     ///
     /// # Errors
-    /// If the descriptor is not a listening TCP or Unix socket, or listens on an address that is not loopback.
-    pub fn inherited(fd: RawFd) -> Result<Self, ListenError> {
+    /// If the descriptor is not a listening TCP or Unix socket, or listens without TLS on an address that is not loopback.
+    pub fn inherited(fd: RawFd, tls: Option<ServerTls>) -> Result<Self, ListenError> {
         let refused = |source: io::Error| ListenError::Inherited { fd, source };
-        let listener = inherited::take(fd).and_then(Self::from_socket).map_err(refused)?;
+        let listener = inherited::take(fd).and_then(|socket| Self::from_socket(socket, tls)).map_err(refused)?;
         match listener.local_address() {
-            Some(address) if !address.ip().is_loopback() => Err(ListenError::not_loopback(address)),
+            Some(address) if !listener.is_tls() && !address.ip().is_loopback() => {
+                Err(ListenError::not_loopback(address))
+            }
             _ => Ok(listener),
         }
     }
 
-    fn from_socket(socket: OwnedFd) -> io::Result<Self> {
+    fn from_socket(socket: OwnedFd, tls: Option<ServerTls>) -> io::Result<Self> {
         if !rustix::net::sockopt::socket_acceptconn(&socket)? {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it does not listen"));
         }
@@ -136,7 +164,7 @@ impl Listener {
             AddressFamily::INET | AddressFamily::INET6 => {
                 let listener = std::net::TcpListener::from(socket);
                 listener.set_nonblocking(true)?;
-                Ok(Self(Kind::Tcp(TcpListener::from_std(listener)?)))
+                Ok(Self(Kind::Tcp { listener: TcpListener::from_std(listener)?, tls }))
             }
             AddressFamily::UNIX => {
                 let listener = std::os::unix::net::UnixListener::from(socket);
@@ -154,27 +182,43 @@ impl Listener {
     #[must_use]
     pub fn endpoint(&self) -> Option<Endpoint> {
         match &self.0 {
-            Kind::Tcp(_) => self.local_address().map(|address| Endpoint::Tcp(address.to_string())),
+            Kind::Tcp { tls, .. } => self.local_address().map(|address| match tls {
+                Some(_) => Endpoint::Tls { address: address.to_string(), server_name: String::new() },
+                None => Endpoint::Tcp(address.to_string()),
+            }),
             Kind::Unix { path, .. } => Some(Endpoint::Unix { path: path.clone(), boot_id: boot_id().to_owned() }),
         }
     }
 
-    fn local_address(&self) -> Option<SocketAddr> {
-        if let Kind::Tcp(listener) = &self.0 { listener.local_addr().ok() } else { None }
+    /// Whether it listens on every address of the machine, so that its own says nobody where it is.
+    #[must_use]
+    pub fn is_everywhere(&self) -> bool {
+        self.local_address().is_some_and(|address| address.ip().is_unspecified())
     }
 
-    pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Socket>> {
-        match &self.0 {
-            Kind::Tcp(listener) => {
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self.0, Kind::Tcp { tls: Some(_), .. })
+    }
+
+    fn local_address(&self) -> Option<SocketAddr> {
+        if let Kind::Tcp { listener, .. } = &self.0 { listener.local_addr().ok() } else { None }
+    }
+
+    pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arrival>> {
+        Poll::Ready(Ok(match &self.0 {
+            Kind::Tcp { listener, tls } => {
                 let (stream, _) = ready!(listener.poll_accept(cx))?;
                 stream.set_nodelay(true)?;
-                Poll::Ready(Ok(Socket::tcp(stream, None)))
+                match tls {
+                    Some(tls) => Arrival::Shaking(shake_hands(stream, tls.clone()).boxed()),
+                    None => Arrival::Ready(Socket::tcp(stream, None)),
+                }
             }
             Kind::Unix { listener, .. } => {
                 let (stream, _) = ready!(listener.poll_accept(cx))?;
-                Poll::Ready(Ok(Socket::unix(stream, None)))
+                Arrival::Ready(Socket::unix(stream, None))
             }
-        }
+        }))
     }
 }
 

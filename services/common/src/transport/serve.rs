@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use super::{http2, incoming::Incoming, listener::Listener};
+use super::{crowd::Crowd, http2, incoming::Incoming, listener::Listener};
 use crate::{
     shutdown::Shutdown,
     tower::{auth::AuthLayer, count::CountLayer, pass_through::PassThroughLayer, trace::TraceLayer},
@@ -39,8 +39,11 @@ pub async fn serve(listeners: Vec<Listener>, server: Server, shutdown: &Shutdown
         http2::server().layer(TraceLayer).layer(server.calls).layer(server.auth).layer(server.pass_through);
     let router = layered.add_routes(server.routes);
     // hyper's own graceful shutdown waits for the slowest stream, however long: it gets the time of grace.
+    let crowd = Crowd::default();
+    let incoming = Incoming::new(listeners, killed, crowd.clone());
     tokio::select! {
-        result = router.serve_with_incoming_shutdown(Incoming::new(listeners, killed), shutdown.begun()) => Ok(result?),
+        result = router.serve_with_incoming_shutdown(incoming, shutdown.begun()) => Ok(result?),
         () = shutdown.over() => Ok(()),
+        never = crowd.clear_up() => match never {},
     }
 }

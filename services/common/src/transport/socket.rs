@@ -4,18 +4,22 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, UnixStream},
+    time::Sleep,
 };
+use tokio_rustls::TlsStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::transport::server::Connected;
 
-use crate::fork::Listed;
+use super::crowd::Guest;
+use crate::{clock, fork::Listed};
 
-/// A TCP or Unix stream.
+/// A TCP, TLS or Unix stream.
 #[derive(Debug)]
 pub(crate) struct Socket {
     /// First, so that it goes before the descriptor is closed.
@@ -26,6 +30,7 @@ pub(crate) struct Socket {
 #[derive(Debug)]
 enum Stream {
     Tcp(TcpStream),
+    Tls(Box<TlsStream<Socket>>),
     Unix(UnixStream),
 }
 
@@ -34,22 +39,66 @@ impl Socket {
         Self { _listed: listed, stream: Stream::Tcp(stream) }
     }
 
+    /// Around a TCP stream, which knows whether it is listed.
+    pub(crate) fn tls(stream: TlsStream<Self>) -> Self {
+        Self { _listed: None, stream: Stream::Tls(Box::new(stream)) }
+    }
+
     pub(crate) fn unix(stream: UnixStream, listed: Option<Listed>) -> Self {
         Self { _listed: listed, stream: Stream::Unix(stream) }
     }
 }
 
-/// A socket that ends when its service is over, whatever its peer does: no connection outlives its service.
+/// A socket that ends when its service is over, whatever its peer does: no connection outlives its service. Nor does one
+/// last on which nobody has said what every HTTP/2 connection begins with.
 #[derive(Debug)]
 pub(super) struct Killable {
-    pub(super) socket: Socket,
-    pub(super) killed: Pin<Box<WaitForCancellationFutureOwned>>,
+    socket: Socket,
+    _guest: Guest,
+    killed: Pin<Box<WaitForCancellationFutureOwned>>,
+    greeting: Option<Greeting>,
+}
+
+/// The bytes that are due, and until when.
+#[derive(Debug)]
+struct Greeting {
+    missing: usize,
+    overdue: Pin<Box<Sleep>>,
+}
+
+/// Bytes of the preface of HTTP/2. After it, pings notice who does not answer.
+const PREFACE: usize = 24;
+
+/// How long it may take.
+const GREETING: Duration = Duration::from_secs(10);
+
+impl Killable {
+    pub(super) fn new(socket: Socket, guest: Guest, killed: WaitForCancellationFutureOwned) -> Self {
+        let overdue = Box::pin(clock::sleep_until(clock::now() + GREETING));
+        Self { socket, _guest: guest, killed: Box::pin(killed), greeting: Some(Greeting { missing: PREFACE, overdue }) }
+    }
+
+    /// Whether the connection is to end here.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> bool {
+        let overdue = self.greeting.as_mut().is_some_and(|greeting| greeting.overdue.as_mut().poll(cx).is_ready());
+        overdue || self.killed.as_mut().poll(cx).is_ready()
+    }
+
+    fn heard(&mut self, bytes: usize) {
+        if let Some(greeting) = &mut self.greeting {
+            match greeting.missing.checked_sub(bytes) {
+                Some(missing @ 1..) => greeting.missing = missing,
+                _ => self.greeting = None,
+            }
+        }
+    }
 }
 
 macro_rules! on_stream {
     ($self:ident, $method:ident, $($argument:expr),*) => {
         match &mut $self.get_mut().stream {
             Stream::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Stream::Tls(stream) => Pin::new(stream).$method($($argument),*),
             Stream::Unix(stream) => Pin::new(stream).$method($($argument),*),
         }
     };
@@ -89,9 +138,11 @@ impl AsyncWrite for Socket {
 
 impl AsyncRead for Killable {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        self.heard(buffer.filled().len() - before);
         // HTTP/2 always has a read under way, so this is enough to end the connection.
-        if read.is_pending() && self.killed.as_mut().poll(cx).is_ready() {
+        if read.is_pending() && self.poll_end(cx) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         read

@@ -16,6 +16,8 @@ pub fn decode(messages: Vec<proto::Endpoint>, field: &str) -> Result<Vec<Endpoin
         Address::Unix(socket) => Ok(Endpoint::Unix { path: socket.path, boot_id: socket.boot_id }),
         Address::Tcp(address) if address.is_empty() => empty("tcp"),
         Address::Tcp(address) => Ok(Endpoint::Tcp(address)),
+        Address::Tls(tls) if tls.address.is_empty() => empty("tls.address"),
+        Address::Tls(tls) => Ok(Endpoint::Tls { address: tls.address, server_name: tls.server_name }),
         Address::Same(proto::Same {}) => Ok(Endpoint::Same),
     })
 }
@@ -26,6 +28,7 @@ pub fn encode(endpoints: &[Endpoint]) -> Vec<proto::Endpoint> {
     let address = |endpoint: &Endpoint| match endpoint.clone() {
         Endpoint::Unix { path, boot_id } => Address::Unix(proto::UnixSocket { path, boot_id }),
         Endpoint::Tcp(address) => Address::Tcp(address),
+        Endpoint::Tls { address, server_name } => Address::Tls(proto::Tls { address, server_name }),
         Endpoint::Same => Address::Same(proto::Same {}),
     };
     endpoints.iter().map(|endpoint| proto::Endpoint { address: Some(address(endpoint)) }).collect()
@@ -38,7 +41,8 @@ mod tests {
     #[test]
     fn every_kind_comes_back() {
         let unix = Endpoint::Unix { path: "/run/s.sock".into(), boot_id: "b".into() };
-        let endpoints = vec![unix, Endpoint::Tcp("localhost:1".into()), Endpoint::Same];
+        let tls = Endpoint::Tls { address: "localhost:2".into(), server_name: "c".into() };
+        let endpoints = vec![unix, Endpoint::Tcp("localhost:1".into()), tls, Endpoint::Same];
         assert_eq!(decode(encode(&endpoints), "endpoints").unwrap(), endpoints);
     }
 
@@ -47,5 +51,6 @@ mod tests {
         let error = |address| decode(vec![proto::Endpoint { address }], "endpoints").unwrap_err().to_string();
         assert_eq!(error(None), "endpoints[0].address: must be set");
         assert_eq!(error(Some(Address::Tcp(String::new()))), "endpoints[0].tcp: must not be empty");
+        assert_eq!(error(Some(Address::Tls(proto::Tls::default()))), "endpoints[0].tls.address: must not be empty");
     }
 }

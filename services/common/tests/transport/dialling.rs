@@ -1,4 +1,4 @@
-use paraply_common::transport::{DialError, Listener, boot_id, connect, dial_lazily};
+use paraply_common::transport::{DialError, Listener, boot_id, connect, dial_lazily, tls::ClientTls};
 use paraply_core::membership::Endpoint;
 use paraply_proto::scheduler::v1::AttachEngineRequest;
 
@@ -12,14 +12,17 @@ async fn the_first_endpoint_that_answers_is_taken() {
     let nobody_there = Endpoint::Unix { path: path.display().to_string(), boot_id: boot_id().to_owned() };
     let other_machine = Endpoint::Unix { path: "/etc/passwd".into(), boot_id: "another".into() };
     let endpoints = [other_machine.clone(), nobody_there.clone(), Endpoint::Same, echo.endpoints[0].clone()];
-    for channel in [connect(&endpoints).await.unwrap(), dial_lazily(&endpoints).unwrap()] {
+    for channel in [
+        connect(&endpoints, &ClientTls::default()).await.unwrap(),
+        dial_lazily(&endpoints, &ClientTls::default()).unwrap(),
+    ] {
         let (says, mut answers) = attach(channel).await;
         says.send(AttachEngineRequest::default()).await.unwrap();
         assert!(answers.message().await.unwrap().is_some());
     }
 
-    let error = connect(&[nobody_there]).await.unwrap_err();
+    let error = connect(&[nobody_there], &ClientTls::default()).await.unwrap_err();
     assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
-    let error = connect(&[other_machine, Endpoint::Same]).await.unwrap_err();
+    let error = connect(&[other_machine, Endpoint::Same], &ClientTls::default()).await.unwrap_err();
     assert!(matches!(error, DialError::NoAddress(2)), "{error}");
 }

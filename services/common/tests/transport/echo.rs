@@ -11,12 +11,13 @@ use paraply_common::{
     secret::Secret,
     shutdown::{Stop, shutdown},
     spawn::{Task, spawn, spawn_detached},
+    tokens::{TokenSet, Tokens},
     tower::{
-        auth::{AuthLayer, Tokens},
+        auth::AuthLayer,
         count::CountLayer,
         pass_through::{PassThroughLayer, Upstream},
     },
-    transport::{Listener, Server, serve},
+    transport::{Listener, Server, serve, tls::ClientTls},
 };
 use paraply_core::{membership::Endpoint, time::Time};
 use paraply_proto::scheduler::v1::{
@@ -127,11 +128,12 @@ impl Echo {
         let endpoints = listeners.iter().filter_map(Listener::endpoint).collect();
         let (mailbox, inbox) = mailbox(1024);
         let secret = |text: &str| Secret::try_from(text.to_owned()).unwrap();
+        let tokens = TokenSet::new(secret("client-token-client-token"), secret(TOKEN), None);
         let server = Server {
             calls: CountLayer::default(),
             routes: Routes::new(EngineLinkServiceServer::new(Service { mailbox, numbers: Default::default() })),
-            auth: AuthLayer::new(Tokens { client: secret("client-token-client-token"), engine: secret(TOKEN) }),
-            pass_through: PassThroughLayer::new(Upstream::new("nobody"), &[]),
+            auth: AuthLayer::new(Tokens::fixed(tokens)),
+            pass_through: PassThroughLayer::new(Upstream::new("nobody", ClientTls::default()), &[]),
         };
         let (stop, shutdown) = shutdown(Duration::ZERO);
         let serving = spawn(async move { serve(listeners, server, &shutdown).await.unwrap() });

@@ -4,14 +4,14 @@ use std::{
     path::Path,
 };
 
-use paraply_common::transport::{ListenError, Listener, connect};
+use paraply_common::transport::{ListenError, Listener, connect, tls::ClientTls};
 use paraply_core::membership::Endpoint;
 use paraply_proto::scheduler::v1::AttachEngineRequest;
 
 use crate::echo::{Echo, attach};
 
 async fn answers(endpoint: Endpoint) {
-    let (says, mut answers) = attach(connect(&[endpoint]).await.unwrap()).await;
+    let (says, mut answers) = attach(connect(&[endpoint], &ClientTls::default()).await.unwrap()).await;
     says.send(AttachEngineRequest::default()).await.unwrap();
     assert!(answers.message().await.unwrap().is_some());
 }
@@ -25,8 +25,8 @@ async fn one_service_answers_on_all_of_its_listeners() {
         vec![
             Listener::tcp("127.0.0.1:0").unwrap(),
             Listener::unix(&folder.path().join("own")).unwrap(),
-            Listener::inherited(inherited_unix.into_raw_fd()).unwrap(),
-            Listener::inherited(inherited_tcp.into_raw_fd()).unwrap(),
+            Listener::inherited(inherited_unix.into_raw_fd(), None).unwrap(),
+            Listener::inherited(inherited_tcp.into_raw_fd(), None).unwrap(),
         ],
         1,
     );
@@ -44,7 +44,7 @@ async fn an_address_that_others_can_reach_is_refused_with_what_to_do() {
         assert!(error.to_string().contains("--listen 127.0.0.1:0"), "{error}");
     }
     let open = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
-    let error = Listener::inherited(open.into_raw_fd()).unwrap_err();
+    let error = Listener::inherited(open.into_raw_fd(), None).unwrap_err();
     assert!(matches!(error, ListenError::NotLoopback { .. }), "{error}");
 }
 
@@ -58,7 +58,7 @@ async fn what_cannot_be_listened_on_is_named() {
     assert!(matches!(Listener::unix(&long).unwrap_err(), ListenError::PathTooLong { .. }));
     let file = fs::File::open("/dev/null").unwrap().into_raw_fd();
     for fd in [1, file, 999_999] {
-        let error = Listener::inherited(fd).unwrap_err();
+        let error = Listener::inherited(fd, None).unwrap_err();
         assert!(matches!(error, ListenError::Inherited { .. }), "{error}");
         assert!(error.to_string().contains(&fd.to_string()), "{error}");
     }

@@ -7,3 +7,4 @@ mod echo;
 mod listeners;
 mod many_small_messages;
 mod round_trip;
+mod tls;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use paraply_common::transport::{Listener, connect};
+use paraply_common::transport::{Listener, connect, tls::ClientTls};
 use paraply_proto::scheduler::v1::AttachEngineRequest;
 
 use crate::echo::{Echo, attach};
@@ -10,7 +10,7 @@ use crate::echo::{Echo, attach};
 async fn a_reader_that_stalls_on_ten_thousand_small_messages_loses_none() {
     const MESSAGES: u64 = 10_000;
     let echo = Echo::start(vec![Listener::tcp("127.0.0.1:0").unwrap()], MESSAGES);
-    let channel = connect(&echo.endpoints).await.unwrap();
+    let channel = connect(&echo.endpoints, &ClientTls::default()).await.unwrap();
     let (stalled_says, mut stalled) = attach(channel.clone()).await;
     stalled_says.send(AttachEngineRequest::default()).await.unwrap();
     // Another stream of the same connection, by which the stalled one's messages have had time to pile up.

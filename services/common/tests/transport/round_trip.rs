@@ -1,6 +1,6 @@
 use paraply_common::{
     clock,
-    transport::{Listener, connect},
+    transport::{Listener, connect, tls::ClientTls},
 };
 use paraply_proto::scheduler::v1::AttachEngineRequest;
 
@@ -13,7 +13,7 @@ const TURNS: u32 = 2000;
 async fn a_stream_turns_round_many_times_and_quickly() {
     let folder = tempfile::tempdir().unwrap();
     let echo = Echo::start(vec![Listener::unix(&folder.path().join("s")).unwrap()], 1);
-    let (says, mut answers) = attach(connect(&echo.endpoints).await.unwrap()).await;
+    let (says, mut answers) = attach(connect(&echo.endpoints, &ClientTls::default()).await.unwrap()).await;
     let begun = clock::now();
     for _turn in 0..TURNS {
         says.send(AttachEngineRequest::default()).await.unwrap();

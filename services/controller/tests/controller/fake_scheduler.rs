@@ -14,12 +14,13 @@ use futures_util::{Stream, StreamExt as _, stream};
 use paraply_common::{
     shutdown::{Stop, shutdown},
     spawn::{Task, spawn},
+    tokens::{TokenSet, Tokens},
     tower::{
-        auth::{AuthLayer, Tokens},
+        auth::AuthLayer,
         count::CountLayer,
         pass_through::{PassThroughLayer, Upstream},
     },
-    transport::{Listener, MAX_MESSAGE_BYTES, Server, serve},
+    transport::{Listener, MAX_MESSAGE_BYTES, Server, serve, tls::ClientTls},
 };
 use paraply_core::membership::Endpoint;
 use paraply_proto::{
@@ -66,11 +67,15 @@ impl FakeScheduler {
             .add_service(BlobServiceServer::new(fake.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES))
             .add_service(EngineLinkServiceServer::new(fake.clone()));
         let config = config();
+        let tokens = TokenSet::new(config.client_token.unwrap(), config.engine_token.unwrap(), None);
         let server = Server {
             calls: CountLayer::default(),
             routes: routes.routes(),
-            auth: AuthLayer::new(Tokens { client: config.client_token.unwrap(), engine: config.engine_token.unwrap() }),
-            pass_through: PassThroughLayer::new(Upstream::new("controller"), &["paraply.controller.v1"]),
+            auth: AuthLayer::new(Tokens::fixed(tokens)),
+            pass_through: PassThroughLayer::new(
+                Upstream::new("controller", ClientTls::default()),
+                &["paraply.controller.v1"],
+            ),
         };
         let listener = Listener::tcp("127.0.0.1:0").unwrap();
         let endpoints = vec![listener.endpoint().unwrap()];

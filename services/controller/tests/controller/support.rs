@@ -7,7 +7,7 @@ use paraply_common::{
     secret::Secret,
     shutdown::{Stop, shutdown},
     spawn::{Task, spawn},
-    transport::{Listener, connect},
+    transport::{Listener, connect, tls::ClientTls},
 };
 use paraply_controller::{Config, Error};
 use paraply_core::membership::Endpoint;
@@ -59,15 +59,10 @@ pub(crate) struct Controller {
 pub(crate) fn config() -> Config {
     let secret = |text: &str| Some(Secret::try_from(text.to_owned()).unwrap());
     Config {
-        admin: None,
         cluster_id: "quiet-heron".into(),
         client_token: secret(CLIENT),
-        client_token_file: None,
         engine_token: secret(ENGINE),
-        engine_token_file: None,
-        state_dir: None,
-        lease_millis: 10_000,
-        scheduler_wait_millis: 10_000,
+        ..Config::default()
     }
 }
 
@@ -83,7 +78,7 @@ impl Controller {
         let endpoints: Vec<Endpoint> = listeners.iter().filter_map(Listener::endpoint).collect();
         let (stop, shutdown) = shutdown(Duration::from_millis(300));
         let task = spawn(paraply_controller::run(config, listeners, shutdown));
-        let channel = connect(&endpoints).await.unwrap();
+        let channel = connect(&endpoints, &ClientTls::default()).await.unwrap();
         Self { endpoints, channel, stop, task, _folder: folder }
     }
 

@@ -12,6 +12,13 @@ pub enum Endpoint {
     },
     /// "host:port".
     Tcp(String),
+    /// The same over TLS.
+    Tls {
+        /// "host:port".
+        address: String,
+        /// What the certificate is for; empty for the host of the address.
+        server_name: String,
+    },
     /// The address that the caller came by: that service passes calls on.
     Same,
 }

@@ -109,6 +109,7 @@ impl SchedulerInfo {
         let endpoint = |endpoint: &Endpoint| match endpoint {
             Endpoint::Unix { path, boot_id } => path.len() + boot_id.len(),
             Endpoint::Tcp(address) => address.len(),
+            Endpoint::Tls { address, server_name } => address.len() + server_name.len(),
             Endpoint::Same => 0,
         };
         described(&self.peer, &[]) + self.endpoints.iter().map(|e| FRAME + endpoint(e)).sum::<usize>()

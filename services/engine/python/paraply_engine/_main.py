@@ -8,14 +8,22 @@ import os
 import platform
 import signal
 import sys
+import time
 import types
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from paraply_engine import _native, _streams
 
 #: What the numeric libraries read when they are first imported.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+#: Where the connection file does not say it, or mutual TLS is wanted.
+_TLS_FLAGS = (
+    ("tls_ca_file", "the authorities that certificates of the services are by, PEM"),
+    ("tls_cert_file", "a certificate to show to services that ask for one, PEM"),
+    ("tls_key_file", "the key of that certificate, PEM"),
+)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -27,6 +35,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts what it puts into the background so. Tasks are to be interrupted all the same.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if options.wait:
+        _wait_for(options.connection)
     try:
         engine = _native.Engine(
             options.connection,
@@ -36,6 +46,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             parent_fd=options.parent_fd,
             stop_grace=options.stop_grace,
             result_bytes=options.result_bytes,
+            tls_ca_file=options.tls_ca_file,
+            tls_cert_file=options.tls_cert_file,
+            tls_key_file=options.tls_key_file,
         )
     except (OSError, ValueError) as error:
         sys.exit(f"paraply engine: {error}")
@@ -60,6 +73,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         default=os.environ.get("PARAPLY_CONNECTION"),
         help="the cluster's engine.json (default: $PARAPLY_CONNECTION)",
     )
+    parser.add_argument("--wait", action="store_true", help="wait for the connection file if it is not there yet")
     parser.add_argument("--id", type=int, metavar="N", help="the engine id to ask for, given if it was never used")
     parser.add_argument(
         "--label", action="append", default=[], type=_label, metavar="KEY=VALUE", help="a label; may be repeated"
@@ -79,6 +93,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="BYTES",
         help="large results kept here until their clients read them; more go into the scheduler's store (default: 2 GiB)",
     )
+    for flag, what in _TLS_FLAGS:
+        variable = f"PARAPLY_ENGINE_{flag.upper()}"
+        parser.add_argument(
+            f"--{flag.replace('_', '-')}",
+            metavar="FILE",
+            default=os.environ.get(variable) or None,
+            help=f"{what} (default: ${variable})",
+        )
     parser.add_argument("--version", action="version", version=f"paraply-engine {version('paraply-engine')}")
     options = parser.parse_args(arguments)
     if options.connection is None:
@@ -88,6 +110,16 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     if options.threads is not None and options.threads < 1:
         parser.error("--threads is at least 1")
     return options
+
+
+def _wait_for(file: str) -> None:
+    """Until it is there: whoever makes it may come later. Says once that it waits."""
+    path, told = Path(file), False
+    while not (path.exists() and path.stat().st_size):
+        if not told:
+            print(f"paraply engine: waiting for the connection file {file}", file=sys.stderr, flush=True)
+            told = True
+        time.sleep(0.5)
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -13,6 +13,9 @@ class Engine:
         parent_fd: int | None = None,
         stop_grace: float = 3.0,
         result_bytes: int | None = None,
+        tls_ca_file: str | Path | None = None,
+        tls_cert_file: str | Path | None = None,
+        tls_key_file: str | Path | None = None,
     ) -> None: ...
     def serve(self, runner: object) -> int: ...
 

@@ -5,6 +5,7 @@ use std::{fs::File, io, os::fd::AsFd as _, path::PathBuf, sync::Arc, sync::OnceL
 use paraply_common::{
     fork,
     telemetry::{self, Spans, attribute},
+    transport::tls::TlsSettings,
 };
 use paraply_core::id::AttemptId;
 use paraply_engine::{Config, ExitReason, Identity, Reporter, Reports, reports};
@@ -35,7 +36,8 @@ impl Engine {
     /// Takes descriptors 1 and 2 over and starts to register with the cluster of the connection file.
     #[new]
     #[pyo3(signature = (
-        connection, python_version, *, engine_id=None, labels=Vec::new(), parent_fd=None, stop_grace=3.0, result_bytes=None
+        connection, python_version, *, engine_id=None, labels=Vec::new(), parent_fd=None, stop_grace=3.0, result_bytes=None,
+        tls_ca_file=None, tls_cert_file=None, tls_key_file=None
     ))]
     #[allow(clippy::too_many_arguments, reason = "each is a keyword of Python's")]
     fn new(
@@ -47,12 +49,17 @@ impl Engine {
         parent_fd: Option<i32>,
         stop_grace: f64,
         result_bytes: Option<u64>,
+        tls_ca_file: Option<PathBuf>,
+        tls_cert_file: Option<PathBuf>,
+        tls_key_file: Option<PathBuf>,
     ) -> PyResult<Self> {
         let invalid = |message: String| PyValueError::new_err(message);
         let stop_grace = Duration::try_from_secs_f64(stop_grace)
             .map_err(|_| invalid("--stop-grace is not a number of seconds".into()))?;
         let identity = Identity { python_version, engine_id, labels };
-        let mut config = Config::read(&connection, identity, stop_grace).map_err(|error| invalid(error.to_string()))?;
+        let tls = TlsSettings { ca: tls_ca_file, cert: tls_cert_file, key: tls_key_file, client_ca: None };
+        let config = Config::read(&connection, tls, identity, stop_grace);
+        let mut config = config.map_err(|error| invalid(error.to_string()))?;
         config.result_bytes = result_bytes.unwrap_or(config.result_bytes);
         if RUNTIME.get().is_some() {
             return Err(invalid("this process has an engine already".into()));

@@ -65,7 +65,7 @@ fn memory(py: Python<'_>, bytes: Bytes) -> PyResult<Bound<'_, PyAny>> {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        heap::give_back(std::mem::take(&mut self.0));
+        heap::reuse(std::mem::take(&mut self.0));
     }
 }
 

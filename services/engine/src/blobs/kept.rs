@@ -57,7 +57,7 @@ impl Kept {
         if let Some((_, data)) = self.blobs.remove(&blob) {
             self.bytes -= data.len() as u64;
             if let Ok(room) = data.try_into_mut() {
-                heap::give_back(room);
+                heap::reuse(room);
             }
         }
     }

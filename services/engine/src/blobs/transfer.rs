@@ -11,7 +11,7 @@ use http_body::Frame;
 use paraply_common::{
     chunks::{self, Arrived, Carrier, Chunks},
     clock, heap,
-    transport::{MESSAGE_BYTES, dial_lazily},
+    transport::{MESSAGE_BYTES, dial_lazily, tls::ClientTls},
     wire::id::encode_id,
 };
 use paraply_core::{
@@ -92,8 +92,8 @@ impl Way {
 
 impl Bulk {
     /// From now on, to a scheduler at one of these, best first.
-    pub(crate) fn lead_to(&self, endpoints: &[Endpoint], token: Option<MetadataValue<Ascii>>) {
-        let way = dial_lazily(endpoints).ok().map(|channel| Way { channel, token });
+    pub(crate) fn lead_to(&self, endpoints: &[Endpoint], tls: &ClientTls, token: Option<MetadataValue<Ascii>>) {
+        let way = dial_lazily(endpoints, tls).ok().map(|channel| Way { channel, token });
         *self.way.lock().unwrap_or_else(PoisonError::into_inner) = way;
     }
 

@@ -6,9 +6,9 @@ use paraply_common::{
     bearer::Bearer,
     clock,
     mailbox::Mailbox,
-    secret::Secret,
     shutdown::Shutdown,
-    transport::{DialError, connect},
+    tokens::Tokens,
+    transport::{DialError, connect, said, tls::ClientTls},
     wire::{ServerIdentity, WireError, endpoint, id::encode_id},
 };
 use paraply_core::{id::Incarnation, membership::Endpoint};
@@ -31,7 +31,9 @@ const FAREWELL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) controller: Vec<Endpoint>,
-    pub(crate) engine_token: Secret,
+    pub(crate) tokens: Tokens,
+    /// For a controller at a TLS endpoint.
+    pub(crate) tls: ClientTls,
     pub(crate) incarnation: Incarnation,
     pub(crate) identity: ServerIdentity,
     /// Where this scheduler is.
@@ -50,7 +52,7 @@ pub struct Superseded;
 pub(super) enum LinkError {
     #[error(transparent)]
     Dial(#[from] DialError),
-    #[error("{}: {}", .0.code(), .0.message())]
+    #[error("{}", said(.0))]
     Refused(#[from] Status),
     #[error("the controller's answer cannot be read: {0}")]
     Malformed(#[from] WireError),
@@ -131,8 +133,8 @@ impl Member {
     }
 
     async fn client(&self) -> Result<Client, LinkError> {
-        let bearer = Bearer::new(&self.engine_token)?;
-        Ok(MembershipServiceClient::with_interceptor(connect(&self.controller).await?, bearer))
+        let bearer = Bearer::new(self.tokens.get().engine.current())?;
+        Ok(MembershipServiceClient::with_interceptor(connect(&self.controller, &self.tls).await?, bearer))
     }
 
     async fn register(&self, client: &mut Client, known: Option<&Membership>) -> Result<Membership, LinkError> {

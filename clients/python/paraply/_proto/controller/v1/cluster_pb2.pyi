@@ -42,14 +42,16 @@ class GetClusterInfoResponse(_message.Message):
     def __init__(self, cluster_id: _Optional[str] = ..., controller: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., scheduler: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., scheduler_endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., limits: _Optional[_Union[_peer_pb2.Limits, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Endpoint(_message.Message):
-    __slots__ = ("unix", "tcp", "same")
+    __slots__ = ("unix", "tcp", "same", "tls")
     UNIX_FIELD_NUMBER: _ClassVar[int]
     TCP_FIELD_NUMBER: _ClassVar[int]
     SAME_FIELD_NUMBER: _ClassVar[int]
+    TLS_FIELD_NUMBER: _ClassVar[int]
     unix: UnixSocket
     tcp: str
     same: Same
-    def __init__(self, unix: _Optional[_Union[UnixSocket, _Mapping]] = ..., tcp: _Optional[str] = ..., same: _Optional[_Union[Same, _Mapping]] = ...) -> None: ...
+    tls: Tls
+    def __init__(self, unix: _Optional[_Union[UnixSocket, _Mapping]] = ..., tcp: _Optional[str] = ..., same: _Optional[_Union[Same, _Mapping]] = ..., tls: _Optional[_Union[Tls, _Mapping]] = ...) -> None: ...
 
 class UnixSocket(_message.Message):
     __slots__ = ("path", "boot_id")
@@ -62,6 +64,14 @@ class UnixSocket(_message.Message):
 class Same(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class Tls(_message.Message):
+    __slots__ = ("address", "server_name")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    SERVER_NAME_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    server_name: str
+    def __init__(self, address: _Optional[str] = ..., server_name: _Optional[str] = ...) -> None: ...
 
 class EngineStatus(_message.Message):
     __slots__ = ("engine", "state", "registered_unix_nanos", "queued_tasks", "claimed_tasks", "completed_tasks")

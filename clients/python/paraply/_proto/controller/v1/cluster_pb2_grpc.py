@@ -26,8 +26,9 @@ if _version_not_supported:
 
 
 class ClusterServiceStub(object):
-    """Called by clients and operators. Needs the client token. Every call can also end with UNAVAILABLE: the controller is
-    shutting down, or the scheduler has passed the call on in vain.
+    """Called by clients and operators. Needs the client token, or the admin's, which is needed for what changes the cluster
+    for others and opens the rest too. Every call can also end with UNAVAILABLE: the controller is shutting down, or the
+    scheduler has passed the call on in vain.
     """
 
     def __init__(self, channel):
@@ -79,8 +80,9 @@ class ClusterServiceStub(object):
 
 
 class ClusterServiceServicer(object):
-    """Called by clients and operators. Needs the client token. Every call can also end with UNAVAILABLE: the controller is
-    shutting down, or the scheduler has passed the call on in vain.
+    """Called by clients and operators. Needs the client token, or the admin's, which is needed for what changes the cluster
+    for others and opens the rest too. Every call can also end with UNAVAILABLE: the controller is shutting down, or the
+    scheduler has passed the call on in vain.
     """
 
     def GetClusterInfo(self, request, context):
@@ -118,16 +120,18 @@ class ClusterServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DrainEngine(self, request, context):
-        """Lets an engine finish what it has claimed, give back the rest, and leave. Returns at once. Idempotent.
-        Errors: UNAUTHENTICATED; NOT_FOUND.
+        """Lets an engine finish what it has claimed, give back the rest, and leave. Returns at once. Needs the admin token
+        where one is configured. Idempotent.
+        Errors: UNAUTHENTICATED; PERMISSION_DENIED (the client token, and it needs the admin's); NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RemoveEngine(self, request, context):
-        """Ends an engine: its process exits, and what it had claimed fails. Idempotent.
-        Errors: UNAUTHENTICATED; NOT_FOUND.
+        """Ends an engine: its process exits, and what it had claimed fails. Needs the admin token where one is configured.
+        Idempotent.
+        Errors: UNAUTHENTICATED; PERMISSION_DENIED (the client token, and it needs the admin's); NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,9 +139,10 @@ class ClusterServiceServicer(object):
 
     def ScaleEngines(self, request, context):
         """Has so many engines be there: missing ones are started by whoever launches engines here, surplus ones are drained,
-        idle ones first. Returns at once; WatchEngines shows them come and go. Idempotent.
-        Errors: UNAUTHENTICATED; INVALID_ARGUMENT (more than 4,096); FAILED_PRECONDITION (engines are missing, and nobody here
-        launches any).
+        idle ones first. Returns at once; WatchEngines shows them come and go. Needs the admin token where one is
+        configured. Idempotent.
+        Errors: UNAUTHENTICATED; PERMISSION_DENIED (the client token, and it needs the admin's); INVALID_ARGUMENT (more than
+        4,096); FAILED_PRECONDITION (engines are missing, and nobody here launches any).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,9 +150,11 @@ class ClusterServiceServicer(object):
 
     def SignalEngines(self, request, context):
         """Delivers a signal to engine processes. SIGINT interrupts the task that runs, if one does. Returns when the signal is
-        on its way. Not idempotent.
-        Errors: UNAUTHENTICATED; NOT_FOUND (names the first unknown id; nothing is sent); INVALID_ARGUMENT (not the name of
-        a signal); RESOURCE_EXHAUSTED (64 signals wait for an engine; nothing is sent).
+        on its way. Needs the admin token where one is configured, since it may hit others' tasks: one's own are interrupted
+        by cancelling them in the session. Not idempotent.
+        Errors: UNAUTHENTICATED; PERMISSION_DENIED (the client token, and it needs the admin's); NOT_FOUND (names the first
+        unknown id; nothing is sent); INVALID_ARGUMENT (not the name of a signal); RESOURCE_EXHAUSTED (64 signals wait for
+        an engine; nothing is sent).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -205,8 +212,9 @@ def add_ClusterServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ClusterService(object):
-    """Called by clients and operators. Needs the client token. Every call can also end with UNAVAILABLE: the controller is
-    shutting down, or the scheduler has passed the call on in vain.
+    """Called by clients and operators. Needs the client token, or the admin's, which is needed for what changes the cluster
+    for others and opens the rest too. Every call can also end with UNAVAILABLE: the controller is shutting down, or the
+    scheduler has passed the call on in vain.
     """
 
     @staticmethod

@@ -27,8 +27,8 @@ if _version_not_supported:
 
 
 class TaskServiceStub(object):
-    """Called by clients. Needs the client token. Every call can also end with UNAVAILABLE: the scheduler is shutting down,
-    or the controller has passed the call on in vain.
+    """Called by clients. Needs the client token, or the admin's. Every call can also end with UNAVAILABLE: the scheduler is
+    shutting down, or the controller has passed the call on in vain.
     """
 
     def __init__(self, channel):
@@ -80,8 +80,8 @@ class TaskServiceStub(object):
 
 
 class TaskServiceServicer(object):
-    """Called by clients. Needs the client token. Every call can also end with UNAVAILABLE: the scheduler is shutting down,
-    or the controller has passed the call on in vain.
+    """Called by clients. Needs the client token, or the admin's. Every call can also end with UNAVAILABLE: the scheduler is
+    shutting down, or the controller has passed the call on in vain.
     """
 
     def OpenSession(self, request_iterator, context):
@@ -125,16 +125,19 @@ class TaskServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def PurgeTasks(self, request, context):
-        """Forgets finished tasks. Idempotent.
-        Errors: UNAUTHENTICATED; FAILED_PRECONDITION (a named task is not finished); UNIMPLEMENTED (until it is built).
+        """Forgets finished tasks, whoever submitted them. Needs the admin token where one is configured. Idempotent.
+        Errors: UNAUTHENTICATED; PERMISSION_DENIED (the client token, and it needs the admin's); FAILED_PRECONDITION (a named
+        task is not finished); UNIMPLEMENTED (until it is built).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelTasks(self, request, context):
-        """Cancels tasks of other sessions; one's own are cancelled in the session stream, where order holds. Idempotent.
-        Errors: UNAUTHENTICATED; INVALID_ARGUMENT; UNIMPLEMENTED (until it is built).
+        """Cancels tasks of other sessions; one's own are cancelled in the session stream, where order holds. Needs the admin
+        token where one is configured. Idempotent.
+        Errors: UNAUTHENTICATED; PERMISSION_DENIED (the client token, and it needs the admin's); INVALID_ARGUMENT;
+        UNIMPLEMENTED (until it is built).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,8 +212,8 @@ def add_TaskServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TaskService(object):
-    """Called by clients. Needs the client token. Every call can also end with UNAVAILABLE: the scheduler is shutting down,
-    or the controller has passed the call on in vain.
+    """Called by clients. Needs the client token, or the admin's. Every call can also end with UNAVAILABLE: the scheduler is
+    shutting down, or the controller has passed the call on in vain.
     """
 
     @staticmethod
