@@ -59,6 +59,9 @@ pub(crate) enum Error {
     #[error("nowhere to listen: pass --listen HOST:PORT (such as 127.0.0.1:7600), --socket PATH, or both")]
     NowhereToListen,
 
+    #[error("{address} answers that it is not serving; its log says why")]
+    NotServing { address: String },
+
     #[error("{0}")]
     Service(Box<dyn std::error::Error + Send + Sync>),
 }

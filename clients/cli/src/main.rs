@@ -62,6 +62,8 @@ enum Command {
     Trace(command::trace::Trace),
     /// Add engines to a running cluster
     Engines(command::engines::Engines),
+    /// Ask an admin listener whether its process serves: the health check of a container
+    Health(command::health::Health),
     /// Run the controller, one of the two services of a cluster
     Controller(Box<command::controller::Controller>),
     /// Run the scheduler, the other one
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Trace(trace) => trace.run(),
         Command::Engines(engines) => engines.run(),
+        Command::Health(health) => health.run(),
         Command::Controller(controller) => controller.run(),
         Command::Scheduler(scheduler) => scheduler.run(),
     };

@@ -3,6 +3,7 @@
 pub(crate) mod controller;
 pub(crate) mod engines;
 pub(crate) mod explain;
+pub(crate) mod health;
 pub(crate) mod list;
 pub(crate) mod scheduler;
 mod service;

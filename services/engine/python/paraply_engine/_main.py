@@ -8,8 +8,10 @@ import os
 import platform
 import signal
 import sys
+import time
 import types
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from paraply_engine import _native, _streams
@@ -27,6 +29,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts what it puts into the background so. Tasks are to be interrupted all the same.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if options.wait:
+        _wait_for(Path(options.connection))
     try:
         engine = _native.Engine(
             options.connection,
@@ -36,6 +40,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             parent_fd=options.parent_fd,
             stop_grace=options.stop_grace,
             result_bytes=options.result_bytes,
+            admin=options.admin,
         )
     except (OSError, ValueError) as error:
         sys.exit(f"paraply engine: {error}")
@@ -79,6 +84,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="BYTES",
         help="large results kept here until their clients read them; more go into the scheduler's store (default: 2 GiB)",
     )
+    parser.add_argument(
+        "--admin", metavar="ADDRESS", help="show health and metrics to whoever asks, on this port or at this host:port"
+    )
+    parser.add_argument("--wait", action="store_true", help="wait for the connection file where it is not there yet")
     parser.add_argument("--version", action="version", version=f"paraply-engine {version('paraply-engine')}")
     options = parser.parse_args(arguments)
     if options.connection is None:
@@ -88,6 +97,17 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     if options.threads is not None and options.threads < 1:
         parser.error("--threads is at least 1")
     return options
+
+
+def _wait_for(file: Path) -> None:
+    """Returns when the file is there. SIGTERM ends the wait, also in a container, whose first process it ends no other way."""
+    if file.exists():
+        return
+    print(f"paraply engine: waiting for {file}", file=sys.stderr, flush=True)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    while not file.exists():
+        time.sleep(0.5)
+    signal.signal(signal.SIGTERM, before)
 
 
 def _label(text: str) -> tuple[str, str]:

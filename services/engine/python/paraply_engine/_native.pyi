@@ -13,6 +13,7 @@ class Engine:
         parent_fd: int | None = None,
         stop_grace: float = 3.0,
         result_bytes: int | None = None,
+        admin: str | None = None,
     ) -> None: ...
     def serve(self, runner: object) -> int: ...
 
