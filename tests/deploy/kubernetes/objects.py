@@ -30,14 +30,16 @@ class Objects:
     def put(self, manifest: Manifest) -> Manifest:
         """Adds an object, or replaces it."""
         with self._lock:
-            return self._store(copy.deepcopy(manifest))
+            stored = self._store(copy.deepcopy(manifest))
+        return self._told(stored)
 
     def apply(self, manifest: Manifest) -> Manifest:
         """What `kubectl apply` does with an object that has lost no field since it was applied last: fields that the
         manifest does not name stay as they are."""
         with self._lock:
             there = self.get(*_key(manifest))
-            return self._store(merged(there, manifest) if there else copy.deepcopy(manifest))
+            stored = self._store(merged(there, manifest) if there else copy.deepcopy(manifest))
+        return self._told(stored)
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """The object, if it is there."""
@@ -65,15 +67,20 @@ class Objects:
             precondition = patch.get("metadata", {}).get("resourceVersion")
             if precondition not in (None, there["metadata"]["resourceVersion"]):
                 raise Conflict(f"resourceVersion is {there['metadata']['resourceVersion']}, not {precondition}")
-            return self._store(merged(there, patch))
+            stored = self._store(merged(there, patch))
+        return self._told(stored)
 
     def _store(self, manifest: Manifest) -> Manifest:
         self._version += 1
         manifest["metadata"]["resourceVersion"] = str(self._version)
         self._objects[_key(manifest)] = manifest
-        for watcher in self.watchers:
-            watcher(copy.deepcopy(manifest))
         return copy.deepcopy(manifest)
+
+    def _told(self, manifest: Manifest) -> Manifest:
+        """Without the lock: who is told may ask for other objects, and wait for others who do."""
+        for watcher in list(self.watchers):
+            watcher(copy.deepcopy(manifest))
+        return manifest
 
 
 def _key(manifest: Manifest) -> Key:
