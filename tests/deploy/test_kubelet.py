@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.containers import image
+from deploy.containers import docker, image
 from deploy.kubernetes.kubelet import Kubelet
 from deploy.kubernetes.manifests import Manifest
 from deploy.kubernetes.pods import Pod
@@ -160,7 +160,7 @@ def test_a_pod_that_is_not_ready_lives_and_one_that_is_sick_is_started_again(pod
 
 
 def test_a_process_that_ends_is_started_again(pod: Pod) -> None:
-    pod.container.run("python", "-c", "import os, signal; os.kill(1, signal.SIGTERM)")
+    docker("kill", "--signal", "TERM", pod.container.id)
     until(lambda: pod.restarts == 1 and pod.ready)
 
 
