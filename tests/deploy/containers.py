@@ -91,6 +91,13 @@ class Container:
                     raise AssertionError(f"{error}\n{self.logs()}") from None
             time.sleep(0.2)
 
+    def wait_until_healthy(self, seconds: float = 60) -> None:
+        """Until its health check says so."""
+        end = time.monotonic() + seconds
+        while (state := self.state)["Health"]["Status"] != "healthy":
+            assert time.monotonic() < end and state["Running"], f"{state}\n{self.logs()}"
+            time.sleep(0.2)
+
     def wait_for_log(self, text: str, seconds: float = 30) -> None:
         """Until it has written some text."""
         end = time.monotonic() + seconds

@@ -42,7 +42,7 @@ def test_a_service_has_what_it_needs_and_nothing_else(containers: Containers, ta
     assert libraries
     certificates = "/etc/ssl/certs/ca-certificates.crt"
     assert files - libraries == {"/paraply", "/etc/passwd", "/etc/nsswitch.conf", certificates}
-    folders = {f"/credentials/{whose}" for whose in ("services", "engine", "client")}
+    folders = {f"/credentials/{whose}" for whose in ("engine", "client", "admin")}
     assert owned == {"/credentials", *folders, "/var/lib/paraply", "/var/lib/paraply/store"}
 
 

@@ -63,6 +63,9 @@ pub(crate) enum Error {
     NotServing { address: String },
 
     #[error("{0}")]
+    Compose(String),
+
+    #[error("{0}")]
     Service(Box<dyn std::error::Error + Send + Sync>),
 }
 

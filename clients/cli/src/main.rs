@@ -5,6 +5,7 @@
 
 mod cluster_client;
 mod command;
+mod compose;
 mod control;
 mod error;
 mod folder;
@@ -40,6 +41,7 @@ Examples:
   paraply trace -o trace.json        when and where tasks ran, for ui.perfetto.dev
   paraply engines -n 2               two engines more
   paraply stop                       the end of it
+  paraply connect --compose          the way to the one that `docker compose up` started
 
 In Python:
   import paraply as ipp
@@ -62,6 +64,8 @@ enum Command {
     Trace(command::trace::Trace),
     /// Add engines to a running cluster
     Engines(command::engines::Engines),
+    /// Write the connection file of a cluster that runs in containers
+    Connect(command::connect::Connect),
     /// Ask an admin listener whether its process serves: the health check of a container
     Health(command::health::Health),
     /// Run the controller, one of the two services of a cluster
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Trace(trace) => trace.run(),
         Command::Engines(engines) => engines.run(),
+        Command::Connect(connect) => connect.run(),
         Command::Health(health) => health.run(),
         Command::Controller(controller) => controller.run(),
         Command::Scheduler(scheduler) => scheduler.run(),

@@ -7,6 +7,7 @@ several containers in a pod, network policies, limits of anything but memory.
 from __future__ import annotations
 
 import secrets
+import shutil
 import tempfile
 import threading
 import time
@@ -93,6 +94,8 @@ class Kubelet:
         status = pod.delete()
         self.ended[name] = status
         del self.pods[name]
+        # A pod of the same name is another, with nothing of this one's.
+        shutil.rmtree(Path(self._folder.name) / name)
         self.api.objects.remove("Pod", pod.manifest["metadata"]["namespace"], name)
         return status
 

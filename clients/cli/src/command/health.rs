@@ -2,7 +2,6 @@
 
 use clap::Args;
 use paraply_common::transport;
-use paraply_core::membership::Endpoint;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use crate::{
@@ -31,7 +30,7 @@ impl Health {
 }
 
 async fn ask(address: &str) -> Result<ServingStatus, Error> {
-    let channel = transport::connect(&[Endpoint::Tcp(address.to_owned())]).await.map_err(ClientError::from)?;
+    let channel = transport::dial_other(address).map_err(ClientError::from)?;
     let answer = HealthClient::new(channel).check(HealthCheckRequest::default()).await.map_err(ClientError::from)?;
     Ok(answer.into_inner().status())
 }
