@@ -63,7 +63,7 @@ def test_an_engine_has_the_packages_that_it_promises(engine: None) -> None:
 def test_an_engine_without_its_file_waits_says_so_and_ends_when_told(containers: Containers) -> None:
     arguments = ("--connection", "/credentials/engine.json", "--wait")
     waiting = containers.start(image("engine"), *arguments, options=HARDENED)
-    waiting.wait_for_log("waiting for /credentials/engine.json")
+    waiting.wait_for_log("waiting for the connection file /credentials/engine.json")
     status, took = waiting.terminate(10)
     assert (status, took < 5) == (0, True)
 

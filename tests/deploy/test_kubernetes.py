@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.containers import HARDENED, ROOT, Container, docker, image
+from deploy.containers import HARDENED, ROOT, Container, Containers, docker, image
 from deploy.kubernetes import manifests
 from deploy.kubernetes.kubelet import Kubelet
 
@@ -73,7 +73,11 @@ def kubelet(engine: None, credentials: Path) -> Iterator[Kubelet]:
     kubelet = Kubelet(manifests.applied(ROOT / "deploy/k8s"))
     try:
         (first, *_) = kubelet.of("paraply-engine")
-        first.container.wait_for_log("waiting for /credentials/engine.json")
+        first.container.wait_for_log("waiting for the connection file /credentials/engine.json")
+        for workload in ("paraply-controller", "paraply-scheduler"):
+            (pod,) = kubelet.of(workload)
+            pod.container.wait_for_log("waiting for files")
+            assert pod.restarts == 0
         fill(kubelet, credentials)
         kubelet.wait_until_ready("paraply-controller", 1)
         kubelet.wait_until_ready("paraply-scheduler", 1)
@@ -81,6 +85,16 @@ def kubelet(engine: None, credentials: Path) -> Iterator[Kubelet]:
         yield kubelet
     finally:
         kubelet.close()
+
+
+@pytest.mark.parametrize("role", ["controller", "scheduler"])
+def test_a_service_that_waits_for_its_files_ends_when_told(containers: Containers, role: str) -> None:
+    tokens = ("--client-token-file", "/credentials/client-token", "--engine-token-file", "/credentials/engine-token")
+    arguments = ("--wait", "--cluster-id", "x", "--listen", "127.0.0.1:7600", *tokens)
+    waiting = containers.start(image(role), *arguments, options=HARDENED)
+    waiting.wait_for_log("waiting for files")
+    status, took = waiting.terminate(20)
+    assert (status, took < 5) == (0, True)
 
 
 def client(kubelet: Kubelet, credentials: Path, code: str) -> Container:

@@ -103,7 +103,7 @@ def _wait_for(file: Path) -> None:
     """Returns when the file is there. SIGTERM ends the wait, also in a container, whose first process it ends no other way."""
     if file.exists():
         return
-    print(f"paraply engine: waiting for {file}", file=sys.stderr, flush=True)
+    print(f"paraply engine: waiting for the connection file {file}", file=sys.stderr, flush=True)
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     while not file.exists():
         time.sleep(0.5)
