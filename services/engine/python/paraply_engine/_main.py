@@ -100,14 +100,19 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _wait_for(file: Path) -> None:
-    """Returns when the file is there. SIGTERM ends the wait, also in a container, whose first process it ends no other way."""
-    if file.exists():
+    """Returns when the file has something in it. SIGTERM ends the wait, also of a container's first process, which it ends
+    only where there is a handler."""
+    if _is_there(file):
         return
     print(f"paraply engine: waiting for the connection file {file}", file=sys.stderr, flush=True)
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    while not file.exists():
+    while not _is_there(file):
         time.sleep(0.5)
     signal.signal(signal.SIGTERM, before)
+
+
+def _is_there(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
 
 
 def _label(text: str) -> tuple[str, str]:
