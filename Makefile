@@ -1,6 +1,6 @@
 # Every verb prepares what it needs: on a machine with Rust, Python 3.11 and make nothing else has to be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-core profile fuzz dist clean
+.PHONY: help setup run test lint bench bench-core profile fuzz dist images clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ fuzz: ## Send hostile messages to every machine until one breaks or you stop it
 
 dist: ## Build the three wheels into dist/
 	@scripts/dist
+
+images: ## Build the images of controller, scheduler and engine (BIN=prebuilt: from what was built here)
+	@scripts/images
 
 clean: ## Remove everything that the other verbs made
 	@rm -rf target dist .venv .cache .mypy_cache .ruff_cache .pytest_cache

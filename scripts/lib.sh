@@ -15,6 +15,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
+# install PACKAGE...: Debian packages.
+install() {
+    command -v apt-get >/dev/null || { say "there is no apt-get to install: $*"; return 1; }
+    local sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    "${sudo[@]}" apt-get update -q &&
+        DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -q -y --no-install-recommends "$@"
+}
+
 # fingerprint PATH...: one hash over the sources under the paths, and over the name of each.
 fingerprint() {
     find "$@" \( -name target -o -name __pycache__ -o -name '.*_cache' \) -prune -o -type f \

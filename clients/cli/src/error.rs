@@ -61,6 +61,11 @@ pub(crate) enum Error {
 
     #[error("the endpoint '{0}' is not of the form tls:HOST:PORT, which is what certificates are for")]
     NotTls(String),
+    #[error("{address} answers that it is not serving; its log says why")]
+    NotServing { address: String },
+
+    #[error("{0}")]
+    Compose(String),
 
     #[error("{0}")]
     Service(Box<dyn std::error::Error + Send + Sync>),

@@ -83,6 +83,18 @@ impl ClusterFolder {
         if folder.is_running()? { Ok(folder) } else { Err(Error::NotFound(folder.name)) }
     }
 
+    /// The cluster named, or the newest where none is, that there is a connection file for and nothing else: it was not
+    /// started here.
+    pub(crate) fn connected(profile: &str, id: Option<&str>) -> Result<Option<Self>, Error> {
+        let ids = match id {
+            Some(id) => vec![id.to_owned()],
+            None => subfolders(&home()?.join(valid("profile", profile)?))?,
+        };
+        let folders = ids.iter().filter_map(|id| Self::of(ClusterName::new(profile, id).ok()?).ok());
+        let connected = folders.filter(|folder| folder.connection().exists() && !folder.record().exists());
+        Ok(connected.max_by_key(|folder| fs::metadata(folder.connection()).and_then(|file| file.modified()).ok()))
+    }
+
     /// Every cluster that was started and not stopped, of one profile or of all, in order of name.
     pub(crate) fn all(profile: Option<&str>) -> Result<Vec<Self>, Error> {
         let home = home()?;

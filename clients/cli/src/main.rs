@@ -5,6 +5,7 @@
 
 mod cluster_client;
 mod command;
+mod compose;
 mod control;
 mod error;
 mod folder;
@@ -41,6 +42,7 @@ Examples:
   paraply engines -n 2               two engines more
   paraply scale 8                    as many as make eight
   paraply stop                       the end of it
+  paraply connect --compose          the way to the one that `docker compose up` started
 
 In Python:
   import paraply as ipp
@@ -67,6 +69,10 @@ enum Command {
     Scale(command::scale::Scale),
     /// Make certificates and tokens for a cluster that others reach
     Credentials(command::credentials::Credentials),
+    /// Write the connection file of a cluster that runs in containers
+    Connect(command::connect::Connect),
+    /// Ask an admin listener whether its process serves: the health check of a container
+    Health(command::health::Health),
     /// Run the controller, one of the two services of a cluster
     Controller(Box<command::controller::Controller>),
     /// Run the scheduler, the other one
@@ -84,6 +90,8 @@ fn main() -> ExitCode {
         Command::Engines(engines) => engines.run(),
         Command::Scale(scale) => scale.run(),
         Command::Credentials(credentials) => credentials.run(),
+        Command::Connect(connect) => connect.run(),
+        Command::Health(health) => health.run(),
         Command::Controller(controller) => controller.run(),
         Command::Scheduler(scheduler) => scheduler.run(),
     };

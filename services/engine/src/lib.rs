@@ -7,6 +7,7 @@
 mod blobs;
 mod config;
 mod error;
+mod health;
 mod link;
 mod member;
 mod runtime;

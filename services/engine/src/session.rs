@@ -7,6 +7,7 @@ use std::{pin::pin, sync::Arc};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use paraply_common::{
+    admin::AdminListener,
     clock, heap,
     spawn::{Task, spawn},
 };
@@ -22,6 +23,7 @@ use crate::{
     blobs::{self, Bulk, Fetched, Fetches, Kept, Stored},
     config::Config,
     error::Error,
+    health::Health,
     link::{Event, Link},
     member::{self, Registration},
     runtime::{Report, Reports, Runtime},
@@ -35,7 +37,8 @@ const INLINE_BYTES: u64 = 64 << 10;
 /// Messages taken in before a flush at the most.
 const BATCH: usize = 256;
 
-/// Keeps an engine in its cluster until it is to leave; returns why. Runs on a current-thread runtime.
+/// Keeps an engine in its cluster until it is to leave; returns why. Runs on a current-thread runtime. Health is shown on
+/// `admin`, if there is one.
 ///
 /// # Errors
 /// If the controller refuses the engine for good.
@@ -44,10 +47,12 @@ pub async fn run(
     runtime: Arc<dyn Runtime>,
     reports: Reports,
     mut terminated: Terminated,
+    admin: Option<AdminListener>,
 ) -> Result<ExitReason, Error> {
     let (mut membership, mut registration) = member::join(config.clone());
     let mut session = Session::new(config, runtime, reports);
     let _spare = spawn(heap::keep_for_a_moment());
+    let health = admin.map(Health::show);
     let mut timer = pin!(clock::sleep_until(clock::now()));
     let mut killed_at: Option<Time> = None;
     loop {
@@ -85,6 +90,7 @@ pub async fn run(
         if let Some(reason) = session.flush() {
             return Ok(reason);
         }
+        health.iter().for_each(|health| health.attached(session.machine.is_attached()));
         if killed_at.is_some_and(|at| at <= clock::now()) {
             return Ok(ExitReason::Drained);
         }

@@ -38,7 +38,7 @@ struct Asked {
 
 impl Explain {
     pub(crate) fn run(self) -> Result<(), Error> {
-        let folder = self.cluster.running()?;
+        let folder = self.cluster.reachable()?;
         let connection = ConnectionFile::read(&folder.connection())?;
         let ids = self.tasks.iter().map(|task| task.id.clone()).collect();
         let found = block_on(ask(&connection, ids))?;

@@ -1,9 +1,11 @@
 //! The subcommands, one a file.
 
+pub(crate) mod connect;
 pub(crate) mod controller;
 pub(crate) mod credentials;
 pub(crate) mod engines;
 pub(crate) mod explain;
+pub(crate) mod health;
 pub(crate) mod list;
 pub(crate) mod scale;
 pub(crate) mod scheduler;
@@ -35,5 +37,15 @@ pub(crate) struct Cluster {
 impl Cluster {
     fn running(&self) -> Result<ClusterFolder, Error> {
         ClusterFolder::running(&self.profile, self.cluster_id.as_deref())
+    }
+
+    /// One that runs here, else one that `paraply connect` has found elsewhere.
+    fn reachable(&self) -> Result<ClusterFolder, Error> {
+        match self.running() {
+            Err(error @ (Error::NotFound(_) | Error::NoneRunning(_))) => {
+                ClusterFolder::connected(&self.profile, self.cluster_id.as_deref())?.ok_or(error)
+            }
+            found => found,
+        }
     }
 }

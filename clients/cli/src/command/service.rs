@@ -126,7 +126,11 @@ where
     let config: C = layers.environment().map_err(Error::service)?.flags(settings).load().map_err(Error::service)?;
     block_on(async {
         if flags.wait {
-            wait_for(config.credential_files()).await;
+            tokio::select! {
+                () = wait_for(config.credential_files()) => {}
+                // The first process of a container has to take signals itself.
+                signalled = shutdown::signalled() => return signalled.map_err(Error::io("cannot take signals")),
+            }
         }
         let tls = config.server_tls().map_err(Error::service)?;
         let listeners = flags.listeners(tls.as_ref()).map_err(Error::service)?;

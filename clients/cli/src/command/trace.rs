@@ -55,7 +55,7 @@ fn session(prefix: &str) -> Result<String, String> {
 
 impl Trace {
     pub(crate) fn run(self) -> Result<(), Error> {
-        let folder = self.cluster.running()?;
+        let folder = self.cluster.reachable()?;
         let connection = ConnectionFile::read(&folder.connection())?;
         let tasks = block_on(ask(&connection, &self.session))?;
         let sessions: std::collections::BTreeSet<_> = tasks.iter().map(|(id, _)| id.session).collect();

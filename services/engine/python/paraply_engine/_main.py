@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         # A shell starts what it puts into the background so. Tasks are to be interrupted all the same.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if options.wait:
-        _wait_for(options.connection)
+        _wait_for(Path(options.connection))
     try:
         engine = _native.Engine(
             options.connection,
@@ -49,6 +49,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             tls_ca_file=options.tls_ca_file,
             tls_cert_file=options.tls_cert_file,
             tls_key_file=options.tls_key_file,
+            admin=options.admin,
         )
     except (OSError, ValueError) as error:
         sys.exit(f"paraply engine: {error}")
@@ -101,6 +102,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
             default=os.environ.get(variable) or None,
             help=f"{what} (default: ${variable})",
         )
+    parser.add_argument(
+        "--admin", metavar="ADDRESS", help="show health and metrics to whoever asks, on this port or at this host:port"
+    )
     parser.add_argument("--version", action="version", version=f"paraply-engine {version('paraply-engine')}")
     options = parser.parse_args(arguments)
     if options.connection is None:
@@ -112,14 +116,20 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def _wait_for(file: str) -> None:
-    """Until it is there: whoever makes it may come later. Says once that it waits."""
-    path, told = Path(file), False
-    while not (path.exists() and path.stat().st_size):
-        if not told:
-            print(f"paraply engine: waiting for the connection file {file}", file=sys.stderr, flush=True)
-            told = True
+def _wait_for(file: Path) -> None:
+    """Returns when the file has something in it. SIGTERM ends the wait, also of a container's first process, which it ends
+    only where there is a handler."""
+    if _is_there(file):
+        return
+    print(f"paraply engine: waiting for the connection file {file}", file=sys.stderr, flush=True)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    while not _is_there(file):
         time.sleep(0.5)
+    signal.signal(signal.SIGTERM, before)
+
+
+def _is_there(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
 
 
 def _label(text: str) -> tuple[str, str]:

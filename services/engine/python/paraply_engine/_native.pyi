@@ -16,6 +16,7 @@ class Engine:
         tls_ca_file: str | Path | None = None,
         tls_cert_file: str | Path | None = None,
         tls_key_file: str | Path | None = None,
+        admin: str | None = None,
     ) -> None: ...
     def serve(self, runner: object) -> int: ...
 

@@ -3,6 +3,7 @@
 use std::{fs::File, io, os::fd::AsFd as _, path::PathBuf, sync::Arc, sync::OnceLock, time::Duration};
 
 use paraply_common::{
+    admin::AdminListener,
     fork,
     telemetry::{self, Spans, attribute},
     transport::tls::TlsSettings,
@@ -37,7 +38,7 @@ impl Engine {
     #[new]
     #[pyo3(signature = (
         connection, python_version, *, engine_id=None, labels=Vec::new(), parent_fd=None, stop_grace=3.0, result_bytes=None,
-        tls_ca_file=None, tls_cert_file=None, tls_key_file=None
+        tls_ca_file=None, tls_cert_file=None, tls_key_file=None, admin=None
     ))]
     #[allow(clippy::too_many_arguments, reason = "each is a keyword of Python's")]
     fn new(
@@ -52,6 +53,7 @@ impl Engine {
         tls_ca_file: Option<PathBuf>,
         tls_cert_file: Option<PathBuf>,
         tls_key_file: Option<PathBuf>,
+        admin: Option<String>,
     ) -> PyResult<Self> {
         let invalid = |message: String| PyValueError::new_err(message);
         let stop_grace = Duration::try_from_secs_f64(stop_grace)
@@ -75,7 +77,7 @@ impl Engine {
         let (reporter, reports) = reports();
         config.spans = start_spans(&config)?;
         let capture = Capture::install(reporter.clone(), config.output_bytes)?;
-        match py.detach(|| start(config, &capture, reporter, reports)) {
+        match py.detach(|| start(config, admin, &capture, reporter, reports)) {
             Ok(runtime) => {
                 let _first = RUNTIME.set(Arc::clone(&runtime));
                 Ok(Self { runtime })
@@ -116,6 +118,7 @@ pub(crate) fn runtime() -> Option<&'static PythonRuntime> {
 
 fn start(
     config: Config,
+    admin: Option<String>,
     capture: &Arc<Capture>,
     reporter: Reporter,
     reports: Reports,
@@ -123,12 +126,17 @@ fn start(
     let runtime = Arc::new(PythonRuntime::new(Arc::clone(capture), reporter)?);
     let reader = Arc::clone(capture);
     process::spawn("paraply-output", move || reader.read_on())?;
-    start_session(config, &runtime, reports)?;
+    start_session(config, admin, &runtime, reports)?;
     Ok(runtime)
 }
 
 /// Starts the thread that speaks to the cluster, and returns when all that it opens for good is open.
-fn start_session(config: Config, runtime: &Arc<PythonRuntime>, reports: Reports) -> io::Result<()> {
+fn start_session(
+    config: Config,
+    admin: Option<String>,
+    runtime: &Arc<PythonRuntime>,
+    reports: Reports,
+) -> io::Result<()> {
     let (opened, is_open) = std::sync::mpsc::sync_channel(1);
     let runtime = Arc::clone(runtime);
     process::spawn("paraply-session", move || {
@@ -138,10 +146,11 @@ fn start_session(config: Config, runtime: &Arc<PythonRuntime>, reports: Reports)
                 let _entered = tokio.enter();
                 paraply_engine::Terminated::new()?
             };
-            Ok((tokio, terminated))
+            let admin = admin.map(|address| AdminListener::bind(&address)).transpose().map_err(io::Error::other)?;
+            Ok((tokio, terminated, admin))
         });
         fork::reset_terminate_handler_in_children();
-        let (tokio, terminated) = match made {
+        let (tokio, terminated, admin) = match made {
             Ok(made) => {
                 let _waiting = opened.send(Ok(()));
                 made
@@ -151,7 +160,8 @@ fn start_session(config: Config, runtime: &Arc<PythonRuntime>, reports: Reports)
                 return;
             }
         };
-        let end = tokio.block_on(paraply_engine::run(config, Arc::clone(&runtime) as _, reports, terminated));
+        let running = paraply_engine::run(config, Arc::clone(&runtime) as _, reports, terminated, admin);
+        let end = tokio.block_on(running);
         process::begin_last_export();
         let code = match end {
             Ok(ExitReason::Killed) => {

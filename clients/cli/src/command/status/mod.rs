@@ -46,7 +46,7 @@ fn interval(seconds: &str) -> Result<Duration, String> {
 
 impl Status {
     pub(crate) fn run(self) -> Result<(), Error> {
-        let folder = self.cluster.running()?;
+        let folder = self.cluster.reachable()?;
         let connection = ConnectionFile::read(&folder.connection())?;
         if let Some(interval) = self.watch {
             return block_on(watch::watch(&folder, &connection, interval, self.json));

@@ -1,0 +1,157 @@
+"""A cluster of one node for the manifests as they are: what its controllers and its kubelet do, done with Docker.
+
+Pods are on one network, and each Service is a name of the pods that it selects, ready or not. What is not built: Jobs,
+several containers in a pod, network policies, limits of anything but memory.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from deploy.containers import docker
+from deploy.kubernetes import manifests
+from deploy.kubernetes.api_server import ApiServer
+from deploy.kubernetes.manifests import Manifest
+from deploy.kubernetes.pods import Place, Pod
+from deploy.kubernetes.volumes import Volumes
+
+_COST = "controller.kubernetes.io/pod-deletion-cost"
+
+
+class Kubelet:
+    """Runs what is applied until it is closed.
+
+    Args:
+        applied: The manifests.
+        authority: What pods are told to trust the API server by, PEM.
+        tls: What the API server shows.
+    """
+
+    def __init__(self, applied: list[Manifest], *, authority: bytes = b"", tls: Any = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="paraply-kubelet-")
+        self._lock = threading.RLock()
+        self.pods: dict[str, Pod] = {}
+        #: Exit statuses of pods that were deleted, by name.
+        self.ended: dict[str, int] = {}
+        self._authority = authority
+        self.network = f"paraply-{secrets.token_hex(4)}"
+        docker("network", "create", "--label", "paraply-test", self.network)
+        gateway = docker("network", "inspect", self.network, "--format", "{{(index .IPAM.Config 0).Gateway}}")
+        self.api = ApiServer(applied, address=gateway, tls=tls)
+        try:
+            self.apply(applied)
+        except BaseException:
+            self.close()
+            raise
+        self.api.objects.watchers.append(self._heard)
+
+    def apply(self, applied: list[Manifest]) -> None:
+        """What `kubectl apply` does, in this order."""
+        for manifest in applied:
+            self.api.objects.apply(manifest)
+        self.reconcile()
+
+    def of(self, workload: str) -> list[Pod]:
+        """The pods of a workload."""
+        return [pod for name, pod in sorted(self.pods.items()) if name.rpartition("-")[0] == workload]
+
+    def wait_until_ready(self, workload: str, pods: int, seconds: float = 60) -> None:
+        """Until so many pods of a workload, and no others, are ready."""
+        end = time.monotonic() + seconds
+        while [pod.ready for pod in self.of(workload)] != [True] * pods:
+            if time.monotonic() > end:
+                logs = "\n".join(f"{pod.name}:\n{pod.container.logs()}" for pod in self.of(workload))
+                raise AssertionError(f"{workload} is not ready after {seconds} s\n{logs}")
+            time.sleep(0.1)
+
+    def reconcile(self) -> None:
+        """Starts and deletes pods until there are as many as workloads want."""
+        with self._lock:
+            objects = self.api.objects
+            for kind in ("Deployment", "StatefulSet"):
+                for workload in (w for space in self._namespaces() for w in objects.list(kind, space)):
+                    name, wanted = workload["metadata"]["name"], workload["spec"].get("replicas", 1)
+                    there = self.of(name)
+                    for _ in range(wanted - len(there)):
+                        self._start(workload)
+                    victims = sorted(there, key=self._cost)[: max(0, len(there) - wanted)]
+                    threads = [threading.Thread(target=self.delete, args=(pod.name,)) for pod in victims]
+                    # All at once, and each for as long as its grace allows.
+                    for thread in threads:
+                        thread.start()
+                    for thread in threads:
+                        thread.join()
+
+    def delete(self, name: str) -> int:
+        """Ends a pod, as a drain of its node would; its exit status. `reconcile` starts another."""
+        pod = self.pods[name]
+        status = pod.delete()
+        self.ended[name] = status
+        del self.pods[name]
+        # A pod of the same name is another, with nothing of this one's.
+        shutil.rmtree(Path(self._folder.name) / name)
+        self.api.objects.remove("Pod", pod.manifest["metadata"]["namespace"], name)
+        return status
+
+    def changed(self, pod: Pod) -> None:
+        """Told by pods."""
+        condition = {"type": "Ready", "status": str(pod.ready)}
+        status = {"phase": "Running", "conditions": [condition]}
+        self.api.objects.patch("Pod", pod.manifest["metadata"]["namespace"], pod.name, {"status": status})
+
+    def close(self) -> None:
+        """Ends everything at once."""
+        self.api.objects.watchers.clear()
+        for pod in self.pods.values():
+            pod.grace = min(pod.grace, 1)
+        for name in list(self.pods):
+            self.delete(name)
+        self.api.close()
+        docker("network", "rm", self.network)
+        self._folder.cleanup()
+
+    def _heard(self, manifest: Manifest) -> None:
+        if manifest["kind"] in {"Secret", "ConfigMap"}:
+            with self._lock:
+                for pod in self.pods.values():
+                    pod.volumes.sync()
+        elif manifest["kind"] in {"Deployment", "StatefulSet"}:
+            # Whoever changed it does not wait for the pods.
+            threading.Thread(target=self.reconcile).start()
+
+    def _namespaces(self) -> list[str]:
+        return [manifest["metadata"]["name"] for manifest in self.api.objects.list("Namespace", "")]
+
+    def _cost(self, pod: Pod) -> tuple[bool, int]:
+        known = self.api.objects.get("Pod", pod.manifest["metadata"]["namespace"], pod.name)
+        annotations = (known or {}).get("metadata", {}).get("annotations", {})
+        return pod.ready, int(annotations.get(_COST, 0))
+
+    def _start(self, workload: Manifest) -> None:
+        namespace, of = workload["metadata"]["namespace"], workload["metadata"]["name"]
+        suffix = "0" if workload["kind"] == "StatefulSet" else secrets.token_hex(3)
+        name, spec = f"{of}-{suffix}", manifests.pod(workload)
+        metadata = {"name": name, "namespace": namespace, "labels": workload["spec"]["template"]["metadata"]["labels"]}
+        manifest = {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": spec}
+        account: dict[str, bytes] = {}
+        environment = {"KUBERNETES_SERVICE_HOST": self.api.address, "KUBERNETES_SERVICE_PORT": str(self.api.port)}
+        if spec["automountServiceAccountToken"]:
+            token = secrets.token_hex(16)
+            self.api.accounts[token] = spec["serviceAccountName"]
+            account = {"token": token.encode(), "ca.crt": self._authority, "namespace": namespace.encode()}
+        self.api.objects.put(manifest)
+        volumes = Volumes(Path(self._folder.name) / name, spec, self.api.objects, namespace, account)
+        place = Place(self.network, self._names(namespace, metadata["labels"]), environment)
+        self.pods[name] = Pod(name, manifest, volumes, place, self)
+
+    def _names(self, namespace: str, labels: dict[str, str]) -> list[str]:
+        services = self.api.objects.list("Service", namespace)
+        selected = [s["metadata"]["name"] for s in services if s["spec"]["selector"].items() <= labels.items()]
+        suffixes = ("", f".{namespace}", f".{namespace}.svc", f".{namespace}.svc.cluster.local")
+        return [f"{service}{suffix}" for service in selected for suffix in suffixes]
