@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ import pytest
 from deploy.containers import HARDENED, ROOT, Container, Containers, docker, image
 from deploy.kubernetes import manifests
 from deploy.kubernetes.kubelet import Kubelet
+from deploy.kubernetes.manifests import Manifest
+from deploy.kubernetes.objects import Objects
 
-#: Which files of `paraply credentials` are in which Secret: a folder for each holder.
-SECRETS = {"": "paraply-ca", "engine": "paraply-engine", "client": "paraply-client"}
+#: The Secrets, and what clients and engines find in them.
+SECRETS = {"paraply-ca": "server.pem", "paraply-engine": "engine.json", "paraply-client": "connection.json"}
 
 CALL = """
 import os, paraply as ipp
@@ -42,49 +45,76 @@ print("all there")
 """
 
 
-def fill(kubelet: Kubelet, folder: Path) -> None:
-    """Puts the files of a folder of credentials into the three Secrets."""
-    for holder, secret in SECRETS.items():
-        files = (file for file in (folder / holder).iterdir() if file.is_file())
-        data = {file.name: base64.b64encode(file.read_bytes()).decode() for file in files}
-        kubelet.api.objects.patch("Secret", "paraply", secret, {"data": data})
-
-
-def make_credentials(folder: Path) -> None:
-    endpoints = ["--endpoint=tls:paraply-controller:7600", "--host=paraply-scheduler", "--cluster-id=paraply"]
-    program = [str(Path(sys.executable).parent / "paraply"), "credentials", str(folder), *endpoints]
+def api_certificate(folder: Path, address: str) -> tuple[ssl.SSLContext, bytes]:
+    """What the API server shows at an address, and whom to trust it by."""
+    program = [str(Path(sys.executable).parent / "paraply"), "credentials", str(folder), f"--host={address}"]
     subprocess.run(program, check=True, capture_output=True, timeout=60)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem", folder / "server-key.pem")
+    return context, (folder / "ca.pem").read_bytes()
+
+
+def content(kubelet: Kubelet, secret: str) -> dict[str, bytes]:
+    """What is in a Secret."""
+    there = kubelet.api.objects.get("Secret", "paraply", secret)
+    assert there is not None
+    return {key: base64.b64decode(value) for key, value in there.get("data", {}).items()}
+
+
+class Contested(Objects):
+    """Somebody else changes each Secret a moment before the first who wants to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.contested: set[str] = set()
+
+    def patch(self, kind: str, namespace: str, name: str, patch: Manifest) -> Manifest | None:
+        if kind == "Secret" and name not in self.contested:
+            self.contested.add(name)
+            super().patch(kind, namespace, name, {"metadata": {"annotations": {"changed-by": "somebody"}}})
+        return super().patch(kind, namespace, name, patch)
 
 
 @pytest.fixture(scope="module")
-def credentials(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("credentials")
-    make_credentials(folder)
-    # For a client in a container, whose user is not this one.
-    for file in (folder / "client", *(folder / "client").iterdir()):
-        os.chown(file, 65532, 65532)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def kubelet(engine: None, credentials: Path) -> Iterator[Kubelet]:
+def kubelet(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubelet]:
     if os.geteuid() != 0:
         pytest.skip("files of Secrets are root's")
-    kubelet = Kubelet(manifests.applied(ROOT / "deploy/k8s"))
+    folder = tmp_path_factory.mktemp("api-server")
+    applied = manifests.applied(ROOT / "deploy/k8s")
+    kubelet = Kubelet(applied, tls=lambda address: api_certificate(folder, address), objects=Contested())
     try:
-        (first, *_) = kubelet.of("paraply-engine")
-        first.container.wait_for_log("waiting for the connection file /credentials/engine.json")
-        for workload in ("paraply-controller", "paraply-scheduler"):
-            (pod,) = kubelet.of(workload)
-            pod.container.wait_for_log("waiting for files")
-            assert pod.restarts == 0
-        fill(kubelet, credentials)
         kubelet.wait_until_ready("paraply-controller", 1)
         kubelet.wait_until_ready("paraply-scheduler", 1)
         kubelet.wait_until_ready("paraply-engine", 4)
         yield kubelet
     finally:
         kubelet.close()
+
+
+@pytest.fixture(scope="module")
+def credentials(kubelet: Kubelet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a client's pod would mount."""
+    folder = tmp_path_factory.mktemp("client")
+    for name, data in content(kubelet, "paraply-client").items():
+        (folder / name).write_bytes(data)
+    # Its user is not this one.
+    for file in (folder, *folder.iterdir()):
+        os.chown(file, 65532, 65532)
+    return folder
+
+
+def test_the_controller_fills_the_secrets_and_asks_for_nothing_else(kubelet: Kubelet) -> None:
+    for secret, file in SECRETS.items():
+        assert file in content(kubelet, secret)
+    assert "ca-key.pem" not in content(kubelet, "paraply-engine") | content(kubelet, "paraply-client")
+    assert {made.account for made in kubelet.api.made} == {"paraply-controller"}
+    calls = {(made.call.verb, made.call.resource, made.call.name) for made in kubelet.api.made}
+    assert calls == {(verb, "secrets", name) for verb in ("get", "patch") for name in SECRETS}
+    refused = [made.call.name for made in kubelet.api.made if made.status == 409]
+    assert sorted(refused) == sorted(SECRETS), "each was somebody else's once, and was read again"
+    assert all(made.status in (200, 409) for made in kubelet.api.made)
+    for pod in kubelet.pods.values():
+        assert pod.restarts == 0, "who waits does not fail"
 
 
 @pytest.mark.parametrize("role", ["controller", "scheduler"])
@@ -99,7 +129,7 @@ def test_a_service_that_waits_for_its_files_ends_when_told(containers: Container
 
 def client(kubelet: Kubelet, credentials: Path, code: str) -> Container:
     """A pod of a client's own would see the same."""
-    options = (*HARDENED, "--network", kubelet.network, "--volume", f"{credentials / 'client'}:/credentials:ro")
+    options = (*HARDENED, "--network", kubelet.network, "--volume", f"{credentials}:/credentials:ro")
     return Container.start(image("engine"), "-c", code, options=(*options, "--entrypoint", "python"))
 
 

@@ -9,6 +9,8 @@ mod compose;
 mod control;
 mod error;
 mod folder;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod lock;
 mod open_files;
 mod record;

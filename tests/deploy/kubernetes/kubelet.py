@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import ssl
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from deploy.containers import docker
 from deploy.kubernetes import manifests
 from deploy.kubernetes.api_server import ApiServer
 from deploy.kubernetes.manifests import Manifest
+from deploy.kubernetes.objects import Objects
 from deploy.kubernetes.pods import Place, Pod
 from deploy.kubernetes.volumes import Volumes
 
@@ -29,21 +31,27 @@ class Kubelet:
 
     Args:
         applied: The manifests.
-        authority: What pods are told to trust the API server by, PEM.
-        tls: What the API server shows.
+        objects: Where the API server keeps what there is.
+        tls: Makes what the API server shows at an address, and what pods are told to trust it by, PEM.
     """
 
-    def __init__(self, applied: list[Manifest], *, authority: bytes = b"", tls: Any = None) -> None:
+    def __init__(
+        self,
+        applied: list[Manifest],
+        *,
+        tls: Callable[[str], tuple[ssl.SSLContext, bytes]] | None = None,
+        objects: Objects | None = None,
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="paraply-kubelet-")
         self._lock = threading.RLock()
         self.pods: dict[str, Pod] = {}
         #: Exit statuses of pods that were deleted, by name.
         self.ended: dict[str, int] = {}
-        self._authority = authority
         self.network = f"paraply-{secrets.token_hex(4)}"
         docker("network", "create", "--label", "paraply-test", self.network)
         gateway = docker("network", "inspect", self.network, "--format", "{{(index .IPAM.Config 0).Gateway}}")
-        self.api = ApiServer(applied, address=gateway, tls=tls)
+        context, self._authority = tls(gateway) if tls else (None, b"")
+        self.api = ApiServer(applied, address=gateway, tls=context, objects=objects or Objects())
         try:
             self.apply(applied)
         except BaseException:

@@ -19,6 +19,10 @@ pub(crate) struct Controller {
 
     #[command(flatten)]
     settings: Settings,
+
+    #[cfg(feature = "kubernetes")]
+    #[command(flatten)]
+    wanted: crate::kubernetes::Wanted,
 }
 
 settings! {
@@ -64,6 +68,13 @@ settings! {
 
 impl Controller {
     pub(crate) fn run(self) -> Result<(), Error> {
-        service::run("controller", self.flags, self.settings.given(), paraply_controller::run)
+        #[cfg(feature = "kubernetes")]
+        let beside = |config: &paraply_controller::Config| {
+            let keeper = self.wanted.keeper(&config.cluster_id)?;
+            Ok(keeper.map(|keeper| Box::pin(keeper.keep()) as service::Beside))
+        };
+        #[cfg(not(feature = "kubernetes"))]
+        let beside = |_: &paraply_controller::Config| Ok(None);
+        service::run("controller", self.flags, self.settings.given(), beside, paraply_controller::run)
     }
 }

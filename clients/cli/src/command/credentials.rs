@@ -45,6 +45,13 @@ pub(crate) struct Credentials {
     #[arg(long, default_value = DEFAULT)]
     cluster_id: String,
 
+    #[command(flatten)]
+    reached: Reached,
+}
+
+/// By what a cluster is reached, and for how long.
+#[derive(Debug, Args)]
+pub(crate) struct Reached {
     /// Where the controller is reached, best first: tls:HOST:PORT
     #[arg(long, value_name = "ADDRESS")]
     endpoint: Vec<String>,
@@ -62,20 +69,40 @@ pub(crate) struct Credentials {
     days: u64,
 }
 
+impl Reached {
+    /// What certificates are to be like, and where engines and where clients reach the controller.
+    pub(crate) fn wish(&self, cluster_id: &str) -> Result<(Wish, Vec<Endpoint>, Vec<Endpoint>), Error> {
+        let _checked = ClusterName::new(DEFAULT, cluster_id)?;
+        let endpoints = self.endpoint.iter().map(|address| tls(address)).collect::<Result<Vec<_>, _>>()?;
+        let clients = self.client_endpoint.iter().map(|address| tls(address)).collect::<Result<Vec<_>, _>>()?;
+        let hosts = self.hosts(endpoints.iter().chain(&clients));
+        let wish = Wish { cluster_id: cluster_id.to_owned(), hosts, days: self.days };
+        let clients = if clients.is_empty() { endpoints.clone() } else { clients };
+        Ok((wish, endpoints, clients))
+    }
+
+    fn hosts<'a>(&'a self, endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<String> {
+        let of_endpoints = endpoints.filter_map(|endpoint| match endpoint {
+            Endpoint::Tls { address, .. } => Some(address::host(address)),
+            _ => None,
+        });
+        let all = self.host.iter().map(String::as_str).chain(of_endpoints).chain(LOCALHOST);
+        let mut hosts: Vec<String> = Vec::new();
+        for host in all {
+            if !hosts.iter().any(|there| there == host) {
+                hosts.push(host.to_owned());
+            }
+        }
+        hosts
+    }
+}
+
 /// What `localhost` may be called.
 const LOCALHOST: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 impl Credentials {
     pub(crate) fn run(self) -> Result<(), Error> {
-        let _checked = ClusterName::new(DEFAULT, &self.cluster_id)?;
-        let endpoints = self.endpoint.iter().map(|address| tls(address)).collect::<Result<Vec<_>, _>>()?;
-        let client_endpoints =
-            self.client_endpoint.iter().map(|address| tls(address)).collect::<Result<Vec<_>, _>>()?;
-        let wish = Wish {
-            cluster_id: self.cluster_id.clone(),
-            hosts: self.hosts(endpoints.iter().chain(&client_endpoints)),
-            days: self.days,
-        };
+        let (wish, endpoints, clients) = self.reached.wish(&self.cluster_id)?;
         make_folder(&self.folder)?;
         let mut all = self.read()?;
         let made = bundle::complete(&all, &wish).map_err(Error::service)?;
@@ -84,11 +111,10 @@ impl Credentials {
             written.push(self.write(folder_of(&name), &name, content.as_bytes())?);
             all.insert(name, content);
         }
-        let clients = if client_endpoints.is_empty() { &endpoints } else { &client_endpoints };
         for (role, folder, name, endpoints) in [
             (Role::Engine, "engine", "engine.json", &endpoints),
-            (Role::Client, "client", "connection.json", clients),
-            (Role::Admin, "admin", "connection.json", clients),
+            (Role::Client, "client", "connection.json", &clients),
+            (Role::Admin, "admin", "connection.json", &clients),
         ] {
             if endpoints.is_empty() {
                 continue;
@@ -106,21 +132,6 @@ impl Credentials {
             _ => written.iter().for_each(|path| println!("{}", path.display())),
         }
         Ok(())
-    }
-
-    fn hosts<'a>(&'a self, endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<String> {
-        let of_endpoints = endpoints.filter_map(|endpoint| match endpoint {
-            Endpoint::Tls { address, .. } => Some(address::host(address)),
-            _ => None,
-        });
-        let all = self.host.iter().map(String::as_str).chain(of_endpoints).chain(LOCALHOST);
-        let mut hosts: Vec<String> = Vec::new();
-        for host in all {
-            if !hosts.iter().any(|there| there == host) {
-                hosts.push(host.to_owned());
-            }
-        }
-        hosts
     }
 
     /// What is there.

@@ -85,6 +85,6 @@ settings! {
 
 impl Scheduler {
     pub(crate) fn run(self) -> Result<(), Error> {
-        service::run("scheduler", self.flags, self.settings.given(), paraply_scheduler::run)
+        service::run("scheduler", self.flags, self.settings.given(), |_| Ok(None), paraply_scheduler::run)
     }
 }

@@ -1,9 +1,11 @@
 //! What `paraply controller` and `paraply scheduler` have in common.
 
 use std::{
+    convert::Infallible,
     fs,
     os::fd::RawFd,
     path::{Path, PathBuf},
+    pin::Pin,
     time::Duration,
 };
 
@@ -103,11 +105,15 @@ impl Listening for paraply_scheduler::Config {
     }
 }
 
+/// What a process does beside its service, as long as it lives.
+pub(super) type Beside = Pin<Box<dyn Future<Output = Infallible> + Send>>;
+
 /// Runs a service until a signal, or the end of its parent.
 pub(super) fn run<C, E, F>(
     section: &'static str,
     flags: ServiceFlags,
     settings: Vec<(&'static str, String)>,
+    beside: impl FnOnce(&C) -> Result<Option<Beside>, Error>,
     service: impl FnOnce(C, Vec<Listener>, Shutdown) -> F,
 ) -> Result<(), Error>
 where
@@ -125,6 +131,7 @@ where
     };
     let config: C = layers.environment().map_err(Error::service)?.flags(settings).load().map_err(Error::service)?;
     block_on(async {
+        let _beside = beside(&config)?.map(spawn);
         if flags.wait {
             tokio::select! {
                 () = wait_for(config.credential_files()) => {}
