@@ -58,6 +58,8 @@ class Kubelet:
             self.close()
             raise
         self.api.objects.watchers.append(self._heard)
+        # What pods have changed since they were started.
+        self._sync()
 
     def apply(self, applied: list[Manifest]) -> None:
         """What `kubectl apply` does, in this order."""
@@ -126,12 +128,15 @@ class Kubelet:
 
     def _heard(self, manifest: Manifest) -> None:
         if manifest["kind"] in {"Secret", "ConfigMap"}:
-            with self._lock:
-                for pod in self.pods.values():
-                    pod.volumes.sync()
+            self._sync()
         elif manifest["kind"] in {"Deployment", "StatefulSet"}:
             # Whoever changed it does not wait for the pods.
             threading.Thread(target=self.reconcile).start()
+
+    def _sync(self) -> None:
+        with self._lock:
+            for pod in self.pods.values():
+                pod.volumes.sync()
 
     def _namespaces(self) -> list[str]:
         return [manifest["metadata"]["name"] for manifest in self.api.objects.list("Namespace", "")]
