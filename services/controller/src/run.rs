@@ -75,7 +75,7 @@ pub enum Error {
 /// If it cannot start, or fails as a whole.
 pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -> Result<(), Error> {
     let settings = config.tokens();
-    let (ticket_key, tokens) = (settings.ticket_key()?, settings.tokens()?);
+    let (tokens, ticket_key) = (settings.clone().tokens()?, settings.ticket_key()?);
     let tls = config.tls().client("controller", None)?;
     let state = State::open(config.state_dir.as_deref(), &config.cluster_id, &ticket_key)?;
     let machine = Membership::new(config.membership(), state.next_engine_id());

@@ -84,7 +84,7 @@ pub async fn run_with_store<S: Store>(
 ) -> Result<(), Error> {
     config.check()?;
     let settings = config.tokens();
-    let (ticket_key, tokens) = (settings.ticket_key()?, settings.tokens()?);
+    let (tokens, ticket_key) = (settings.clone().tokens()?, settings.ticket_key()?);
     let tls = config.tls().client("scheduler", None)?;
     let endpoints = config.endpoints(&listeners)?;
     let identity = ServerIdentity {
