@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import ssl
 import subprocess
@@ -45,6 +46,24 @@ print("all there")
 """
 
 
+#: Somebody whose kubeconfig leads to the Secret of clients.
+PERSON: list[Manifest] = [
+    {
+        "kind": "Role",
+        "metadata": {"name": "person", "namespace": "paraply"},
+        "rules": [
+            {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["paraply-client"], "verbs": ["get"]},
+        ],
+    },
+    {
+        "kind": "RoleBinding",
+        "metadata": {"name": "person", "namespace": "paraply"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "person"},
+        "subjects": [{"kind": "ServiceAccount", "name": "person", "namespace": "paraply"}],
+    },
+]
+
+
 def api_certificate(folder: Path, address: str) -> tuple[ssl.SSLContext, bytes]:
     """What the API server shows at an address, and whom to trust it by."""
     program = [str(Path(sys.executable).parent / "paraply"), "credentials", str(folder), f"--host={address}"]
@@ -80,8 +99,9 @@ def kubelet(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     if os.geteuid() != 0:
         pytest.skip("files of Secrets are root's")
     folder = tmp_path_factory.mktemp("api-server")
-    applied = manifests.applied(ROOT / "deploy/k8s")
+    applied = [*manifests.applied(ROOT / "deploy/k8s"), *PERSON]
     kubelet = Kubelet(applied, tls=lambda address: api_certificate(folder, address), objects=Contested())
+    kubelet.api.accounts["token-of-a-person"] = "person"
     try:
         kubelet.wait_until_ready("paraply-controller", 1)
         kubelet.wait_until_ready("paraply-scheduler", 1)
@@ -107,7 +127,7 @@ def test_the_controller_fills_the_secrets_and_asks_for_nothing_else(kubelet: Kub
     for secret, file in SECRETS.items():
         assert file in content(kubelet, secret)
     assert "ca-key.pem" not in content(kubelet, "paraply-engine") | content(kubelet, "paraply-client")
-    assert {made.account for made in kubelet.api.made} == {"paraply-controller"}
+    assert {made.account for made in kubelet.api.made} == {"paraply-controller"}, "this comes before others ask"
     calls = {(made.call.verb, made.call.resource, made.call.name) for made in kubelet.api.made}
     assert calls == {(verb, "secrets", name) for verb in ("get", "patch") for name in SECRETS}
     refused = [made.call.name for made in kubelet.api.made if made.status == 409]
@@ -183,3 +203,47 @@ def test_engines_have_no_token_for_the_api_server(kubelet: Kubelet) -> None:
     (first, *_) = kubelet.of("paraply-engine")
     assert first.container.run("sh", "-c", "ls /var/run/secrets 2>/dev/null || echo none") == "none"
     assert docker("exec", first.container.id, "ls", "/credentials").split() != []
+
+
+def kubeconfig(kubelet: Kubelet) -> str:
+    """As `kubectl config view --raw` shows it."""
+    authority = base64.b64encode(kubelet.authority).decode()
+    server = f"https://{kubelet.api.address}:{kubelet.api.port}"
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "person"}}],
+            "clusters": [{"name": "test", "cluster": {"server": server, "certificate-authority-data": authority}}],
+            "users": [{"name": "person", "user": {"token": "token-of-a-person"}}],
+        }
+    )
+
+
+def test_connect_writes_what_a_client_outside_needs(kubelet: Kubelet, tmp_path: Path) -> None:
+    (tmp_path / "kubeconfig").write_text(kubeconfig(kubelet))
+    environment = {**os.environ, "KUBECONFIG": str(tmp_path / "kubeconfig"), "PARAPLY_HOME": str(tmp_path / "home")}
+    command = [str(Path(sys.executable).parent / "paraply"), "connect", "--kubernetes"]
+
+    def connect(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *arguments], check=False, env=environment, capture_output=True, text=True, timeout=60
+        )
+
+    done = connect()
+    assert done.returncode == 0, done.stderr
+    assert "kubectl -n paraply port-forward service/paraply-controller 7600" in done.stdout
+    written = json.loads((tmp_path / "home/default/paraply/connection.json").read_bytes())
+    expected = json.loads(content(kubelet, "paraply-client")["connection.json"])
+    assert written == expected, "and no admin's token, which this person may not read"
+    assert written["endpoints"][0] == {"tls": "127.0.0.1:7600"}
+
+    done = connect("--endpoint", "tls:paraply.example:443", "--cluster-id", "outside")
+    assert (done.returncode, "port-forward" in done.stdout) == (0, False), done.stderr
+    written = json.loads((tmp_path / "home/default/outside/connection.json").read_bytes())
+    assert written["endpoints"] == [{"tls": "paraply.example:443"}]
+
+    done = connect("--namespace", "elsewhere")
+    assert done.returncode == 1
+    assert "the Secret paraply-client in the namespace elsewhere" in done.stderr

@@ -67,6 +67,10 @@ pub(crate) enum Error {
     #[error("{0}")]
     Compose(String),
 
+    #[cfg(feature = "kubernetes")]
+    #[error("{0}")]
+    Kubernetes(String),
+
     #[error("{0}")]
     Service(Box<dyn std::error::Error + Send + Sync>),
 }

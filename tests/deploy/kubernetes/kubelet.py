@@ -50,7 +50,7 @@ class Kubelet:
         self.network = f"paraply-{secrets.token_hex(4)}"
         docker("network", "create", "--label", "paraply-test", self.network)
         gateway = docker("network", "inspect", self.network, "--format", "{{(index .IPAM.Config 0).Gateway}}")
-        context, self._authority = tls(gateway) if tls else (None, b"")
+        context, self.authority = tls(gateway) if tls else (None, b"")
         self.api = ApiServer(applied, address=gateway, tls=context, objects=objects or Objects())
         try:
             self.apply(applied)
@@ -157,7 +157,7 @@ class Kubelet:
         if spec["automountServiceAccountToken"]:
             token = secrets.token_hex(16)
             self.api.accounts[token] = spec["serviceAccountName"]
-            account = {"token": token.encode(), "ca.crt": self._authority, "namespace": namespace.encode()}
+            account = {"token": token.encode(), "ca.crt": self.authority, "namespace": namespace.encode()}
         self.api.objects.put(manifest)
         volumes = Volumes(Path(self._folder.name) / name, spec, self.api.objects, namespace, account)
         place = Place(self.network, self._names(namespace, metadata["labels"]), environment)

@@ -171,7 +171,8 @@ fn make_folder(folder: &Path) -> Result<(), Error> {
     made.map_err(Error::io(format!("cannot make the folder {}", folder.display())))
 }
 
-fn tls(address: &str) -> Result<Endpoint, Error> {
+/// An address of the form tls:HOST:PORT.
+pub(crate) fn tls(address: &str) -> Result<Endpoint, Error> {
     match address::parse(address) {
         endpoint @ Endpoint::Tls { .. }
             if address.rsplit(':').next().is_some_and(|port| port.parse::<u16>().is_ok()) =>
