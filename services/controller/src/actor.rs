@@ -31,10 +31,8 @@ pub(crate) enum Stimulus {
     Malformed { connection: ConnectionId, status: Status },
     /// The machine is told, and the caller when that is done.
     Tell { stimulus: Machine, reply: oneshot::Sender<()> },
-    /// An engine is to exit; answered with whether there is one.
-    Remove { engine: EngineId, reply: oneshot::Sender<bool> },
-    /// An engine is to drain; answered with whether there is one.
-    Drain { engine: EngineId, reply: oneshot::Sender<bool> },
+    /// The machine is told what an engine is to do; answered with whether there is one of that id.
+    Order { engine: EngineId, stimulus: Machine, reply: oneshot::Sender<bool> },
     /// So many engines are to be there; answered with how many there were.
     Scale { engines: u32, reply: oneshot::Sender<Result<u32, NotScaled>> },
     /// A signal for engines; answered with the first of which it cannot be taken, and whether there is such an engine.
@@ -183,14 +181,9 @@ impl Actor for Controller {
                 self.machine.handle(now, stimulus);
                 reply_to(reply, ());
             }
-            Stimulus::Remove { engine, reply } => {
+            Stimulus::Order { engine, stimulus, reply } => {
                 let there = self.machine.engine(engine).is_some();
-                self.machine.handle(now, Machine::Remove { engine });
-                reply_to(reply, there);
-            }
-            Stimulus::Drain { engine, reply } => {
-                let there = self.machine.engine(engine).is_some();
-                self.machine.handle(now, Machine::Drain { engine });
+                self.machine.handle(now, stimulus);
                 reply_to(reply, there);
             }
             Stimulus::Scale { engines, reply } => reply_to(reply, self.scale(now, engines)),

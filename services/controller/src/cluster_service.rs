@@ -113,11 +113,8 @@ impl ClusterService for Cluster {
         &self,
         request: Request<DrainEngineRequest>,
     ) -> Result<Response<DrainEngineResponse>, Status> {
-        let id = request.get_ref().engine_id;
-        if self.handle.drain(EngineId(id)).await? {
-            return Ok(Response::new(DrainEngineResponse {}));
-        }
-        Err(unknown(id))
+        self.handle.order(request.get_ref().engine_id, |engine| Machine::Drain { engine }).await?;
+        Ok(Response::new(DrainEngineResponse {}))
     }
 
     async fn scale_engines(
@@ -138,11 +135,8 @@ impl ClusterService for Cluster {
         &self,
         request: Request<RemoveEngineRequest>,
     ) -> Result<Response<RemoveEngineResponse>, Status> {
-        let id = request.get_ref().engine_id;
-        if self.handle.remove(EngineId(id)).await? {
-            return Ok(Response::new(RemoveEngineResponse {}));
-        }
-        Err(unknown(id))
+        self.handle.order(request.get_ref().engine_id, |engine| Machine::Remove { engine }).await?;
+        Ok(Response::new(RemoveEngineResponse {}))
     }
 
     async fn signal_engines(

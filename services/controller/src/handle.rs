@@ -56,14 +56,12 @@ impl Handle {
         self.ask(|reply| Stimulus::Tell { stimulus, reply }).await
     }
 
-    /// Orders an engine to exit; false if there is none of that id.
-    pub(crate) async fn remove(&self, engine: EngineId) -> Result<bool, Status> {
-        self.ask(|reply| Stimulus::Remove { engine, reply }).await
-    }
-
-    /// Orders an engine to drain; false if there is none of that id.
-    pub(crate) async fn drain(&self, engine: EngineId) -> Result<bool, Status> {
-        self.ask(|reply| Stimulus::Drain { engine, reply }).await
+    /// Tells an engine what to do.
+    pub(crate) async fn order(&self, id: u32, order: impl FnOnce(EngineId) -> Machine) -> Result<(), Status> {
+        let engine = EngineId(id);
+        let stimulus = order(engine);
+        let there = self.ask(|reply| Stimulus::Order { engine, stimulus, reply }).await?;
+        if there { Ok(()) } else { Err(unknown(id)) }
     }
 
     /// Has so many engines be there; how many there were.

@@ -4,12 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use paraply_common::{
     clock,
-    config::{ConfigError, TOKEN_OVERLAP_MILLIS, TokenSetting, TokenSettings, lease_millis},
+    config::{ConfigError, Credentials, TOKEN_OVERLAP_MILLIS, TokenSetting, TokenSettings, lease_millis},
     secret::Secret,
-    transport::{
-        INLINE_BYTES, Listener, MESSAGE_BYTES, address,
-        tls::{ServerTls, TlsSettings},
-    },
+    transport::{INLINE_BYTES, Listener, MESSAGE_BYTES, address, tls::TlsSettings},
 };
 use paraply_core::{membership::Endpoint, scheduler};
 use paraply_proto::common::v1::Limits;
@@ -125,17 +122,12 @@ impl Default for Config {
 impl Config {
     /// The tokens as they are set.
     pub(crate) fn tokens(&self) -> TokenSettings {
-        let token = |key, inline: &Option<Secret>, file: &Option<PathBuf>| TokenSetting {
-            key,
-            inline: inline.clone(),
-            file: file.clone(),
-        };
         TokenSettings {
             section: "scheduler",
-            client: token("client_token", &self.client_token, &self.client_token_file),
-            engine: token("engine_token", &self.engine_token, &self.engine_token_file),
-            admin: token("admin_token", &self.admin_token, &self.admin_token_file),
-            ticket_key: token("ticket_key", &self.ticket_key, &self.ticket_key_file),
+            client: TokenSetting::new("client_token", &self.client_token, &self.client_token_file),
+            engine: TokenSetting::new("engine_token", &self.engine_token, &self.engine_token_file),
+            admin: TokenSetting::new("admin_token", &self.admin_token, &self.admin_token_file),
+            ticket_key: TokenSetting::new("ticket_key", &self.ticket_key, &self.ticket_key_file),
             overlap: Duration::from_millis(self.token_overlap_millis),
         }
     }
@@ -149,23 +141,10 @@ impl Config {
         }
     }
 
-    /// The files of tokens, keys and certificates.
+    /// What it shows and accepts, as it is set.
     #[must_use]
-    pub fn credential_files(&self) -> Vec<PathBuf> {
-        let tls = self.tls();
-        self.tokens()
-            .files()
-            .into_iter()
-            .chain([tls.cert, tls.key, tls.ca, tls.client_ca].into_iter().flatten())
-            .collect()
-    }
-
-    /// What its listeners show; nothing where it has no certificate. Within a runtime.
-    ///
-    /// # Errors
-    /// If a file cannot be used, or one of two that go together is missing.
-    pub fn server_tls(&self) -> Result<Option<ServerTls>, ConfigError> {
-        self.tls().server("scheduler")
+    pub fn credentials(&self) -> Credentials {
+        Credentials { tokens: self.tokens(), tls: self.tls() }
     }
 
     /// Where others reach it: as it is set, else where it listens.

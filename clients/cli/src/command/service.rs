@@ -12,7 +12,7 @@ use std::{
 use clap::Args;
 use paraply_common::{
     clock,
-    config::{ConfigError, Layers},
+    config::{Credentials, Layers},
     heap, inherited,
     shutdown::{self, Shutdown},
     spawn::spawn,
@@ -79,29 +79,20 @@ macro_rules! settings {
 }
 pub(super) use settings;
 
-/// A configuration that says what listeners show, and which files it takes.
-pub(super) trait Listening {
-    fn server_tls(&self) -> Result<Option<ServerTls>, ConfigError>;
-    fn credential_files(&self) -> Vec<PathBuf>;
+/// A configuration that says what its service shows and accepts.
+pub(super) trait Guarded {
+    fn credentials(&self) -> Credentials;
 }
 
-impl Listening for paraply_controller::Config {
-    fn server_tls(&self) -> Result<Option<ServerTls>, ConfigError> {
-        self.server_tls()
-    }
-
-    fn credential_files(&self) -> Vec<PathBuf> {
-        self.credential_files()
+impl Guarded for paraply_controller::Config {
+    fn credentials(&self) -> Credentials {
+        self.credentials()
     }
 }
 
-impl Listening for paraply_scheduler::Config {
-    fn server_tls(&self) -> Result<Option<ServerTls>, ConfigError> {
-        self.server_tls()
-    }
-
-    fn credential_files(&self) -> Vec<PathBuf> {
-        self.credential_files()
+impl Guarded for paraply_scheduler::Config {
+    fn credentials(&self) -> Credentials {
+        self.credentials()
     }
 }
 
@@ -117,7 +108,7 @@ pub(super) fn run<C, E, F>(
     service: impl FnOnce(C, Vec<Listener>, Shutdown) -> F,
 ) -> Result<(), Error>
 where
-    C: DeserializeOwned + Listening,
+    C: DeserializeOwned + Guarded,
     E: std::error::Error + Send + Sync + 'static,
     F: Future<Output = Result<(), E>>,
 {
@@ -131,15 +122,16 @@ where
     };
     let config: C = layers.environment().map_err(Error::service)?.flags(settings).load().map_err(Error::service)?;
     block_on(async {
+        let credentials = config.credentials();
         let _beside = beside(&config)?.map(spawn);
         if flags.wait {
             tokio::select! {
-                () = wait_for(config.credential_files()) => {}
+                () = wait_for(credentials.files()) => {}
                 // The first process of a container has to take signals itself.
                 signalled = shutdown::signalled() => return signalled.map_err(Error::io("cannot take signals")),
             }
         }
-        let tls = config.server_tls().map_err(Error::service)?;
+        let tls = credentials.server_tls().map_err(Error::service)?;
         let listeners = flags.listeners(tls.as_ref()).map_err(Error::service)?;
         if listeners.is_empty() {
             return Err(Error::NowhereToListen);

@@ -123,8 +123,7 @@ class Cluster:
         """Has `n` engines be there, whatever their sets, and waits for that. See `Client.scale`."""
         with self.connect_client_sync() as client:
             client.scale(n, timeout=timeout)
-        sets = self._ask({"op": "status"})["engine_sets"]
-        self.engines = {set_id: EngineSet(self, set_id, len(engines)) for set_id, engines in sets.items() if engines}
+        self.engines = {set_id: engines for set_id, engines in self._running_sets().items() if engines.n}
 
     def _start(self, n: int) -> None:
         if self.controller is not None and self.controller.running:
@@ -357,9 +356,13 @@ class Cluster:
         )
         cluster._control = record.control
         cluster.controller = Controller(cluster)
-        sets = cluster._ask({"op": "status"})["engine_sets"]
-        cluster.engines = {set_id: EngineSet(cluster, set_id, len(engines)) for set_id, engines in sets.items()}
+        cluster.engines = cluster._running_sets()
         return cluster
+
+    def _running_sets(self) -> dict[str, EngineSet]:
+        """The sets that the supervisor has now, with as many engines as there are processes."""
+        sets = self._ask({"op": "status"})["engine_sets"]
+        return {set_id: EngineSet(self, set_id, len(engines)) for set_id, engines in sets.items()}
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         if self._control is None:

@@ -10,6 +10,7 @@ use crate::{
     reload::Reloaded,
     secret::Secret,
     tokens::{TokenSet, Tokens},
+    transport::tls::{ServerTls, TlsSettings},
 };
 
 /// How long a token that another has taken the place of is still good, unless the setting `token_overlap_millis` says so:
@@ -44,7 +45,39 @@ pub struct TokenSettings {
     pub overlap: Duration,
 }
 
+/// What a service shows and accepts, as it is set.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Its tokens.
+    pub tokens: TokenSettings,
+    /// Its certificates and authorities.
+    pub tls: TlsSettings,
+}
+
+impl Credentials {
+    /// The files of tokens, keys and certificates.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let TlsSettings { ca, cert, key, client_ca } = &self.tls;
+        self.tokens.files().into_iter().chain([cert, key, ca, client_ca].into_iter().flatten().cloned()).collect()
+    }
+
+    /// What listeners show; nothing where there is no certificate. Within a runtime.
+    ///
+    /// # Errors
+    /// If a file cannot be used, or one of two that go together is missing.
+    pub fn server_tls(&self) -> Result<Option<ServerTls>, ConfigError> {
+        self.tls.server(self.tokens.section)
+    }
+}
+
 impl TokenSetting {
+    /// A token by the name of its setting.
+    #[must_use]
+    pub fn new(key: &'static str, inline: &Option<Secret>, file: &Option<PathBuf>) -> Self {
+        Self { key, inline: inline.clone(), file: file.clone() }
+    }
+
     fn read(&self, section: &'static str) -> Result<Secret, ConfigError> {
         token(section, self.key, self.inline.as_ref(), self.file.as_deref())
     }

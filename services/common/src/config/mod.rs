@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::de::DeserializeOwned;
 
-pub use credentials::{TOKEN_OVERLAP_MILLIS, TokenSetting, TokenSettings};
+pub use credentials::{Credentials, TOKEN_OVERLAP_MILLIS, TokenSetting, TokenSettings};
 pub use error::ConfigError;
 use error::Fault;
 pub use lease::lease_millis;

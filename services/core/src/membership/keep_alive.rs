@@ -85,20 +85,13 @@ impl Membership {
 
     /// What the stream has to say.
     pub(super) fn answer(&mut self, connection: ConnectionId, keep_alive: &mut KeepAlive) -> Option<Instruction> {
-        let exit = match keep_alive.member {
-            Member::Engine(id) => self.engines.get(&id).is_some_and(|engine| engine.exit),
-            Member::Scheduler => false,
-            Member::Superseded => true,
+        let (exit, drain, signals) = match keep_alive.member {
+            Member::Engine(id) => self.engines.get_mut(&id).map_or_else(Default::default, |engine| {
+                (engine.exit, engine.drain, std::mem::take(&mut engine.signals))
+            }),
+            Member::Scheduler => Default::default(),
+            Member::Superseded => (true, false, Vec::new()),
         };
-        let drain = match keep_alive.member {
-            Member::Engine(id) => self.engines.get(&id).is_some_and(|engine| engine.drain),
-            Member::Scheduler | Member::Superseded => false,
-        };
-        let signals = match keep_alive.member {
-            Member::Engine(id) => self.engines.get_mut(&id).map(|engine| std::mem::take(&mut engine.signals)),
-            Member::Scheduler | Member::Superseded => None,
-        };
-        let signals = signals.unwrap_or_default();
         let endpoints = if keep_alive.endpoints_due { self.scheduler_endpoints() } else { &[] };
         let order = exit && !keep_alive.exit_told || drain && !keep_alive.drain_told;
         if !keep_alive.answer_due && endpoints.is_empty() && !order && signals.is_empty() {
