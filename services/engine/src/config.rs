@@ -49,6 +49,9 @@ pub struct Config {
     pub incarnation: Incarnation,
     /// How long a running task may go on after SIGTERM.
     pub stop_grace: Duration,
+    /// How long to wait for SIGTERM after a drain that the cluster has ordered. Whoever starts the engine again when it ends
+    /// has this time to end it instead.
+    pub linger: Duration,
     /// Output kept for one task until the scheduler says otherwise, in bytes a stream.
     pub output_bytes: u64,
     /// Bytes of results kept here until their clients have read them; what has no room goes into the scheduler's store.
@@ -79,6 +82,7 @@ impl Config {
             identity,
             incarnation,
             stop_grace,
+            linger: Duration::ZERO,
             output_bytes,
             result_bytes,
             session,

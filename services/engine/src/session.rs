@@ -3,7 +3,7 @@
 
 mod received;
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use paraply_common::{
@@ -88,12 +88,25 @@ pub async fn run(
         }
         session.take_what_waits();
         if let Some(reason) = session.flush() {
+            if matches!(reason, ExitReason::Drained) && killed_at.is_none() {
+                let linger = session.config.linger;
+                // It has left the cluster.
+                drop((session, membership, health));
+                wait_to_be_ended(linger, &mut terminated).await;
+            }
             return Ok(reason);
         }
         health.iter().for_each(|health| health.attached(session.machine.is_attached()));
         if killed_at.is_some_and(|at| at <= clock::now()) {
             return Ok(ExitReason::Drained);
         }
+    }
+}
+
+async fn wait_to_be_ended(linger: Duration, terminated: &mut Terminated) {
+    tokio::select! {
+        () = terminated.received() => {}
+        () = clock::sleep_until(clock::now() + linger) => {}
     }
 }
 

@@ -29,6 +29,9 @@ _TLS_FLAGS = (
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Runs an engine until the cluster or SIGTERM ends it."""
     options = _parse(arguments)
+    if os.getpid() == 1:
+        # The first process of a container is ended only where it listens.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if options.threads is not None:
         for variable in _THREAD_VARIABLES:
             os.environ.setdefault(variable, str(options.threads))
@@ -45,6 +48,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             labels=options.label,
             parent_fd=options.parent_fd,
             stop_grace=options.stop_grace,
+            linger=options.linger,
             result_bytes=options.result_bytes,
             tls_ca_file=options.tls_ca_file,
             tls_cert_file=options.tls_cert_file,
@@ -89,6 +93,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         help="how long a running task may go on after SIGTERM (default: %(default)s)",
     )
     parser.add_argument(
+        "--linger",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long to wait for SIGTERM when the cluster has let it go: what would start it again can end it meanwhile "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
         "--result-bytes",
         type=int,
         metavar="BYTES",
@@ -117,15 +129,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _wait_for(file: Path) -> None:
-    """Returns when the file has something in it. SIGTERM ends the wait, also of a container's first process, which it ends
-    only where there is a handler."""
+    """Returns when the file has something in it."""
     if _is_there(file):
         return
     print(f"paraply engine: waiting for the connection file {file}", file=sys.stderr, flush=True)
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     while not _is_there(file):
         time.sleep(0.5)
-    signal.signal(signal.SIGTERM, before)
 
 
 def _is_there(file: Path) -> bool:

@@ -12,6 +12,7 @@ class Engine:
         labels: Sequence[tuple[str, str]] = (),
         parent_fd: int | None = None,
         stop_grace: float = 3.0,
+        linger: float = 0.0,
         result_bytes: int | None = None,
         tls_ca_file: str | Path | None = None,
         tls_cert_file: str | Path | None = None,

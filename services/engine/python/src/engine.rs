@@ -37,8 +37,8 @@ impl Engine {
     /// Takes descriptors 1 and 2 over and starts to register with the cluster of the connection file.
     #[new]
     #[pyo3(signature = (
-        connection, python_version, *, engine_id=None, labels=Vec::new(), parent_fd=None, stop_grace=3.0, result_bytes=None,
-        tls_ca_file=None, tls_cert_file=None, tls_key_file=None, admin=None
+        connection, python_version, *, engine_id=None, labels=Vec::new(), parent_fd=None, stop_grace=3.0, linger=0.0,
+        result_bytes=None, tls_ca_file=None, tls_cert_file=None, tls_key_file=None, admin=None
     ))]
     #[allow(clippy::too_many_arguments, reason = "each is a keyword of Python's")]
     fn new(
@@ -49,6 +49,7 @@ impl Engine {
         labels: Vec<(String, String)>,
         parent_fd: Option<i32>,
         stop_grace: f64,
+        linger: f64,
         result_bytes: Option<u64>,
         tls_ca_file: Option<PathBuf>,
         tls_cert_file: Option<PathBuf>,
@@ -56,12 +57,15 @@ impl Engine {
         admin: Option<String>,
     ) -> PyResult<Self> {
         let invalid = |message: String| PyValueError::new_err(message);
-        let stop_grace = Duration::try_from_secs_f64(stop_grace)
-            .map_err(|_| invalid("--stop-grace is not a number of seconds".into()))?;
+        let seconds = |flag: &str, seconds: f64| {
+            Duration::try_from_secs_f64(seconds).map_err(|_| invalid(format!("{flag} is not a number of seconds")))
+        };
+        let stop_grace = seconds("--stop-grace", stop_grace)?;
         let identity = Identity { python_version, engine_id, labels };
         let tls = TlsSettings { ca: tls_ca_file, cert: tls_cert_file, key: tls_key_file, client_ca: None };
         let config = Config::read(&connection, tls, identity, stop_grace);
         let mut config = config.map_err(|error| invalid(error.to_string()))?;
+        config.linger = seconds("--linger", linger)?;
         config.result_bytes = result_bytes.unwrap_or(config.result_bytes);
         if RUNTIME.get().is_some() {
             return Err(invalid("this process has an engine already".into()));
