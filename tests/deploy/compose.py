@@ -85,11 +85,11 @@ class Project:
         """What a person types next."""
         return self.command("connect", "--compose", "--project-name", self.name)
 
-    def command(self, *arguments: str) -> str:
+    def command(self, *arguments: str, timeout: float = 60) -> str:
         """Runs paraply on this machine; what it prints."""
         program = [str(Path(sys.executable).parent / "paraply"), *arguments]
         done = subprocess.run(
-            program, cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=60, check=False
+            program, cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=timeout, check=False
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -106,9 +106,17 @@ class Project:
             program, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    def in_container(self, code: str) -> str:
+    def in_container(self, code: str, admin_token: str = "") -> str:
         """Runs a client in a container, with the credentials of clients; what it prints."""
-        options = [*HARDENED, "--network", f"{self.name}_default", "--volume", f"{self.name}_client:/credentials:ro"]
+        options = [
+            *HARDENED,
+            "--env",
+            f"PARAPLY_ADMIN_TOKEN={admin_token}",
+            "--network",
+            f"{self.name}_default",
+            "--volume",
+            f"{self.name}_client:/credentials:ro",
+        ]
         options += ["--env", "PARAPLY_CONNECTION=/credentials/connection.json", "--entrypoint", "python"]
         return docker("run", "--rm", *options, image("engine"), "-c", code, timeout=120)
 

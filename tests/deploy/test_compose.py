@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from deploy import compose
+from deploy import compose, programs
 from deploy.compose import Project
 from deploy.containers import Container, docker
 
@@ -117,6 +117,37 @@ def test_more_and_fewer_engines_under_load(project: Project, load: Callable[[int
     assert len(project.containers("engine")) == 2
     finish(client)
     project.up(engines=4)
+
+
+@pytest.mark.timeout(300)
+def test_a_client_scales_and_the_busy_engine_stays(project: Project) -> None:
+    finish(project.on_host(programs.scale(5)))
+    assert len(project.containers("engine")) == 5
+    assert "engines that take tasks: 4" in project.command("scale", "4", timeout=120)
+    assert len(project.containers("engine")) == 4
+
+
+@pytest.mark.timeout(300)
+def test_the_command_scales_under_load(project: Project, load: Callable[[int], subprocess.Popen[str]]) -> None:
+    client = load(800)
+    for engines in (6, 2, 4):
+        project.command("scale", str(engines), timeout=120)
+        assert len(project.containers("engine")) == engines
+    finish(client)
+
+
+def test_who_cannot_launch_engines_says_who_can(project: Project) -> None:
+    code = """
+import paraply
+try:
+    paraply.Client().scale(2)
+except (PermissionError, RuntimeError) as error:
+    print(error)
+"""
+    assert "it needs the admin token" in project.in_container(code)
+    token = json.loads((project.home / "default/compose/connection.json").read_bytes())["admin_token"]
+    refused = project.in_container(code, token)
+    assert "nobody here launches any" in refused and "--scale engine=N" in refused
 
 
 @pytest.mark.timeout(300)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,18 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from deploy.containers import HARDENED, ROOT, Container, Containers, docker, image
+from deploy import programs
+from deploy.containers import HARDENED, ROOT, Containers, docker, image
 from deploy.kubernetes import manifests
 from deploy.kubernetes.kubelet import Kubelet
 from deploy.kubernetes.manifests import Manifest
 from deploy.kubernetes.objects import Objects
+from deploy.kubernetes.people import api_certificate, client, client_credentials, content, kubeconfig
 
 #: The Secrets, and what clients and engines find in them.
 SECRETS = {"paraply-ca": "server.pem", "paraply-engine": "engine.json", "paraply-client": "connection.json"}
 
 CALL = """
 import os, paraply as ipp
-rc = ipp.Client("/credentials/connection.json")
+rc = ipp.Client()
 rc.wait_for_engines(4)
 print(sorted(rc[:].apply_sync(os.getuid)))
 """
@@ -37,14 +37,13 @@ def number(n):
     time.sleep(0.05)
     return n
 
-rc = ipp.Client("/credentials/connection.json")
+rc = ipp.Client()
 rc.wait_for_engines(4)
 running = rc.load_balanced_view().map_async(number, range(400), chunksize=1)
 print("begun", flush=True)
 assert running.get(timeout=100) == list(range(400))
 print("all there")
 """
-
 
 #: Somebody whose kubeconfig leads to the Secret of clients.
 PERSON: list[Manifest] = [
@@ -62,22 +61,6 @@ PERSON: list[Manifest] = [
         "subjects": [{"kind": "ServiceAccount", "name": "person", "namespace": "paraply"}],
     },
 ]
-
-
-def api_certificate(folder: Path, address: str) -> tuple[ssl.SSLContext, bytes]:
-    """What the API server shows at an address, and whom to trust it by."""
-    program = [str(Path(sys.executable).parent / "paraply"), "credentials", str(folder), f"--host={address}"]
-    subprocess.run(program, check=True, capture_output=True, timeout=60)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem", folder / "server-key.pem")
-    return context, (folder / "ca.pem").read_bytes()
-
-
-def content(kubelet: Kubelet, secret: str) -> dict[str, bytes]:
-    """What is in a Secret."""
-    there = kubelet.api.objects.get("Secret", "paraply", secret)
-    assert there is not None
-    return {key: base64.b64decode(value) for key, value in there.get("data", {}).items()}
 
 
 class Contested(Objects):
@@ -114,13 +97,7 @@ def kubelet(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module")
 def credentials(kubelet: Kubelet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a client's pod would mount."""
-    folder = tmp_path_factory.mktemp("client")
-    for name, data in content(kubelet, "paraply-client").items():
-        (folder / name).write_bytes(data)
-    # Its user is not this one.
-    for file in (folder, *folder.iterdir()):
-        os.chown(file, 65532, 65532)
-    return folder
+    return client_credentials(kubelet, tmp_path_factory.mktemp("client"))
 
 
 def test_the_controller_fills_the_secrets_and_asks_for_nothing_else(kubelet: Kubelet) -> None:
@@ -147,18 +124,29 @@ def test_a_service_that_waits_for_its_files_ends_when_told(containers: Container
     assert (status, took < 5) == (0, True)
 
 
-def client(kubelet: Kubelet, credentials: Path, code: str) -> Container:
-    """A pod of a client's own would see the same."""
-    options = (*HARDENED, "--network", kubelet.network, "--volume", f"{credentials}:/credentials:ro")
-    return Container.start(image("engine"), "-c", code, options=(*options, "--entrypoint", "python"))
-
-
 def test_a_client_calls_engines(kubelet: Kubelet, credentials: Path) -> None:
     calling = client(kubelet, credentials, CALL)
     try:
         assert "[65532, 65532, 65532, 65532]" in calling.ends(60)
     finally:
         calling.remove()
+
+
+@pytest.mark.timeout(200)
+def test_an_admin_scales_and_the_busy_engine_stays(kubelet: Kubelet, credentials: Path) -> None:
+    """By the controller, which may do no more than its Role says: the scale subresource, and the cost of pods."""
+    before = {pod.name for pod in kubelet.of("paraply-engine")}
+    token = content(kubelet, "paraply-ca")["admin-token"].decode()
+    scaling = client(kubelet, credentials, programs.scale(4), "--env", f"PARAPLY_ADMIN_TOKEN={token}")
+    try:
+        assert "all there" in scaling.ends(150)
+    finally:
+        scaling.remove()
+    (stayed,) = before & {pod.name for pod in kubelet.of("paraply-engine")}
+    assert before - {stayed} <= kubelet.ended.keys()
+    kubelet.wait_until_ready("paraply-engine", 4)
+    refused = [made for made in kubelet.api.made if made.status == 403 and made.account == "paraply-controller"]
+    assert refused == []
 
 
 @pytest.mark.timeout(200)
@@ -203,22 +191,6 @@ def test_engines_have_no_token_for_the_api_server(kubelet: Kubelet) -> None:
     (first, *_) = kubelet.of("paraply-engine")
     assert first.container.run("sh", "-c", "ls /var/run/secrets 2>/dev/null || echo none") == "none"
     assert docker("exec", first.container.id, "ls", "/credentials").split() != []
-
-
-def kubeconfig(kubelet: Kubelet) -> str:
-    """As `kubectl config view --raw` shows it."""
-    authority = base64.b64encode(kubelet.authority).decode()
-    server = f"https://{kubelet.api.address}:{kubelet.api.port}"
-    return json.dumps(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "test",
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "person"}}],
-            "clusters": [{"name": "test", "cluster": {"server": server, "certificate-authority-data": authority}}],
-            "users": [{"name": "person", "user": {"token": "token-of-a-person"}}],
-        }
-    )
 
 
 def test_connect_writes_what_a_client_outside_needs(kubelet: Kubelet, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 
 from deploy.containers import ROOT, version
 from deploy.kubernetes import manifests
@@ -25,16 +24,6 @@ OLDEST, NEWEST = "1.29", ".".join(kubernetes_validate.latest_version().split("."
 
 def ids(manifest: Manifest) -> str:
     return "/".join(manifests.name(manifest))
-
-
-def patches(folder: Path) -> list[dict[str, Any]]:
-    """The patches of a component, with what each is for."""
-    found = []
-    for patch in manifests.kustomization(folder).get("patches", []):
-        content = yaml.safe_load((folder / patch["path"]).read_text() if "path" in patch else patch["patch"])
-        target = patch.get("target") or {"kind": content["kind"], "name": content["metadata"]["name"]}
-        found.append({"target": target, "content": content})
-    return found
 
 
 @pytest.mark.parametrize("kubernetes", [OLDEST, NEWEST])
@@ -105,7 +94,7 @@ def test_what_a_kustomization_names_exists(folder: Path) -> None:
         assert there.is_file() or (there / "Kustomization").is_file(), path
     files = {file.name for file in folder.iterdir()} - {"Kustomization"}
     assert files <= set(named), "a file that nothing names"
-    for patch in patches(folder):
+    for patch in manifests.patches(folder):
         target = manifests.find(ALL, patch["target"]["kind"], patch["target"]["name"])
         if isinstance(patch["content"], list):
             for operation in patch["content"]:
@@ -119,8 +108,8 @@ def test_what_a_kustomization_names_exists(folder: Path) -> None:
 
 
 def at(manifest: Any, pointer: str) -> Any:
-    """What a JSON pointer points to."""
-    for step in pointer.strip("/").split("/"):
+    """What a JSON pointer points to; its last step may be the place behind the last of a list."""
+    for step in pointer.removesuffix("/-").strip("/").split("/"):
         manifest = manifest[int(step)] if isinstance(manifest, list) else manifest[step]
     return manifest
 

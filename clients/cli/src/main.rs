@@ -8,6 +8,7 @@ mod command;
 mod compose;
 mod control;
 mod error;
+mod fleet;
 mod folder;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
@@ -115,4 +116,9 @@ fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Erro
     // Connections are closed with the process and no sooner: at the other end of one, its end is that of the process.
     std::mem::forget(runtime);
     outcome
+}
+
+/// What blocks, on a thread of its own: the event loop goes on.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::service)?
 }

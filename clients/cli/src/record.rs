@@ -32,9 +32,16 @@ pub(crate) struct ClusterRecord {
     pub(crate) work_dir: PathBuf,
     /// Engines asked for at the start.
     pub(crate) engines: u32,
+    /// What runs it: `local`, `docker` or `kubernetes`.
+    #[serde(default = "local")]
+    pub(crate) launcher: String,
     /// Where metrics and health are, if they are anywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) admin: Option<AdminAddresses>,
+}
+
+fn local() -> String {
+    "local".to_owned()
 }
 
 /// Of each service, "host:port".
@@ -50,6 +57,7 @@ impl ClusterRecord {
         options: &Options,
         control: &Path,
         python: &Path,
+        launcher: &str,
         admin: Option<AdminAddresses>,
     ) -> Self {
         Self {
@@ -63,6 +71,7 @@ impl ClusterRecord {
             python: python.to_owned(),
             work_dir: options.work_dir.clone(),
             engines: options.engines,
+            launcher: launcher.to_owned(),
             admin,
         }
     }

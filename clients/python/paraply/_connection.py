@@ -30,6 +30,7 @@ class ConnectionInfo:
         credentials: What opens it.
         profile: The profile that it belongs to, if it is known.
         file: Where this was read from, if it was read.
+        launched_by_command: Whether `paraply scale` is what starts engines there, and ends them.
     """
 
     cluster_id: str
@@ -37,6 +38,7 @@ class ConnectionInfo:
     credentials: Credentials
     profile: str = ""
     file: Path | None = None
+    launched_by_command: bool = False
 
     def source(self) -> str:
         """Where this comes from, for messages."""
@@ -74,6 +76,7 @@ def parse(content: Mapping[str, Any], file: Path | None = None) -> ConnectionInf
         credentials=_credentials(content, source),
         profile=str(content.get("profile", "")),
         file=file,
+        launched_by_command="launcher" in content,
     )
 
 

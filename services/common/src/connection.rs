@@ -33,6 +33,17 @@ pub struct ConnectionFile {
     /// trusts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
+    /// Who launches engines, where nobody does who watches the controller for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launcher: Option<Launcher>,
+}
+
+/// Who is to be asked for more engines, or fewer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Launcher {
+    /// Compose, for the project of this name.
+    Compose(String),
 }
 
 /// What a token opens.

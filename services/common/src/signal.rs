@@ -35,6 +35,12 @@ const SIGNALS: [(&str, Signal); 30] = [
     ("SIGSYS", Signal::SYS),
 ];
 
+/// The name of a signal by its number on this system, if it has one.
+#[must_use]
+pub fn name(number: i32) -> Option<&'static str> {
+    SIGNALS.iter().find(|(_, signal)| signal.as_raw() == number).map(|(name, _)| *name)
+}
+
 /// The signal of a name such as "SIGINT", if there is one.
 #[must_use]
 pub fn number(name: &str) -> Option<Signal> {

@@ -54,7 +54,7 @@ pub(crate) enum NotSignalled {
     Full(EngineId),
 }
 
-/// Engines are missing, and nobody launches any.
+/// Engines are missing, or would be started again, and nobody launches any.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NotScaled {
     /// How many there are.
@@ -73,6 +73,7 @@ pub(crate) enum AnyLine {
 #[derive(Debug)]
 pub(crate) struct Controller {
     machine: Membership,
+    engines_restart: bool,
     state: State,
     upstream: Upstream,
     lines: HashMap<ConnectionId, AnyLine>,
@@ -81,9 +82,9 @@ pub(crate) struct Controller {
 }
 
 impl Controller {
-    pub(crate) fn new(machine: Membership, state: State, upstream: Upstream) -> Self {
+    pub(crate) fn new(machine: Membership, engines_restart: bool, state: State, upstream: Upstream) -> Self {
         let (lines, registrations) = (HashMap::new(), HashMap::new());
-        Self { machine, state, upstream, lines, registrations, instructions: Vec::new() }
+        Self { machine, engines_restart, state, upstream, lines, registrations, instructions: Vec::new() }
     }
 
     fn signal(&mut self, now: Time, engines: Vec<EngineId>, signal: Bytes) -> Result<(), NotSignalled> {
@@ -100,7 +101,7 @@ impl Controller {
 
     fn scale(&mut self, now: Time, engines: u32) -> Result<u32, NotScaled> {
         let before = u32::try_from(self.machine.staying()).unwrap_or(u32::MAX);
-        if engines > before && !self.machine.has_launcher() {
+        if (engines > before || self.engines_restart) && !self.machine.has_launcher() {
             return Err(NotScaled { engines: before });
         }
         self.machine.handle(now, Machine::Scale { engines });

@@ -62,6 +62,10 @@ pub struct Config {
     /// which has seen them.
     #[serde(default)]
     pub state_dir: Option<PathBuf>,
+    /// Whether engines that end are started again by what runs them, as containers are. Then it takes who launches engines
+    /// to have fewer, as well as to have more.
+    #[serde(default)]
+    pub engines_restart: bool,
     /// How long a member may be silent, in milliseconds.
     #[serde(default = "default_lease_millis", deserialize_with = "lease_millis")]
     pub lease_millis: u32,
@@ -101,6 +105,7 @@ impl Default for Config {
             tls_client_ca_file: None,
             admin: None,
             state_dir: None,
+            engines_restart: false,
             lease_millis: default_lease_millis(),
             scheduler_wait_millis: default_scheduler_wait_millis(),
         }

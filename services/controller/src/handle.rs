@@ -69,8 +69,9 @@ impl Handle {
         let scaled = self.ask(|reply| Stimulus::Scale { engines, reply }).await?;
         scaled.map_err(|NotScaled { engines: before }| {
             Status::failed_precondition(format!(
-                "there are {before} engines, and nobody who could launch more: start engines by hand (python -m \
-                 paraply.engine), or scale what has started them"
+                "there are {before} engines, and nobody here launches any: scale what has started them (docker compose up \
+                 --scale engine=N, kubectl scale; `paraply scale` does it where `paraply connect` has written who does), or \
+                 start engines by hand (python -m paraply.engine)"
             ))
         })
     }

@@ -14,5 +14,5 @@ mod run;
 mod state;
 
 pub use config::Config;
-pub use run::{Error, run};
+pub use run::{Error, Launch, run};
 pub use state::note_new_cluster;

@@ -1,11 +1,12 @@
 //! The service from its start to its end.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use paraply_common::{
     actor,
     config::ConfigError,
     health::{self, Pulse},
+    line::LineStream,
     mailbox::mailbox,
     reflection,
     secret::Secret,
@@ -19,14 +20,15 @@ use paraply_common::{
     },
     transport::{Listener, MAX_MESSAGE_BYTES, ServeError, Server, serve, tls::TlsError},
 };
-use paraply_core::membership::{Membership, Stimulus as Machine};
+use paraply_core::membership::{Membership, Stimulus as Machine, WatchKind};
 use paraply_proto::controller::v1::{
-    cluster_service_server::ClusterServiceServer, membership_service_server::MembershipServiceServer,
+    WatchEnginesResponse, cluster_service_server::ClusterServiceServer,
+    membership_service_server::MembershipServiceServer,
 };
 use tonic::service::Routes;
 
 use crate::{
-    actor::Controller,
+    actor::{AnyLine, Controller},
     cluster_service::Cluster,
     config::Config,
     figures::Figures,
@@ -69,11 +71,19 @@ pub enum Error {
     Actor(String),
 }
 
+/// Launches engines in this process, told what a caller of `WatchEngines` is told who says that it launches engines.
+pub type Launch = Box<dyn FnOnce(LineStream<WatchEnginesResponse>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
 /// Serves the control plane on `listeners` until `shutdown`.
 ///
 /// # Errors
 /// If it cannot start, or fails as a whole.
-pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -> Result<(), Error> {
+pub async fn run(
+    config: Config,
+    listeners: Vec<Listener>,
+    shutdown: Shutdown,
+    launch: Option<Launch>,
+) -> Result<(), Error> {
     let settings = config.tokens();
     let (tokens, ticket_key) = (settings.clone().tokens()?, settings.ticket_key()?);
     let tls = config.tls().client("controller", None)?;
@@ -98,8 +108,12 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -
         pass_through: PassThroughLayer::new(upstream.clone(), PASSED_ON),
     };
     let ending = pulse.clone();
-    let mut actor = Controller::new(machine, state, upstream);
+    let mut actor = Controller::new(machine, config.engines_restart, state, upstream);
     let mut actor = spawn(async move { actor::run(&mut actor, inbox, pulse).await });
+    let _launching = match launch {
+        Some(launch) => Some(spawn(launch(launchers_watch(&handle).await?))),
+        None => None,
+    };
     tracing::info!(
         cluster = config.cluster_id,
         endpoints = ?listeners.iter().filter_map(Listener::endpoint).collect::<Vec<_>>(),
@@ -119,6 +133,13 @@ pub async fn run(config: Config, listeners: Vec<Listener>, shutdown: Shutdown) -
     }
     publisher.finish().await;
     Ok(())
+}
+
+async fn launchers_watch(handle: &Handle) -> Result<LineStream<WatchEnginesResponse>, Error> {
+    let watch = |connection| Machine::WatchOpened { connection, kind: WatchKind::Launcher };
+    let opened =
+        handle.open(AnyLine::Engines, watch).await.map_err(|status| Error::Actor(status.message().to_owned()))?;
+    Ok(handle.watch(opened))
 }
 
 fn routes(config: &Config, ticket_key: Secret, handle: Handle, pulse: Pulse) -> Result<Routes, Error> {

@@ -84,7 +84,7 @@ impl Cluster {
             engine_token: Some(self.engine_token.clone()),
             ..paraply_controller::Config::default()
         };
-        let run = move |listeners, shutdown| paraply_controller::run(config, listeners, shutdown);
+        let run = move |listeners, shutdown| paraply_controller::run(config, listeners, shutdown, None);
         Service::start(&self.folder.path().join("controller.sock"), 0, GRACE, run)
     }
 

@@ -23,7 +23,8 @@ from deploy.kubernetes.objects import Objects
 from deploy.kubernetes.pods import Place, Pod
 from deploy.kubernetes.volumes import Volumes
 
-_COST = "controller.kubernetes.io/pod-deletion-cost"
+#: The annotation that says what deleting a pod costs.
+COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
 class Kubelet:
@@ -52,6 +53,7 @@ class Kubelet:
         gateway = docker("network", "inspect", self.network, "--format", "{{(index .IPAM.Config 0).Gateway}}")
         context, self.authority = tls(gateway) if tls else (None, b"")
         self.api = ApiServer(applied, address=gateway, tls=context, objects=objects or Objects())
+        self.api.address_of = lambda name: self.pods[name].ip
         try:
             self.apply(applied)
         except BaseException:
@@ -129,9 +131,20 @@ class Kubelet:
     def _heard(self, manifest: Manifest) -> None:
         if manifest["kind"] in {"Secret", "ConfigMap"}:
             self._sync()
+        elif manifest["kind"] == "Namespace" and manifest.get("status", {}).get("phase") == "Terminating":
+            threading.Thread(target=self._delete_all, args=(manifest["metadata"]["name"],)).start()
         elif manifest["kind"] in {"Deployment", "StatefulSet"}:
             # Whoever changed it does not wait for the pods.
             threading.Thread(target=self.reconcile).start()
+
+    def _delete_all(self, namespace: str) -> None:
+        with self._lock:
+            names = [name for name, pod in self.pods.items() if pod.manifest["metadata"]["namespace"] == namespace]
+            threads = [threading.Thread(target=self.delete, args=(name,)) for name in names]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
 
     def _sync(self) -> None:
         with self._lock:
@@ -144,7 +157,7 @@ class Kubelet:
     def _cost(self, pod: Pod) -> tuple[bool, int]:
         known = self.api.objects.get("Pod", pod.manifest["metadata"]["namespace"], pod.name)
         annotations = (known or {}).get("metadata", {}).get("annotations", {})
-        return pod.ready, int(annotations.get(_COST, 0))
+        return pod.ready, int(annotations.get(COST, 0))
 
     def _start(self, workload: Manifest) -> None:
         namespace, of = workload["metadata"]["namespace"], workload["metadata"]["name"]

@@ -30,6 +30,33 @@ def kustomization(folder: Path) -> Manifest:
     return dict(yaml.safe_load((folder / "Kustomization").read_text()))
 
 
+def patches(folder: Path) -> list[dict[str, Any]]:
+    """The patches of a component, with what each is for."""
+    found = []
+    for patch in kustomization(folder).get("patches", []):
+        content = yaml.safe_load((folder / patch["path"]).read_text() if "path" in patch else patch["patch"])
+        target = patch.get("target") or {"kind": content["kind"], "name": content["metadata"]["name"]}
+        found.append({"target": target, "content": content})
+    return found
+
+
+def patch(manifests: list[Manifest], component: Path) -> None:
+    """Changes manifests as a component does whose patches are lists of operations (RFC 6902)."""
+    for found in patches(component):
+        target = find(manifests, found["target"]["kind"], found["target"]["name"])
+        for operation in found["content"]:
+            *way, last = operation["path"].strip("/").split("/")
+            place: Any = target
+            for step in way:
+                place = place[int(step)] if isinstance(place, list) else place[step]
+            if operation["op"] == "remove":
+                del place[last]
+            elif last == "-":
+                place.append(operation["value"])
+            else:
+                place[last] = operation["value"]
+
+
 def name(manifest: Manifest) -> tuple[str, str]:
     """Kind and name."""
     return manifest["kind"], manifest["metadata"]["name"]

@@ -58,6 +58,15 @@ class Objects:
         with self._lock:
             self._objects.pop((kind, namespace, name), None)
 
+    def remove_namespace(self, name: str) -> None:
+        """Removes the namespace and all that is in it but pods, which have their grace. Watchers hear that it terminates."""
+        with self._lock:
+            there = self.get("Namespace", "", name)
+            gone = {key for key in self._objects if key[1] == name and key[0] != "Pod"} | {("Namespace", "", name)}
+            self._objects = {key: held for key, held in self._objects.items() if key not in gone}
+        if there is not None:
+            self._told(there | {"status": {"phase": "Terminating"}})
+
     def patch(self, kind: str, namespace: str, name: str, patch: Manifest) -> Manifest | None:
         """Merges a patch (RFC 7386); None if there is no such object. Raises Conflict."""
         with self._lock:

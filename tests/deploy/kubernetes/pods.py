@@ -104,6 +104,9 @@ class Pod:
         options += [part for name in self._place.names for part in ("--network-alias", name)]
         options += ["--user", f"{pod['runAsUser']}:{pod['runAsGroup']}", "--group-add", str(pod["fsGroup"])]
         options += ["--label", "paraply-test"]
+        if self.spec.get("shareProcessNamespace"):
+            # Its first process is the pause container's, which ends orphans.
+            options.append("--init")
         if "command" in self._spec:
             options += ["--entrypoint", self._spec["command"][0]]
         if security["readOnlyRootFilesystem"]:

@@ -114,3 +114,22 @@ def test_by_command_and_by_cluster(home: Home) -> None:
         for wrong in (-1, 4097, 1.5):
             with pytest.raises(ValueError, match="it can be 0 to 4096"):
                 rc.scale(wrong)  # type: ignore[arg-type]
+
+
+def test_an_engine_that_lingers_waits_to_be_ended(home: Home) -> None:
+    """As those do that something would start again."""
+    with paraply.Cluster(n=1, cluster_id="default") as rc:
+        file = Path(rc.cluster.connection_file).with_name("engine.json")
+        command = [sys.executable, "-m", "paraply.engine", "--connection", str(file), "--linger", "60"]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as engine:
+            try:
+                rc.wait_for_engines(2, timeout=30)
+                request = cluster_pb2.DrainEngineRequest(engine_id=1)
+                method = "paraply.controller.v1.ClusterService/DrainEngine"
+                rc._link.call(method, request, cluster_pb2.DrainEngineResponse)
+                eventually(lambda: rc.ids == [0], "it has left")
+                assert engine.poll() is None
+                engine.terminate()
+                assert engine.wait(timeout=30) == 0
+            finally:
+                engine.kill()

@@ -15,7 +15,7 @@ def test_killing_the_supervisor_leaves_nothing(home: Home) -> None:
     os.kill(home.record()["pid"], signal.SIGKILL)
     eventually(lambda: not home.processes(), "every process ends", seconds=10)
     rows = [line.split() for line in home.run("list").splitlines()[1:]]
-    assert rows == [["default", "default", "no", "-"]]
+    assert rows == [["default", "default", "no", "-", "local"]]
     assert "no cluster" in home.run("status", expect=11)
 
 

@@ -24,5 +24,5 @@ def test_nobody_waits_for_it_without_end(home: Home) -> None:
     for said in (stop, listed):
         assert f"its supervisor hangs: end it with `kill -9 {supervisor}`" in said
     assert [process.returncode for process in asked] == [1, 0]
-    assert listed.splitlines()[-1].split() == ["default", "default", "yes", "-"]
+    assert listed.splitlines()[-1].split() == ["default", "default", "yes", "-", "local"]
     eventually(lambda: not home.processes(), "every process ends", seconds=30)

@@ -19,7 +19,7 @@ def test_two_clusters_on_one_profile(home: Home) -> None:
     home.start(1)
     home.start(2, "--cluster-id", "second")
     rows = [line.split() for line in home.run("list").splitlines()[1:]]
-    assert rows == [["default", "default", "yes", "1"], ["default", "second", "yes", "2"]]
+    assert rows == [["default", "default", "yes", "1", "local"], ["default", "second", "yes", "2", "local"]]
     assert len(json.loads(home.run("status", "--cluster-id", "second", "--json"))["engines"]) == 2
     home.run("stop", "second")
     assert "'second' of profile 'default'" in home.run("stop", "second", expect=11)
@@ -41,7 +41,7 @@ def test_profiles_are_apart(home: Home) -> None:
     home.start(1, "--profile", "mpi")
     assert "no cluster of profile 'default' is running" in home.run("status", expect=11)
     assert json.loads(home.run("list", "--json"))[0]["profile"] == "mpi"
-    assert home.run("list", "--profile", "default").splitlines() == ["PROFILE  CLUSTER ID  RUNNING  ENGINES"]
+    assert home.run("list", "--profile", "default").splitlines() == ["PROFILE  CLUSTER ID  RUNNING  ENGINES  LAUNCHER"]
     home.run("stop", "--profile", "mpi")
 
 

@@ -129,6 +129,6 @@ impl Connect {
     }
 
     fn find_compose(&self) -> Result<Found, Error> {
-        Ok(Found { connection: Project::find(self.project_name.clone())?.connection()?, hint: None })
+        Ok(Found { connection: Project::find(self.project_name.as_deref())?.connection()?, hint: None })
     }
 }

@@ -1,6 +1,8 @@
 //! `paraply controller`.
 
 use clap::Args;
+#[cfg(feature = "kubernetes")]
+use paraply_controller::Launch;
 
 use super::service::{self, ServiceFlags, settings};
 use crate::error::Error;
@@ -23,6 +25,10 @@ pub(crate) struct Controller {
     #[cfg(feature = "kubernetes")]
     #[command(flatten)]
     wanted: crate::kubernetes::Wanted,
+
+    #[cfg(feature = "kubernetes")]
+    #[command(flatten)]
+    engines: crate::kubernetes::EngineFlags,
 }
 
 settings! {
@@ -59,6 +65,8 @@ settings! {
         admin,
         /// Folder in which it keeps which engine ids were given
         state_dir,
+        /// Whether engines that end are started again by what runs them, as containers are: true or false
+        engines_restart,
         /// How long a member may be silent
         lease_millis,
         /// How long a new engine waits for a scheduler
@@ -69,12 +77,15 @@ settings! {
 impl Controller {
     pub(crate) fn run(self) -> Result<(), Error> {
         #[cfg(feature = "kubernetes")]
-        let beside = |config: &paraply_controller::Config| {
+        let prepare = |config: &paraply_controller::Config| {
             let keeper = self.wanted.keeper(&config.cluster_id)?;
-            Ok(keeper.map(|keeper| Box::pin(keeper.keep()) as service::Beside))
+            let beside = keeper.map(|keeper| Box::pin(keeper.keep()) as service::Beside);
+            let engines = self.engines.engines()?;
+            let launch = engines.map(|engines| -> Launch { Box::new(|told| Box::pin(engines.launch(told))) });
+            Ok((beside, launch))
         };
         #[cfg(not(feature = "kubernetes"))]
-        let beside = |_: &paraply_controller::Config| Ok(None);
-        service::run("controller", self.flags, self.settings.given(), beside, paraply_controller::run)
+        let prepare = |_: &paraply_controller::Config| Ok((None, None));
+        service::run("controller", self.flags, self.settings.given(), prepare, paraply_controller::run)
     }
 }

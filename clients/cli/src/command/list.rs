@@ -54,10 +54,16 @@ impl List {
             .map(|cluster| {
                 let engines = cluster.running_engines.map_or_else(|| "-".to_owned(), |n| n.to_string());
                 let running = if cluster.running { "yes" } else { "no" };
-                [cluster.record.profile, cluster.record.cluster_id, running.to_owned(), engines]
+                [
+                    cluster.record.profile,
+                    cluster.record.cluster_id,
+                    running.to_owned(),
+                    engines,
+                    cluster.record.launcher,
+                ]
             })
             .collect();
-        table::print(["PROFILE", "CLUSTER ID", "RUNNING", "ENGINES"], &rows);
+        table::print(["PROFILE", "CLUSTER ID", "RUNNING", "ENGINES", "LAUNCHER"], &rows);
         Ok(())
     }
 }

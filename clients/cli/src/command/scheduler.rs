@@ -85,6 +85,7 @@ settings! {
 
 impl Scheduler {
     pub(crate) fn run(self) -> Result<(), Error> {
-        service::run("scheduler", self.flags, self.settings.given(), |_| Ok(None), paraply_scheduler::run)
+        let run = |config, listeners, shutdown, ()| paraply_scheduler::run(config, listeners, shutdown);
+        service::run("scheduler", self.flags, self.settings.given(), |_| Ok((None, ())), run)
     }
 }

@@ -99,13 +99,14 @@ impl Guarded for paraply_scheduler::Config {
 /// What a process does beside its service, as long as it lives.
 pub(super) type Beside = Pin<Box<dyn Future<Output = Infallible> + Send>>;
 
-/// Runs a service until a signal, or the end of its parent.
-pub(super) fn run<C, E, F>(
+/// Runs a service until a signal, or the end of its parent. `prepare` says what the process does beside it, and what else
+/// the service gets.
+pub(super) fn run<C, L, E, F>(
     section: &'static str,
     flags: ServiceFlags,
     settings: Vec<(&'static str, String)>,
-    beside: impl FnOnce(&C) -> Result<Option<Beside>, Error>,
-    service: impl FnOnce(C, Vec<Listener>, Shutdown) -> F,
+    prepare: impl FnOnce(&C) -> Result<(Option<Beside>, L), Error>,
+    service: impl FnOnce(C, Vec<Listener>, Shutdown, L) -> F,
 ) -> Result<(), Error>
 where
     C: DeserializeOwned + Guarded,
@@ -123,7 +124,8 @@ where
     let config: C = layers.environment().map_err(Error::service)?.flags(settings).load().map_err(Error::service)?;
     block_on(async {
         let credentials = config.credentials();
-        let _beside = beside(&config)?.map(spawn);
+        let (beside, more) = prepare(&config)?;
+        let _beside = beside.map(spawn);
         if flags.wait {
             tokio::select! {
                 () = wait_for(credentials.files()) => {}
@@ -157,7 +159,7 @@ where
             }
             stop.stop();
         });
-        service(config, listeners, shutdown).await.map_err(Error::service)
+        service(config, listeners, shutdown, more).await.map_err(Error::service)
     })
 }
 

@@ -10,7 +10,7 @@ use std::{
     thread::available_parallelism,
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use command_fds::{CommandFdExt as _, FdMapping};
 use paraply_common::inherited;
 use rustix::io::Errno;
@@ -19,7 +19,10 @@ use crate::{
     block_on,
     error::Error,
     folder::{ClusterFolder, ClusterName, DEFAULT},
-    supervisor::{self, Options, Progress, Ready},
+    supervisor::{
+        self, Options, Progress, Ready,
+        remote::{self, Place},
+    },
 };
 
 #[derive(Debug, Args)]
@@ -29,6 +32,8 @@ Examples:
   paraply start -n 8 --profile mpi --daemonize
   paraply start -n 4 --admin
   paraply start -n 2 --cluster-id second --python ~/venvs/science/bin/python
+  paraply start -n 8 --launcher docker
+  paraply start -n 40 --launcher kubernetes --image-prefix registry.example/
 
 Ctrl-C stops the cluster, a second Ctrl-C kills it.")]
 pub(crate) struct Start {
@@ -47,6 +52,14 @@ pub(crate) struct Start {
     /// Return when the cluster is ready, and let it run in the background
     #[arg(long)]
     daemonize: bool,
+
+    /// What runs the cluster: processes or containers of this machine, or pods of the cluster of your kubeconfig
+    #[arg(long, value_enum, default_value_t)]
+    launcher: Launcher,
+
+    #[cfg(feature = "kubernetes")]
+    #[command(flatten)]
+    kubernetes: crate::kubernetes::StartFlags,
 
     /// Python that runs the engines [default: the one beside this program, else python3]
     #[arg(long, value_name = "PATH")]
@@ -73,9 +86,31 @@ pub(crate) struct Start {
     ephemeral: bool,
 }
 
+/// See [`Start`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Launcher {
+    #[default]
+    Local,
+    Docker,
+    #[cfg(feature = "kubernetes")]
+    Kubernetes,
+}
+
 impl Start {
     pub(crate) fn run(self) -> Result<(), Error> {
+        self.check()?;
         if self.daemonize { self.in_background() } else { self.in_foreground() }
+    }
+
+    /// What is said of processes here says nothing of containers.
+    fn check(&self) -> Result<(), Error> {
+        let local = self.launcher == Launcher::Local;
+        let flags =
+            [("--python", self.python.is_some()), ("--work-dir", self.work_dir.is_some()), ("--admin", self.admin)];
+        match flags.iter().find(|(_, given)| *given && !local) {
+            Some((flag, _)) => Err(Error::Start(format!("{flag} is for clusters of processes (--launcher local)"))),
+            None => Ok(()),
+        }
     }
 
     fn in_foreground(self) -> Result<(), Error> {
@@ -84,11 +119,15 @@ impl Start {
             None => Ready::default(),
         };
         let in_background = self.ready_fd.is_some();
+        let make = self.place();
         let outcome = self.options().and_then(|options| {
             if in_background {
                 detach(&options)?;
             }
-            block_on(supervisor::run(options, &mut ready))
+            match make {
+                Some(make) => block_on(remote::run(options, make, &mut ready)),
+                None => block_on(supervisor::run(options, &mut ready)),
+            }
         });
         if let Err(error) = &outcome {
             let failed = Progress::Failed { exit_code: error.exit_code(), message: error.to_string() };
@@ -96,6 +135,19 @@ impl Start {
             let _ = ready.tell_last(&failed);
         }
         outcome
+    }
+
+    /// Where it is to run, if that is not here.
+    fn place(&self) -> Option<Box<remote::Make>> {
+        match self.launcher {
+            Launcher::Local => None,
+            Launcher::Docker => Some(Box::new(Place::docker)),
+            #[cfg(feature = "kubernetes")]
+            Launcher::Kubernetes => {
+                let flags = self.kubernetes.clone();
+                Some(Box::new(move |folder| Ok(Place::Kubernetes(flags.namespace(folder.name().id())))))
+            }
+        }
     }
 
     fn options(self) -> Result<Options, Error> {
@@ -124,6 +176,11 @@ impl Start {
         let mut command = Command::new(env::current_exe().map_err(Error::io("cannot find this program"))?);
         command.args(["start", "--engines", &engines, "--profile", &self.profile, "--cluster-id", &self.cluster_id]);
         command.args(["--ready-fd", &READY.to_string()]);
+        if let Some(launcher) = self.launcher.to_possible_value() {
+            command.args(["--launcher", launcher.get_name()]);
+        }
+        #[cfg(feature = "kubernetes")]
+        command.args(self.kubernetes.arguments());
         for (flag, given) in [("--ephemeral", self.ephemeral), ("--admin", self.admin)] {
             if given {
                 command.arg(flag);

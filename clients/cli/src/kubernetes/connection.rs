@@ -44,12 +44,16 @@ impl Place {
     }
 
     async fn secrets(&self) -> Result<Api<Secret>, Error> {
+        Ok(Api::namespaced(self.client().await?, &self.namespace))
+    }
+
+    /// With the user's rights.
+    pub(super) async fn client(&self) -> Result<Client, Error> {
         let unusable = |error: &dyn std::fmt::Display| Error::Kubernetes(format!("the kubeconfig: {error}"));
         let kubeconfig = Kubeconfig::read().map_err(|error| unusable(&error))?;
         let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(&error))?;
-        let client = Client::try_from(config).map_err(|error| unusable(&error))?;
-        Ok(Api::namespaced(client, &self.namespace))
+        Client::try_from(config).map_err(|error| unusable(&error))
     }
 
     fn refused(&self, name: &str, error: &kube::Error) -> Error {

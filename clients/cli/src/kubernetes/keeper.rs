@@ -11,15 +11,16 @@ use kube::{
 use paraply_common::clock;
 use serde_json::json;
 
-use super::secrets::{Contents, Credentials, Holder, Incomplete, missing};
+use super::{
+    MANAGER,
+    secrets::{Contents, Credentials, Holder, Incomplete, missing},
+};
 use crate::{command::credentials::Reached, error::Error};
 
 /// Between two looks at what is whole: certificates run out in months.
 const LOOK: Duration = Duration::from_secs(6 * 3600);
 /// And at what could not be filled.
 const AGAIN: Duration = Duration::from_secs(5);
-/// Who changed a Secret, as the API server notes it.
-const MANAGER: &str = "paraply-controller";
 
 /// Which Secrets to keep, and for whom.
 #[derive(Debug, Args)]

@@ -12,14 +12,17 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use super::event::Event;
+use super::event::Outside;
 use crate::control::{LONGEST_LINE, Reply, Request};
 
 /// After a connection that could not be taken.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Takes connections for as long as the task lives.
-pub(super) fn listen(listener: UnixListener, events: mpsc::Sender<Event>) -> io::Result<Task<()>> {
+pub(super) fn listen<E>(listener: UnixListener, events: mpsc::Sender<E>) -> io::Result<Task<()>>
+where
+    E: From<Outside> + Send + 'static,
+{
     listener.set_nonblocking(true)?;
     let listener = tokio::net::UnixListener::from_std(listener)?;
     Ok(spawn(async move {
@@ -33,7 +36,7 @@ pub(super) fn listen(listener: UnixListener, events: mpsc::Sender<Event>) -> io:
     }))
 }
 
-async fn serve(stream: UnixStream, events: mpsc::Sender<Event>) {
+async fn serve<E: From<Outside> + Send>(stream: UnixStream, events: mpsc::Sender<E>) {
     let mut stream = BufReader::new(stream);
     loop {
         let mut line = String::new();
@@ -51,14 +54,14 @@ async fn serve(stream: UnixStream, events: mpsc::Sender<Event>) {
     }
 }
 
-async fn answer(line: &str, events: &mpsc::Sender<Event>) -> Reply {
+async fn answer<E: From<Outside>>(line: &str, events: &mpsc::Sender<E>) -> Reply {
     let request: Request = match serde_json::from_str(line) {
         Ok(request) => request,
         Err(error) => return Reply::error("invalid", format!("not a request that this version knows: {error}")),
     };
     let stopping = || Reply::error("stopping", "the cluster is being stopped");
     let (reply, answered) = oneshot::channel();
-    if events.send(Event::Asked(request, reply)).await.is_err() {
+    if events.send(Outside::Asked(request, reply).into()).await.is_err() {
         return stopping();
     }
     answered.await.unwrap_or_else(|_| stopping())

@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use paraply_common::{
-    clock, inherited,
+    clock,
     spawn::{spawn, spawn_detached},
 };
 use rustix::process::Signal;
@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Options, Progress, Ready, START_PATIENCE, asked,
     engines::{Engines, SetNumber},
-    event::Event,
+    event::{Event, Outside},
     launch::Launcher,
-    membership, python, say,
+    membership, parent, python, say,
     service::Service,
     setup::{Ground, Traces},
     signals,
@@ -83,26 +83,18 @@ pub(crate) async fn run(options: Options, ready: &mut Ready) -> Result<(), Error
     let ground = Ground::prepare(&folder, options.admin)?;
     let python = python::find(options.python.as_deref());
     let admin = ground.admin();
-    ClusterRecord::new(&folder, &options, &ground.control_path, &python, admin).write(&folder)?;
+    ClusterRecord::new(&folder, &options, &ground.control.path, &python, "local", admin).write(&folder)?;
 
     // Children have the read end; they see the end of the write end, here and nowhere else, when this process dies.
     let (parent, _held) = io::pipe().map_err(Error::io("cannot make a pipe"))?;
     let launcher = Launcher::new(python, options.work_dir, folder.clone(), parent.into(), open_files);
     let launcher = launcher.map_err(Error::io("cannot find this program"))?;
     let (events, mut inbox) = mpsc::channel(INBOX);
-    let control = ground.control.try_clone().and_then(|listener| asked::listen(listener, events.clone()));
-    let _asked = control.map_err(Error::io("cannot listen for requests"))?;
+    let _asked = asked::listen(ground.control.listener()?, events.clone());
+    let _asked = _asked.map_err(Error::io("cannot listen for requests"))?;
     let _signals = signals::listen(&events).map_err(Error::io("cannot take signals"))?;
     let _membership = spawn(membership::watch(ground.connection.clone(), events.clone()));
-    let _parent = options.parent.map(inherited::closed).transpose();
-    let _parent = _parent.map_err(Error::io("cannot watch the parent process"))?.map(|closed| {
-        let events = events.clone();
-        spawn(async move {
-            closed.await;
-            // The loop is over already, then.
-            let _ = events.send(Event::ParentGone).await;
-        })
-    });
+    let _parent = options.parent.map(|parent| parent::watch(parent, &events)).transpose()?;
 
     let mut cluster = Cluster {
         launcher,
@@ -147,7 +139,7 @@ impl Cluster<'_> {
         self.starting = Some(number);
         let starting = Progress::Starting {
             folder: self.folder.path().to_owned(),
-            control: self.ground.control_path.clone(),
+            control: self.ground.control.path.clone(),
             engine_set: Some(set),
         };
         if self.ready.tell(&starting).is_err() {
@@ -181,21 +173,7 @@ impl Cluster<'_> {
                 self.fail(format!("no engine runs: {reason}"));
             }
             Event::NoEngineRuns(_) => {}
-            Event::Asked(request, reply) => self.answer(request, reply),
-            Event::Stop(_) if self.stage > Stage::Running => {
-                say(format_args!("Killing what is left"));
-                self.kill_engines();
-                self.signal_services(Signal::KILL);
-            }
-            Event::Stop(why) => {
-                say(format_args!("{why}: stopping cluster {} (again to kill it)", self.folder.name()));
-                self.begin_stop();
-            }
-            Event::ParentGone => {
-                say(format_args!("The process that started this cluster has ended: stopping"));
-                self.begin_stop();
-            }
-            Event::Relay(signal) => self.engines.iter_mut().for_each(|engine| engine.process.signal(signal)),
+            Event::Outside(outside) => self.heard(outside),
             Event::Overdue(stage) if stage == self.stage => match stage {
                 Stage::EndingEngines => self.kill_engines(),
                 _ => self.signal_services(Signal::KILL),
@@ -208,6 +186,26 @@ impl Cluster<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn heard(&mut self, outside: Outside) {
+        match outside {
+            Outside::Asked(request, reply) => self.answer(request, reply),
+            Outside::Stop(_) if self.stage > Stage::Running => {
+                say(format_args!("Killing what is left"));
+                self.kill_engines();
+                self.signal_services(Signal::KILL);
+            }
+            Outside::Stop(why) => {
+                say(format_args!("{why}: stopping cluster {} (again to kill it)", self.folder.name()));
+                self.begin_stop();
+            }
+            Outside::ParentGone => {
+                say(format_args!("The process that started this cluster has ended: stopping"));
+                self.begin_stop();
+            }
+            Outside::Relay(signal) => self.engines.iter_mut().for_each(|engine| engine.process.signal(signal)),
         }
     }
 

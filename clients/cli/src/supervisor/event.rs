@@ -6,8 +6,21 @@ use tokio::sync::oneshot;
 use super::{cluster::Stage, engines::SetNumber, service::Role};
 use crate::control::{Reply, Request};
 
+/// What comes from outside to a supervisor of any kind.
+#[derive(Debug)]
+pub(super) enum Outside {
+    Asked(Request, oneshot::Sender<Reply>),
+    /// A signal asks to stop; the text says which.
+    Stop(&'static str),
+    /// A signal that engines are to have.
+    Relay(Signal),
+    /// The process that wanted this cluster is gone.
+    ParentGone,
+}
+
 #[derive(Debug)]
 pub(super) enum Event {
+    Outside(Outside),
     /// A service's process has ended and waits to be reaped.
     ServiceEnded(Role),
     /// The time to start a service again has come.
@@ -36,15 +49,14 @@ pub(super) enum Event {
     SetOverdue(SetNumber),
     /// Every engine that the cluster was started with has ended; the text says why.
     NoEngineRuns(String),
-    Asked(Request, oneshot::Sender<Reply>),
-    /// A signal asks to stop; the text says which.
-    Stop(&'static str),
-    /// A signal that engines are to have.
-    Relay(Signal),
-    /// The process that wanted this cluster is gone.
-    ParentGone,
     /// What was asked to end at this stage has had its time.
     Overdue(Stage),
     /// These engines were asked to end and have had their time.
     EnginesOverdue(Vec<u32>),
+}
+
+impl From<Outside> for Event {
+    fn from(outside: Outside) -> Self {
+        Self::Outside(outside)
+    }
 }

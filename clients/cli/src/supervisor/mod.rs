@@ -1,4 +1,4 @@
-//! The supervisor of a cluster on one machine: what `paraply start` is while the cluster lives.
+//! The supervisor of a cluster on one machine (of one elsewhere: [`remote`]): what `paraply start` is while the cluster lives.
 //!
 //! It makes the cluster's folder and credentials, binds the services' listeners and hands them on, starts the services
 //! and the engines, and is told everything as an [`Event`]: one loop, one event at a time, no locks. Every child holds
@@ -12,9 +12,11 @@ mod engines;
 mod event;
 mod launch;
 mod membership;
+mod parent;
 mod process;
 mod python;
 mod ready;
+pub(crate) mod remote;
 mod requests;
 mod scale;
 mod service;

@@ -72,12 +72,18 @@ impl Listeners {
 pub(super) struct Ground {
     controller: Listeners,
     scheduler: Listeners,
-    pub(super) control: UnixListener,
-    pub(super) control_path: PathBuf,
+    pub(super) control: ControlSocket,
     /// What clients get.
     pub(super) connection: ConnectionFile,
-    /// Removes the sockets when it is dropped.
-    _sockets: SocketFolder,
+}
+
+/// Where a supervisor is asked.
+#[derive(Debug)]
+pub(super) struct ControlSocket {
+    listener: UnixListener,
+    pub(super) path: PathBuf,
+    /// Removes its sockets when it is dropped.
+    sockets: SocketFolder,
 }
 
 #[derive(Debug)]
@@ -89,16 +95,28 @@ impl Drop for SocketFolder {
     }
 }
 
+impl ControlSocket {
+    /// In a new folder.
+    pub(super) fn bind() -> Result<Self, Error> {
+        let name = random()?.expose().chars().take(8).collect::<String>();
+        let sockets = SocketFolder(folder::create_socket_folder(&name)?);
+        let path = sockets.0.join(CONTROL_SOCKET);
+        let listener = UnixListener::bind(&path).map_err(Error::io(format!("cannot listen on {}", path.display())))?;
+        Ok(Self { listener, path, sockets })
+    }
+
+    /// A copy, to listen with.
+    pub(super) fn listener(&self) -> Result<UnixListener, Error> {
+        self.listener.try_clone().map_err(Error::io("cannot listen for requests"))
+    }
+}
+
 impl Ground {
     /// Binds everything, draws new tokens, and writes the files that clients, engines and services read.
     pub(super) fn prepare(folder: &ClusterFolder, admin: bool) -> Result<Self, Error> {
-        let name = random()?.expose().chars().take(8).collect::<String>();
-        let sockets = SocketFolder(folder::create_socket_folder(&name)?);
-        let controller = Listeners::bind(&sockets.0.join(CONTROLLER_SOCKET), admin)?;
-        let scheduler = Listeners::bind(&sockets.0.join(SCHEDULER_SOCKET), admin)?;
-        let control_path = sockets.0.join(CONTROL_SOCKET);
-        let control = UnixListener::bind(&control_path)
-            .map_err(Error::io(format!("cannot listen on {}", control_path.display())))?;
+        let control = ControlSocket::bind()?;
+        let controller = Listeners::bind(&control.sockets.0.join(CONTROLLER_SOCKET), admin)?;
+        let scheduler = Listeners::bind(&control.sockets.0.join(SCHEDULER_SOCKET), admin)?;
 
         let connection = ConnectionFile {
             version: connection::VERSION,
@@ -109,6 +127,7 @@ impl Ground {
             token: random()?,
             admin_token: Some(random()?),
             ca: None,
+            launcher: None,
         };
         let engine = ConnectionFile {
             role: connection::Role::Engine,
@@ -121,7 +140,7 @@ impl Ground {
             .map_err(Error::Start)?;
         engine.write(&folder.engine_connection())?;
         connection.write(&folder.connection())?;
-        Ok(Self { controller, scheduler, control, control_path, connection, _sockets: sockets })
+        Ok(Self { controller, scheduler, control, connection })
     }
 
     /// Where metrics and health are, if they are anywhere.

@@ -9,10 +9,13 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::event::Event;
+use super::event::Outside;
 
 /// Turns signals into events for as long as the task lives.
-pub(super) fn listen(events: &mpsc::Sender<Event>) -> io::Result<Task<()>> {
+pub(super) fn listen<E>(events: &mpsc::Sender<E>) -> io::Result<Task<()>>
+where
+    E: From<Outside> + Send + 'static,
+{
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     // Whoever has it ignored (`nohup paraply start &`) wants a cluster that outlives the terminal.
@@ -22,14 +25,14 @@ pub(super) fn listen(events: &mpsc::Sender<Event>) -> io::Result<Task<()>> {
     let events = events.clone();
     Ok(spawn(async move {
         loop {
-            let event = tokio::select! {
-                _ = interrupt.recv() => Event::Stop("Interrupted"),
-                _ = terminate.recv() => Event::Stop("Terminated"),
-                () = received(&mut hangup) => Event::Stop("The terminal is gone"),
-                _ = user1.recv() => Event::Relay(Signal::USR1),
-                _ = user2.recv() => Event::Relay(Signal::USR2),
+            let outside = tokio::select! {
+                _ = interrupt.recv() => Outside::Stop("Interrupted"),
+                _ = terminate.recv() => Outside::Stop("Terminated"),
+                () = received(&mut hangup) => Outside::Stop("The terminal is gone"),
+                _ = user1.recv() => Outside::Relay(Signal::USR1),
+                _ = user2.recv() => Outside::Relay(Signal::USR2),
             };
-            if events.send(event).await.is_err() {
+            if events.send(outside.into()).await.is_err() {
                 return;
             }
         }

@@ -102,16 +102,23 @@ class ClusterCalls:
 
         Raises:
             ValueError: `n` is no number of engines.
-            RuntimeError: Engines are missing, and nobody here launches any.
+            PermissionError: It takes the admin's token, and this client has none.
+            RuntimeError: Nobody here launches engines, or who does cannot.
             TimeoutError: They are not there yet, or some still finish what they run. They come and go all the same.
         """
         if n not in range(MOST_ENGINES + 1):
             raise ValueError(f"n is {n}; it can be 0 to {MOST_ENGINES}")
-        self._call(
-            "paraply.controller.v1.ClusterService/ScaleEngines",
-            cluster_pb2.ScaleEnginesRequest(engines=n),
-            cluster_pb2.ScaleEnginesResponse,
-        )
+        info = self._link.dialler.info
+        if info.launched_by_command and info.file is not None:
+            from paraply.cluster._command import scale
+
+            scale(n, info.file)
+        else:
+            self._call(
+                "paraply.controller.v1.ClusterService/ScaleEngines",
+                cluster_pb2.ScaleEnginesRequest(engines=n),
+                cluster_pb2.ScaleEnginesResponse,
+            )
         there = self._link.engines
         if timeout != 0 and not there.wait_until(lambda: len(there.ids) == n, timeout):
             raise TimeoutError(
@@ -153,6 +160,8 @@ class ClusterCalls:
                 raise NotImplementedError(f"{name}: {failure.message}") from None
             if failure.code == "FAILED_PRECONDITION":
                 raise RuntimeError(failure.message) from None
+            if failure.code == "PERMISSION_DENIED":
+                raise PermissionError(f"{name}: {failure.message}") from None
             if failure.code == "NOT_FOUND":
                 raise IndexError(failure.message) from None
             raise ConnectionError(f"{name} failed: {failure}") from None

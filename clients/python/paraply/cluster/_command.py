@@ -29,6 +29,14 @@ def find_command() -> str:
     raise FileNotFoundError('the `paraply` command is not installed: pip install "paraply[local]"')
 
 
+def scale(n: int, connection: Path) -> None:
+    """Has the command launch engines, or end them, for a cluster of containers. Raises RuntimeError if it cannot."""
+    arguments = [find_command(), "scale", str(n), "--no-wait", "--connection", str(connection)]
+    done = subprocess.run(arguments, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip() or f"`paraply scale` ended with exit status {done.returncode}")
+
+
 @dataclass(eq=False)
 class Supervisor:
     """A supervisor that this process started, and what it says of its start."""
@@ -59,7 +67,7 @@ class Supervisor:
             arguments = [*arguments, "--parent-fd", str(parent)]
         try:
             process = subprocess.Popen(
-                [find_command(), "start", *arguments, "--ready-fd", str(ready), "--python", sys.executable],
+                [find_command(), "start", *arguments, "--ready-fd", str(ready)],
                 pass_fds=inherited,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

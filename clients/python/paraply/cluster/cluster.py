@@ -1,4 +1,4 @@
-"""`Cluster`: a controller, a scheduler and engines on this machine."""
+"""`Cluster`: a controller, a scheduler and engines, on this machine or elsewhere."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import string
+import sys
 import time
 import weakref
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from paraply._connection import home
 from paraply.cluster import _control
 from paraply.cluster._command import Supervisor
-from paraply.cluster._options import refuse_what_is_not_local
+from paraply.cluster._options import launcher, refuse_what_is_not_known
 from paraply.cluster._record import Record
 from paraply.cluster.launcher import Controller, EngineSet
 
@@ -31,7 +32,7 @@ _to_stop: weakref.WeakSet[Cluster] = weakref.WeakSet()
 
 
 class Cluster:
-    """A cluster on this machine.
+    """A cluster that this program starts: of processes, or of containers here or on Kubernetes.
 
     As a context manager it starts, gives a connected client with all engines, and stops:
 
@@ -49,8 +50,10 @@ class Cluster:
         shutdown_atexit: Whether it ends with this process, however that ends.
         work_dir: Where the engines run; this process's folder if None.
         log_level: Accepted, since programs pass it: the services' level is `PARAPLY_LOG`.
-        options: ipyparallel's other options. Accepted where they change nothing here, refused where they ask for
-            something that a cluster on one machine is not.
+        options: `engines` is what runs the cluster: "local" for processes of this machine, "docker" for containers of it
+            (images: `make images`), "kubernetes" for pods in a namespace of their own, in the cluster of the kubeconfig,
+            with the options `context`, `namespace` and `image_prefix`. ipyparallel's other options are accepted where
+            they change nothing here, and refused where they ask for something else.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class Cluster:
         log_level: int | str | None = None,
         **options: Any,
     ) -> None:
-        refuse_what_is_not_local(options)
+        self.launcher, self._flags = launcher(options)
         folder = Path(profile_dir) if profile_dir is not None else home() / (profile or "default")
         self.n = n
         self.profile = folder.name
@@ -99,7 +102,7 @@ class Cluster:
 
     def start_controller_sync(self, **options: Any) -> None:
         """Starts controller and scheduler, without engines. Raises RuntimeError if they run."""
-        refuse_what_is_not_local(options)
+        refuse_what_is_not_known(options)
         self._start(0)
 
     async def start_controller(self, **options: Any) -> None:
@@ -108,7 +111,7 @@ class Cluster:
 
     def start_engines_sync(self, n: int | None = None, engine_set_id: str | None = None, **options: Any) -> str:
         """Starts `n` more engines. Returns the id of their set at once; `Client.wait_for_engines` waits for them."""
-        refuse_what_is_not_local(options)
+        refuse_what_is_not_known(options)
         n = self._engine_count(n)
         started = self._ask({"op": "start_engines", "n": n, "engine_set": engine_set_id})
         set_id: str = started["engine_set"]
@@ -129,8 +132,12 @@ class Cluster:
         if self.controller is not None and self.controller.running:
             raise RuntimeError(f"{self!r} is running already; start_engines() adds engines to it")
         arguments = ["--engines", str(n), "--profile", self.profile, "--cluster-id", self.cluster_id]
+        arguments += ["--launcher", self.launcher, *self._flags]
         if self._ephemeral:
             arguments.append("--ephemeral")
+        if self.launcher == "local":
+            # Engines elsewhere have a Python, and folders, of their own.
+            arguments += ["--python", sys.executable]
         if self.work_dir is not None:
             arguments += ["--work-dir", self.work_dir]
         env = {**os.environ, "PARAPLY_HOME": str(Path(self.profile_dir).absolute().parent)}

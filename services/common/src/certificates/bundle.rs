@@ -154,6 +154,7 @@ pub fn connection(
         token,
         admin_token: None,
         ca: bundle.get(CA).cloned(),
+        launcher: None,
     }))
 }
 

@@ -26,6 +26,6 @@ fn an_unknown_key_is_refused_by_name() {
 async fn without_a_token_it_does_not_start_and_says_how_to_set_one() {
     let config = Config { engine_token: None, ..config() };
     let (_stop, shutdown) = shutdown(Duration::ZERO);
-    let error = paraply_controller::run(config, Vec::new(), shutdown).await.unwrap_err().to_string();
+    let error = paraply_controller::run(config, Vec::new(), shutdown, None).await.unwrap_err().to_string();
     assert!(error.contains("--engine-token") && error.contains("PARAPLY_CONTROLLER_ENGINE_TOKEN"), "{error}");
 }

@@ -77,7 +77,7 @@ impl Controller {
         let listeners = vec![Listener::unix(&socket).unwrap(), Listener::tcp("127.0.0.1:0").unwrap()];
         let endpoints: Vec<Endpoint> = listeners.iter().filter_map(Listener::endpoint).collect();
         let (stop, shutdown) = shutdown(Duration::from_millis(300));
-        let task = spawn(paraply_controller::run(config, listeners, shutdown));
+        let task = spawn(paraply_controller::run(config, listeners, shutdown, None));
         let channel = connect(&endpoints, &ClientTls::default()).await.unwrap();
         Self { endpoints, channel, stop, task, _folder: folder }
     }

@@ -1,10 +1,11 @@
+use paraply_controller::Config;
 use paraply_proto::controller::v1::{
     DeregisterMemberRequest, EngineLoad, KeepAliveRequest, ScaleEnginesRequest, WatchEnginesRequest,
     WatchMembersRequest, watch_engines_response::Event as EngineEvent, watch_members_response::Event as MemberEvent,
 };
 use tonic::Code;
 
-use crate::support::{Controller, engine, hello, incarnation, scheduler};
+use crate::support::{Controller, config, engine, hello, incarnation, scheduler};
 
 #[tokio::test]
 async fn a_watcher_of_engines_sees_them_come_change_and_go() {
@@ -56,7 +57,7 @@ async fn who_launches_engines_hears_how_many_there_are_to_be() {
     };
     let nobody = scale(1).await.unwrap_err();
     assert_eq!(nobody.code(), Code::FailedPrecondition);
-    assert!(nobody.message().contains("there are 0 engines, and nobody who could launch more"), "{nobody}");
+    assert!(nobody.message().contains("there are 0 engines, and nobody here launches any"), "{nobody}");
     assert_eq!(scale(4097).await.unwrap_err().code(), Code::InvalidArgument);
     assert_eq!(scale(0).await.unwrap().engines_before, 0, "none is missing");
 
@@ -68,4 +69,15 @@ async fn who_launches_engines_hears_how_many_there_are_to_be() {
         let told = watch.message().await.unwrap().unwrap().event;
         assert_eq!(told, Some(EngineEvent::WantedEngines(wanted)), "each time");
     }
+}
+
+#[tokio::test]
+async fn where_engines_are_started_again_there_are_fewer_only_if_somebody_launches_them() {
+    let controller = Controller::start_with(Config { engines_restart: true, ..config() }).await;
+    let mut cluster = controller.cluster();
+    let refused = cluster.scale_engines(ScaleEnginesRequest { engines: 0 }).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("nobody here launches any"), "{refused}");
+    let _launcher = cluster.watch_engines(WatchEnginesRequest { launcher: true }).await.unwrap();
+    cluster.scale_engines(ScaleEnginesRequest { engines: 0 }).await.unwrap();
 }

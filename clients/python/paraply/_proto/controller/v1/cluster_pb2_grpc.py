@@ -142,7 +142,8 @@ class ClusterServiceServicer(object):
         idle ones first. Returns at once; WatchEngines shows them come and go. Needs the admin token where one is
         configured. Idempotent.
         Errors: UNAUTHENTICATED; PERMISSION_DENIED (the client token, and it needs the admin's); INVALID_ARGUMENT (more than
-        4,096); FAILED_PRECONDITION (engines are missing, and nobody here launches any).
+        4,096); FAILED_PRECONDITION (engines are missing, or would be started
+        again by what runs them, and nobody here launches any).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
