@@ -16,6 +16,7 @@ use paraply_core::{
     id::{ConnectionId, EngineId},
     membership::{Grant, Page, PageLimit, RequestId, SchedulerInfo, Stimulus as Machine},
 };
+use paraply_proto::controller::v1::Autoscaling;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
@@ -67,12 +68,23 @@ impl Handle {
     /// Has so many engines be there; how many there were.
     pub(crate) async fn scale(&self, engines: u32) -> Result<u32, Status> {
         let scaled = self.ask(|reply| Stimulus::Scale { engines, reply }).await?;
-        scaled.map_err(|NotScaled { engines: before }| {
-            Status::failed_precondition(format!(
-                "there are {before} engines, and nobody who could launch more: start engines by hand (python -m \
-                 paraply.engine), or scale what has started them"
-            ))
+        scaled.map_err(|not| {
+            Status::failed_precondition(match not {
+                NotScaled::NobodyLaunches { engines } => format!(
+                    "there are {engines} engines, and nobody who could launch more: start engines by hand (python -m \
+                     paraply.engine), or scale what has started them"
+                ),
+                NotScaled::OutOfBounds { min, max } => format!(
+                    "autoscaling is on, and keeps to {min} to {max} engines (the controller's settings `autoscale_min` and \
+                     `autoscale_max`): {engines} are not within that"
+                ),
+            })
         })
+    }
+
+    /// What autoscaling keeps to, if it is on.
+    pub(crate) async fn autoscaling(&self) -> Result<Option<Autoscaling>, Status> {
+        self.ask(|reply| Stimulus::Autoscaling { reply }).await
     }
 
     /// Gives engines a signal, by name.
