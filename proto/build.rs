@@ -17,6 +17,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         // Payload bytes are slices of the message that brought them, never copies.
         .bytes(".")
         .compile_fds(descriptors)?;
+    // Not ours, and on a listener without reflection: it is not among what the services say that they serve.
+    println!("cargo:rerun-if-changed=externalscaler");
+    tonic_prost_build::configure().compile_fds(protox::compile(["externalscaler/externalscaler.proto"], [&root])?)?;
     Ok(())
 }
 

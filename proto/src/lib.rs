@@ -35,5 +35,10 @@ pub mod blob {
     }
 }
 
+/// `externalscaler`: KEDA's interface to scalers.
+pub mod externalscaler {
+    tonic::include_proto!("externalscaler");
+}
+
 /// The schema itself, for gRPC server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -18,7 +18,7 @@ ALL = manifests.applied(BASE)
 COMPONENTS = sorted((BASE / "components").iterdir())
 OVERLAYS = sorted((BASE / "overlays").iterdir())
 #: Kinds whose schemas come with an operator, and are in components only.
-OF_OPERATORS = ("cert-manager.io/", "monitoring.coreos.com/", "gateway.networking.k8s.io/")
+OF_OPERATORS = ("cert-manager.io/", "keda.sh/", "monitoring.coreos.com/", "gateway.networking.k8s.io/")
 OLDEST, NEWEST = "1.29", ".".join(kubernetes_validate.latest_version().split(".")[:2])
 
 
@@ -98,7 +98,8 @@ def test_what_a_kustomization_names_exists(folder: Path) -> None:
         target = manifests.find(ALL, patch["target"]["kind"], patch["target"]["name"])
         if isinstance(patch["content"], list):
             for operation in patch["content"]:
-                assert at(target, operation["path"]) is not None, operation["path"]
+                # One that adds to the end of a list names the list.
+                assert at(target, operation["path"].removesuffix("/-")) is not None, operation["path"]
         else:
             fits(patch["content"]["spec"], target["spec"])
     for image in content.get("images", []):
@@ -125,6 +126,19 @@ def test_the_patch_of_the_services_credentials_replaces_that_volume() -> None:
     for kind, name in (("Deployment", "paraply-controller"), ("StatefulSet", "paraply-scheduler")):
         first = manifests.pod(manifests.find(ALL, kind, name))["volumes"][0]
         assert first["name"] == "credentials"
+
+
+def test_keda_reaches_the_scaler_by_a_name_that_the_certificate_is_for() -> None:
+    added = list(manifests.documents(BASE / "components/keda/scaled-object.yaml"))
+    scaled = manifests.find(added, "ScaledObject", "paraply-engine")["spec"]
+    host, port = scaled["triggers"][0]["metadata"]["scalerAddress"].split(":")
+    container = manifests.container(manifests.find(ALL, "Deployment", "paraply-controller"))
+    assert any(argument.startswith(f"--client-endpoint=tls:{host}:") for argument in container["args"])
+    operations = [operation for patch in patches(BASE / "components/keda") for operation in patch["content"]]
+    patched = [operation["value"] for operation in operations if operation["op"] == "add"]
+    assert f"--scaler=0.0.0.0:{port}" in patched
+    assert {"name": "scaler", "containerPort": int(port)} in patched
+    assert {"name": "scaler", "port": int(port), "targetPort": "scaler"} in patched
 
 
 @pytest.mark.parametrize("workload", manifests.workloads(ALL), ids=ids)

@@ -3,6 +3,7 @@
 //! It is the one program that links the controller and the scheduler. `paraply start` supervises a cluster on this
 //! machine; the other subcommands talk to such a supervisor, or to the services themselves.
 
+mod autoscale;
 mod cluster_client;
 mod command;
 mod compose;
@@ -38,6 +39,7 @@ const EXAMPLES: &str = "\
 Examples:
   paraply start -n 4                 a cluster of four engines, until Ctrl-C
   paraply start -n 4 --daemonize     the same in the background
+  paraply start --autoscale 0:8      as many as there is work for
   paraply status                     its engines, queues and versions
   paraply status --watch             the same, live, with rates and the tasks that run for longest
   paraply explain TASK               where a task is, and why

@@ -7,13 +7,13 @@ use paraply_common::{actor::Actor, line::Line, tower::pass_through::Upstream, wi
 use paraply_core::{
     id::{ConnectionId, EngineId},
     membership::{
-        CloseReason, Grant, Instruction, Membership, Page, PageLimit, Refusal, RequestId, SchedulerInfo,
+        CloseReason, Demand, Grant, Instruction, Membership, Page, PageLimit, Refusal, RequestId, SchedulerInfo,
         Stimulus as Machine, WatchEvent,
     },
     time::Time,
 };
-use paraply_proto::controller::v1::{KeepAliveResponse, WatchEnginesResponse, WatchMembersResponse};
-use tokio::sync::oneshot;
+use paraply_proto::controller::v1::{Autoscaling, KeepAliveResponse, WatchEnginesResponse, WatchMembersResponse};
+use tokio::sync::{oneshot, watch};
 use tonic::Status;
 
 use crate::{figures::Measured, state::State};
@@ -37,6 +37,8 @@ pub(crate) enum Stimulus {
     Scale { engines: u32, reply: oneshot::Sender<Result<u32, NotScaled>> },
     /// A signal for engines; answered with the first of which it cannot be taken, and whether there is such an engine.
     Signal { engines: Vec<EngineId>, signal: Bytes, reply: oneshot::Sender<Result<(), NotSignalled>> },
+    /// What does autoscaling keep to?
+    Autoscaling { reply: oneshot::Sender<Option<Autoscaling>> },
     /// Which scheduler is there?
     Scheduler { reply: oneshot::Sender<Option<SchedulerInfo>> },
     /// Somebody asks for metrics.
@@ -54,11 +56,13 @@ pub(crate) enum NotSignalled {
     Full(EngineId),
 }
 
-/// Engines are missing, or would be started again, and nobody launches any.
+/// Why there are not to be so many engines.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct NotScaled {
-    /// How many there are.
-    pub(crate) engines: u32,
+pub(crate) enum NotScaled {
+    /// Engines are missing, or would be started again, and nobody launches any; so many there are.
+    NobodyLaunches { engines: u32 },
+    /// Autoscaling keeps to these.
+    OutOfBounds { min: u32, max: u32 },
 }
 
 /// The line of a stream of any kind.
@@ -76,15 +80,23 @@ pub(crate) struct Controller {
     engines_restart: bool,
     state: State,
     upstream: Upstream,
+    /// What scalers outside are told.
+    demand: watch::Sender<Option<Demand>>,
     lines: HashMap<ConnectionId, AnyLine>,
     registrations: HashMap<RequestId, oneshot::Sender<Result<Grant, Status>>>,
     instructions: Vec<Instruction>,
 }
 
 impl Controller {
-    pub(crate) fn new(machine: Membership, engines_restart: bool, state: State, upstream: Upstream) -> Self {
+    pub(crate) fn new(
+        machine: Membership,
+        engines_restart: bool,
+        state: State,
+        upstream: Upstream,
+        demand: watch::Sender<Option<Demand>>,
+    ) -> Self {
         let (lines, registrations) = (HashMap::new(), HashMap::new());
-        Self { machine, engines_restart, state, upstream, lines, registrations, instructions: Vec::new() }
+        Self { machine, engines_restart, state, upstream, demand, lines, registrations, instructions: Vec::new() }
     }
 
     fn signal(&mut self, now: Time, engines: Vec<EngineId>, signal: Bytes) -> Result<(), NotSignalled> {
@@ -101,11 +113,25 @@ impl Controller {
 
     fn scale(&mut self, now: Time, engines: u32) -> Result<u32, NotScaled> {
         let before = u32::try_from(self.machine.staying()).unwrap_or(u32::MAX);
+        let bounds = self.machine.bounds();
+        if !bounds.contains(&engines) {
+            return Err(NotScaled::OutOfBounds { min: *bounds.start(), max: *bounds.end() });
+        }
         if (engines > before || self.engines_restart) && !self.machine.has_launcher() {
-            return Err(NotScaled { engines: before });
+            return Err(NotScaled::NobodyLaunches { engines: before });
         }
         self.machine.handle(now, Machine::Scale { engines });
         Ok(before)
+    }
+
+    fn autoscaling(&self) -> Option<Autoscaling> {
+        let (policy, idle) = self.machine.autoscale()?;
+        Some(Autoscaling {
+            min_engines: policy.min,
+            max_engines: policy.max,
+            idle_millis: u64::try_from(idle.as_millis()).unwrap_or(u64::MAX),
+            wanted_engines: self.machine.wanted_engines(),
+        })
     }
 
     fn carry_out(&mut self, instruction: Instruction) {
@@ -189,6 +215,7 @@ impl Actor for Controller {
             }
             Stimulus::Scale { engines, reply } => reply_to(reply, self.scale(now, engines)),
             Stimulus::Signal { engines, signal, reply } => reply_to(reply, self.signal(now, engines, signal)),
+            Stimulus::Autoscaling { reply } => reply_to(reply, self.autoscaling()),
             Stimulus::Scheduler { reply } => reply_to(reply, self.machine.scheduler().cloned()),
             Stimulus::Measure { reply } => reply_to(reply, Measured::of(&self.machine)),
             Stimulus::Engines { first, limit, reply } => reply_to(reply, self.machine.page(first, limit)),
@@ -206,6 +233,8 @@ impl Actor for Controller {
             self.carry_out(instruction);
         }
         self.instructions = instructions;
+        let demand = self.machine.demand();
+        self.demand.send_if_modified(|known| std::mem::replace(known, demand) != demand);
     }
 
     fn next_timeout(&self) -> Option<Time> {

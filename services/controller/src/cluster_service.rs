@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// That one call may ask for.
-const MOST_ENGINES: u32 = 4096;
+pub(crate) const MOST_ENGINES: u32 = 4096;
 const PAGE: usize = 1000;
 const PAGE_LIMIT: PageLimit = PageLimit { engines: PAGE, bytes: MESSAGE_BYTES / 2 };
 
@@ -74,6 +74,7 @@ impl ClusterService for Cluster {
                 ..Limits::default()
             }),
             capabilities: Vec::new(),
+            autoscaling: self.handle.autoscaling().await?,
         }))
     }
 

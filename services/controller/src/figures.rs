@@ -20,6 +20,7 @@ pub(crate) struct Measured {
     attached: u64,
     draining: u64,
     schedulers: u64,
+    wanted: Option<u32>,
     transitions: Transitions<Transition>,
 }
 
@@ -34,7 +35,9 @@ impl Measured {
             }
         }
         let schedulers = u64::from(machine.scheduler().is_some());
-        Self { registered, attached, draining, schedulers, transitions: machine.transitions().clone() }
+        let wanted = machine.demand().map(|demand| demand.engines(1));
+        let transitions = machine.transitions().clone();
+        Self { registered, attached, draining, schedulers, wanted, transitions }
     }
 
     fn families(&self) -> Vec<Family> {
@@ -53,6 +56,11 @@ impl Measured {
                 "paraply_schedulers",
                 "1 while a scheduler holds a lease, else 0.",
                 Point::alone(count(self.schedulers)),
+            ),
+            Family::gauge(
+                "paraply_engines_wanted",
+                "Engines that there is work for: those that are busy, and one for each task that waits for any.",
+                self.wanted.map_or_else(Vec::new, |engines| Point::alone(count(engines.into()))),
             ),
             Family::counter(
                 "paraply_registrations_total",

@@ -16,6 +16,7 @@ use paraply_core::{
     id::{ConnectionId, EngineId},
     membership::{Grant, Page, PageLimit, RequestId, SchedulerInfo, Stimulus as Machine},
 };
+use paraply_proto::controller::v1::Autoscaling;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
@@ -67,13 +68,24 @@ impl Handle {
     /// Has so many engines be there; how many there were.
     pub(crate) async fn scale(&self, engines: u32) -> Result<u32, Status> {
         let scaled = self.ask(|reply| Stimulus::Scale { engines, reply }).await?;
-        scaled.map_err(|NotScaled { engines: before }| {
-            Status::failed_precondition(format!(
-                "there are {before} engines, and nobody here launches any: scale what has started them (docker compose up \
-                 --scale engine=N, kubectl scale; `paraply scale` does it where `paraply connect` has written who does), or \
-                 start engines by hand (python -m paraply.engine)"
-            ))
+        scaled.map_err(|not| {
+            Status::failed_precondition(match not {
+                NotScaled::NobodyLaunches { engines } => format!(
+                    "there are {engines} engines, and nobody here launches any: scale what has started them (docker compose \
+                     up --scale engine=N, kubectl scale; `paraply scale` does it where `paraply connect` has written who \
+                     does), or start engines by hand (python -m paraply.engine)"
+                ),
+                NotScaled::OutOfBounds { min, max } => format!(
+                    "autoscaling is on, and keeps to {min} to {max} engines (the controller's settings `autoscale_min` and \
+                     `autoscale_max`): {engines} are not within that"
+                ),
+            })
         })
+    }
+
+    /// What autoscaling keeps to, if it is on.
+    pub(crate) async fn autoscaling(&self) -> Result<Option<Autoscaling>, Status> {
+        self.ask(|reply| Stimulus::Autoscaling { reply }).await
     }
 
     /// Gives engines a signal, by name.

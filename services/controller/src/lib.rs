@@ -11,6 +11,7 @@ mod figures;
 mod handle;
 mod membership_service;
 mod run;
+mod scaler;
 mod state;
 
 pub use config::Config;

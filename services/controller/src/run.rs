@@ -2,6 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
+use futures_util::future::try_join;
 use paraply_common::{
     actor,
     config::ConfigError,
@@ -18,13 +19,14 @@ use paraply_common::{
         count::CountLayer,
         pass_through::{PassThroughLayer, Upstream},
     },
-    transport::{Listener, MAX_MESSAGE_BYTES, ServeError, Server, serve, tls::TlsError},
+    transport::{ListenError, Listener, MAX_MESSAGE_BYTES, ServeError, Server, serve, tls::TlsError},
 };
-use paraply_core::membership::{Membership, Stimulus as Machine, WatchKind};
+use paraply_core::membership::{Demand, Membership, Stimulus as Machine, WatchKind};
 use paraply_proto::controller::v1::{
     WatchEnginesResponse, cluster_service_server::ClusterServiceServer,
     membership_service_server::MembershipServiceServer,
 };
+use tokio::sync::watch;
 use tonic::service::Routes;
 
 use crate::{
@@ -34,6 +36,7 @@ use crate::{
     figures::Figures,
     handle::Handle,
     membership_service::Members,
+    scaler::Scaler,
     state::{State, StateError},
 };
 
@@ -60,6 +63,9 @@ pub enum Error {
     /// The schema in this program is unreadable.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The listener of scalers.
+    #[error("the setting `scaler`: {0}")]
+    Scaler(#[from] ListenError),
     /// The transport failed.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -88,7 +94,9 @@ pub async fn run(
     let (tokens, ticket_key) = (settings.clone().tokens()?, settings.ticket_key()?);
     let tls = config.tls().client("controller", None)?;
     let state = State::open(config.state_dir.as_deref(), &config.cluster_id, &ticket_key)?;
-    let machine = Membership::new(config.membership(), state.next_engine_id());
+    let machine = Membership::new(config.membership()?, state.next_engine_id());
+    let (demand, demanded) = watch::channel(None);
+    let scaler = Scaler::bind(&config)?;
     let upstream = Upstream::new("scheduler", tls);
     let pulse = Pulse::default();
     let (mailbox, inbox) = mailbox(MAILBOX);
@@ -104,11 +112,12 @@ pub async fn run(
     let server = Server {
         calls,
         routes: routes(&config, ticket_key, handle.clone(), pulse.clone())?,
-        auth: AuthLayer::new(tokens),
-        pass_through: PassThroughLayer::new(upstream.clone(), PASSED_ON),
+        auth: Some(AuthLayer::new(tokens)),
+        pass_through: Some(PassThroughLayer::new(upstream.clone(), PASSED_ON)),
     };
     let ending = pulse.clone();
-    let mut actor = Controller::new(machine, config.engines_restart, state, upstream);
+    let scaling = serve_scaler(scaler, server.calls.clone(), demanded, shutdown.clone());
+    let mut actor = Controller::new(machine, config.engines_restart, state, upstream, demand);
     let mut actor = spawn(async move { actor::run(&mut actor, inbox, pulse).await });
     let _launching = match launch {
         Some(launch) => Some(spawn(launch(launchers_watch(&handle).await?))),
@@ -127,7 +136,9 @@ pub async fn run(
         std::future::pending().await
     };
     tokio::select! {
-        result = serve(listeners, server, &shutdown) => result?,
+        result = try_join(serve(listeners, server, &shutdown), scaling) => {
+            result?;
+        }
         ended = &mut actor => return Err(Error::Actor(ended.err().map_or_else(|| "nobody can reach it".into(), |e| e.to_string()))),
         never = end_streams => never,
     }
@@ -140,6 +151,20 @@ async fn launchers_watch(handle: &Handle) -> Result<LineStream<WatchEnginesRespo
     let opened =
         handle.open(AnyLine::Engines, watch).await.map_err(|status| Error::Actor(status.message().to_owned()))?;
     Ok(handle.watch(opened))
+}
+
+/// Serves scalers outside, where they are to be served.
+async fn serve_scaler(
+    scaler: Option<Listener>,
+    calls: CountLayer,
+    demand: watch::Receiver<Option<Demand>>,
+    shutdown: Shutdown,
+) -> Result<(), ServeError> {
+    let Some(listener) = scaler else { return Ok(()) };
+    tracing::info!(endpoint = ?listener.endpoint(), "scalers are served");
+    let routes = Routes::new(Scaler::new(demand, shutdown.clone()).server());
+    let server = Server { calls, routes, auth: None, pass_through: None };
+    serve(vec![listener], server, &shutdown).await
 }
 
 fn routes(config: &Config, ticket_key: Secret, handle: Handle, pulse: Pulse) -> Result<Routes, Error> {

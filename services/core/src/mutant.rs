@@ -91,6 +91,10 @@ mutants! {
     ReaderForgotten,
     /// Controller: any number of signals wait for an engine that is away.
     SignalsUnbounded,
+    /// Controller: engines leave although then there are fewer than there are to be at the least.
+    LeastUnchecked,
+    /// Controller: an engine that has worked counts as idle since before.
+    WorkForgotten,
     /// Controller: a wish for an id is granted though the id was given before.
     IdGivenTwice,
 }

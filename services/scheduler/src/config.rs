@@ -144,7 +144,7 @@ impl Config {
     /// What it shows and accepts, as it is set.
     #[must_use]
     pub fn credentials(&self) -> Credentials {
-        Credentials { tokens: self.tokens(), tls: self.tls() }
+        Credentials { tokens: self.tokens(), tls: self.tls(), more_authorities: Vec::new() }
     }
 
     /// Where others reach it: as it is set, else where it listens.

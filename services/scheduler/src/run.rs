@@ -116,8 +116,8 @@ pub async fn run_with_store<S: Store>(
     let server = Server {
         routes: routes.routes(),
         calls,
-        auth: AuthLayer::new(tokens.clone()),
-        pass_through: PassThroughLayer::new(upstream, &["paraply.controller.v1"]),
+        auth: Some(AuthLayer::new(tokens.clone())),
+        pass_through: Some(PassThroughLayer::new(upstream, &["paraply.controller.v1"])),
     };
     let member = Member {
         controller: config.controller_endpoints(),

@@ -87,6 +87,8 @@ pub(crate) struct Shell<S> {
     /// Who waits for metrics.
     measuring: Vec<oneshot::Sender<Measured>>,
     traces: Option<Traces>,
+    /// Tasks wait, and no engine is there: the controller was told so.
+    starved: bool,
     instructions: Vec<Instruction>,
 }
 
@@ -100,8 +102,17 @@ impl<S: Store> Shell<S> {
         traces: Option<Traces>,
     ) -> Self {
         let (connections, tally) = (Connections::default(), Tally::default());
-        let (measuring, instructions) = (Vec::new(), Vec::new());
-        Self { machine, connections, blobs, news, store, recent, tally, measuring, traces, instructions }
+        let (measuring, instructions, starved) = (Vec::new(), Vec::new(), false);
+        Self { machine, connections, blobs, news, store, recent, tally, measuring, traces, starved, instructions }
+    }
+
+    /// Rings for the first task that waits where no engine is: it is not to wait for the next report as well.
+    fn tell_if_starved(&mut self) {
+        let starved = self.machine.is_starved();
+        if starved && !self.starved {
+            self.news.ring();
+        }
+        self.starved = starved;
     }
 
     fn answer_measuring(&mut self) {
@@ -238,6 +249,7 @@ impl<S: Store> Actor for Shell<S> {
             self.machine.flush(now, &mut instructions);
             if instructions.is_empty() {
                 self.instructions = instructions;
+                self.tell_if_starved();
                 return self.answer_measuring();
             }
             if let Some(traces) = &mut self.traces {
@@ -253,3 +265,6 @@ impl<S: Store> Actor for Shell<S> {
         self.machine.next_timeout()
     }
 }
+
+#[cfg(test)]
+mod tests;

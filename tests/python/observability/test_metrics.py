@@ -81,6 +81,7 @@ def test_the_controller_counts_members(home: Home) -> None:
     controller = Scrape(admin["controller"])
     assert controller.labelled("paraply_engines", "state") == {"registered": 0, "attached": 2, "draining": 0}
     assert controller.value("paraply_schedulers") == 1
+    assert controller.value("paraply_engines_wanted") == 0, "there is nothing to do"
     assert controller.labelled("paraply_registrations_total", "role") == {"engine": 2, "scheduler": 1}
     assert controller.labelled("paraply_lease_expiries_total", "role") == {"engine": 0, "scheduler": 0}
     made = {"service": "paraply.controller.v1.MembershipService", "method": "RegisterMember", "code": "OK"}

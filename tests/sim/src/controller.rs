@@ -1,16 +1,19 @@
 //! The controller: the membership machine and the thinnest of shells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use paraply_core::{
     id::{ConnectionId, EngineId, Incarnation},
-    membership::{Instruction, Membership, NewEngine, NewScheduler, RequestId, SchedulerInfo, Stimulus, WatchKind},
+    membership::{
+        self, EngineLoad, EngineState, Instruction, Membership, NewEngine, NewScheduler, RequestId, SchedulerInfo,
+        SchedulerReport, Stimulus, WatchKind,
+    },
     time::Time,
 };
 
 use crate::{
     agenda::{Event, Pid, Place},
-    network::{Kind, Message, Side},
+    network::{Ending, Kind, Message, Side},
     setting::LEASE,
     world::{Clock, World},
 };
@@ -27,9 +30,52 @@ pub struct ControllerProcess {
     /// The machine.
     pub machine: Membership,
     requests: BTreeMap<RequestId, Pid>,
+    /// What it was last told of engines, and when that was news.
+    loads: BTreeMap<EngineId, (EngineLoad, Time)>,
+}
+
+impl ControllerProcess {
+    fn heard(&mut self, now: Time, report: &SchedulerReport) {
+        for (id, load) in &report.loads {
+            let known = self.loads.entry(*id).or_insert((*load, now));
+            if known.0 != *load {
+                *known = (*load, now);
+            }
+        }
+    }
+
+    /// Engines that stay, as others see it.
+    fn staying(&self) -> BTreeSet<EngineId> {
+        let staying = self.machine.engines().filter(|engine| engine.state != EngineState::Draining);
+        staying.map(|engine| engine.info.id).collect()
+    }
+
+    /// Of those that stayed `before`, only such leave by themselves that have not worked for as long as it takes, and
+    /// enough stay.
+    fn check_scale(&self, now: Time, setting: &membership::Config, before: &BTreeSet<EngineId>) -> Result<(), String> {
+        let Some(policy) = setting.autoscale else { return Ok(()) };
+        let drained = before.iter().filter_map(|id| self.machine.engine(*id));
+        for engine in drained.filter(|engine| engine.state == EngineState::Draining) {
+            let (load, since) = self.loads.get(&engine.info.id).copied().unwrap_or_default();
+            if load.queued_tasks + load.claimed_tasks > 0 || since + setting.idle > now {
+                return Err(format!("{engine:?} is to leave, and has worked at {since:?}: it is {now:?}"));
+            }
+            if self.machine.staying() < policy.min as usize {
+                return Err(format!("{} engines stay, at least {} are to", self.machine.staying(), policy.min));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl World {
+    /// From here on the number of engines is what people say.
+    pub fn scale_no_more(&mut self) {
+        if self.setting.membership.autoscale.take().is_some() {
+            self.kill(Place::Controller, Ending::Abrupt);
+        }
+    }
+
     /// A controller starts, with what its disk says.
     pub fn start_controller(&mut self, pid: Pid) {
         let known = self.ids_given.filter(|ids| self.setting.ids_persist || *ids == 0);
@@ -40,12 +86,16 @@ impl World {
             whole_from: if known == Some(0) { self.now } else { self.now + LEASE },
             machine,
             requests: BTreeMap::new(),
+            loads: BTreeMap::new(),
         });
     }
 
     fn to_controller(&mut self, stimulus: Stimulus) {
         let now = self.now;
         let Some(process) = &mut self.controller else { return };
+        if let Stimulus::KeepAliveOpened { report, .. } | Stimulus::KeepAlive { report, .. } = &stimulus {
+            process.heard(now, report);
+        }
         process.machine.handle(now, stimulus);
         self.stimuli += 1;
         let pid = process.pid;
@@ -160,9 +210,11 @@ impl World {
         let now = self.now;
         let Some(process) = &mut self.controller else { return };
         process.clock.flush_due = false;
+        let before = process.staying();
         let mut out = Vec::new();
         process.machine.flush(now, &mut out);
         let checked = process.machine.check();
+        let checked = checked.and_then(|()| process.check_scale(now, &self.setting.membership, &before));
         let due = process.machine.next_timeout();
         Self::rearm(&mut self.agenda, now, process.pid, &mut process.clock, due);
         self.check_machine(checked);

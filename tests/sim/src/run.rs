@@ -81,6 +81,7 @@ fn live(world: &mut World) -> Result<(), Violation> {
     while world.actions > 0 {
         step(world)?;
     }
+    world.scale_no_more();
     finish_all(world)?;
     settle(world)?;
     everyone_answers(world)?;

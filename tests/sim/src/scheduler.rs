@@ -46,6 +46,7 @@ pub struct SchedulerProcess {
     /// When the store has written the last batch.
     written: Time,
     told: BTreeMap<EngineId, EngineLoad>,
+    starved: bool,
 }
 
 /// A blob in the store.
@@ -72,7 +73,7 @@ impl SchedulerProcess {
         let loads = now.iter().filter(|(id, load)| self.told.get(id) != Some(load));
         let loads = loads.map(|(id, load)| (*id, *load)).collect();
         self.told = now;
-        SchedulerReport { loads, lost }
+        SchedulerReport { loads, lost, waiting: status.waiting_for_any }
     }
 
     /// The controller may be another: it is to hear of all engines.
@@ -104,6 +105,7 @@ impl World {
             leaving: false,
             written: self.now,
             told: BTreeMap::new(),
+            starved: false,
         });
         for blob in self.disk.keys().copied().collect::<Vec<_>>() {
             self.to_scheduler(Stimulus::BlobReady { blob });
@@ -267,7 +269,9 @@ impl World {
         process.machine.flush(now, &mut out);
         let due = process.machine.next_timeout().into_iter().chain([process.member.wake]).min();
         Self::rearm(&mut self.agenda, now, process.pid, &mut process.clock, due);
-        let mut news = false;
+        let starved = process.machine.is_starved();
+        let mut news = starved && !process.starved;
+        process.starved = starved;
         for instruction in out {
             self.story.tell(now, || format!("scheduler -> {instruction:?}"));
             let result = self.oracle.scheduler_says(now, &instruction);

@@ -73,7 +73,7 @@ impl Setting {
             message_bytes: size(pick(&[200, 100_000])),
             ..membership::Config::default()
         };
-        Self {
+        let mut setting = Self {
             engines: size(pick(&[3, 3, 4, 6])),
             clients: size(pick(&[2, 2, 3])),
             actions: pick(&[200, 220, 260]),
@@ -83,6 +83,18 @@ impl Setting {
             membership,
             faults: true,
             ids_persist: pick(&[0, 1]) == 1,
+        };
+        if pick(&[0, 1, 2]) == 0 {
+            setting.membership.idle = Duration::from_millis(pick(&[300, 1000, 4000]));
+            let min = pick(&[0, 1, 2]) as u32;
+            setting.membership.autoscale = Some(membership::Autoscale {
+                min,
+                max: min + pick(&[1, 3, 6]) as u32,
+                patience: Duration::from_millis(pick(&[1, 100, 1000])),
+                start: Duration::from_millis(pick(&[500, 3000])),
+                begun: pick(&[0, 3]) as u32,
+            });
         }
+        setting
     }
 }

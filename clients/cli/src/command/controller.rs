@@ -71,6 +71,18 @@ settings! {
         lease_millis,
         /// How long a new engine waits for a scheduler
         scheduler_wait_millis,
+        /// Start engines when tasks wait and let idle ones go, so many at the most [default: not done]
+        autoscale_max,
+        /// Engines that stay when there is nothing to do [default: 0]
+        autoscale_min,
+        /// How long an engine, or the cluster, has nothing to do until it is idle [default: 60000]
+        autoscale_idle_millis,
+        /// How long tasks wait until more engines are started [default: 1000]
+        autoscale_wait_millis,
+        /// Serve KEDA's interface to scalers at this host:port [default: nowhere]
+        scaler,
+        /// File with the authorities that the certificates of who calls there are to be by
+        scaler_client_ca_file,
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     path::{PathBuf, absolute},
     process::{Command, Stdio},
     thread::available_parallelism,
+    time::Duration,
 };
 
 use clap::{Args, ValueEnum};
@@ -16,6 +17,7 @@ use paraply_common::inherited;
 use rustix::io::Errno;
 
 use crate::{
+    autoscale::{self, Autoscale, Bounds},
     block_on,
     error::Error,
     folder::{ClusterFolder, ClusterName, DEFAULT},
@@ -30,6 +32,7 @@ use crate::{
 Examples:
   paraply start -n 4
   paraply start -n 8 --profile mpi --daemonize
+  paraply start -n 2 --autoscale 0:8 --idle 300
   paraply start -n 4 --admin
   paraply start -n 2 --cluster-id second --python ~/venvs/science/bin/python
   paraply start -n 8 --launcher docker
@@ -40,6 +43,14 @@ pub(crate) struct Start {
     /// Engines to start [default: one for each core]
     #[arg(short, long = "engines", value_name = "ENGINES", value_parser = clap::value_parser!(u32).range(0..=4096))]
     n: Option<u32>,
+
+    /// Start engines when tasks wait, and let idle ones go: MIN at the least, MAX at the most
+    #[arg(long, value_name = "MIN:MAX")]
+    autoscale: Option<Bounds>,
+
+    /// Seconds that an engine has nothing to do until it goes [default: 60]
+    #[arg(long, value_name = "SECONDS", requires = "autoscale", value_parser = autoscale::idle)]
+    idle: Option<Duration>,
 
     /// Profile to start it in
     #[arg(long, default_value = DEFAULT, env = "PARAPLY_PROFILE")]
@@ -105,8 +116,12 @@ impl Start {
     /// What is said of processes here says nothing of containers.
     fn check(&self) -> Result<(), Error> {
         let local = self.launcher == Launcher::Local;
-        let flags =
-            [("--python", self.python.is_some()), ("--work-dir", self.work_dir.is_some()), ("--admin", self.admin)];
+        let flags = [
+            ("--python", self.python.is_some()),
+            ("--work-dir", self.work_dir.is_some()),
+            ("--admin", self.admin),
+            ("--autoscale", self.autoscale.is_some()),
+        ];
         match flags.iter().find(|(_, given)| *given && !local) {
             Some((flag, _)) => Err(Error::Start(format!("{flag} is for clusters of processes (--launcher local)"))),
             None => Ok(()),
@@ -150,7 +165,14 @@ impl Start {
         }
     }
 
+    /// Engines to start with: what is scaled begins within its bounds.
+    fn engines(&self) -> u32 {
+        let engines = self.n.unwrap_or_else(cores);
+        self.autoscale.map_or(engines, |bounds| bounds.nearest(engines))
+    }
+
     fn options(self) -> Result<Options, Error> {
+        let engines = self.engines();
         let work_dir = match self.work_dir {
             Some(folder) => folder.canonicalize().map_err(Error::io(format!("--work-dir {}", folder.display())))?,
             None => env::current_dir().map_err(Error::io("the current folder"))?,
@@ -158,7 +180,8 @@ impl Start {
         let parent = self.parent_fd.map(inherited::take).transpose().map_err(Error::io("--parent-fd"))?;
         Ok(Options {
             name: ClusterName::new(&self.profile, &self.cluster_id)?,
-            engines: self.n.unwrap_or_else(cores),
+            engines,
+            autoscale: self.autoscale.map(|bounds| Autoscale::new(bounds, self.idle)),
             python: self.python.map(found_from_here).transpose().map_err(Error::io("--python"))?,
             work_dir,
             admin: self.admin,
@@ -171,7 +194,7 @@ impl Start {
     fn in_background(self) -> Result<(), Error> {
         /// Where the child finds the pipe.
         const READY: RawFd = 3;
-        let engines = self.n.unwrap_or_else(cores).to_string();
+        let engines = self.engines().to_string();
         let (read, write) = io::pipe().map_err(Error::io("cannot make a pipe"))?;
         let mut command = Command::new(env::current_exe().map_err(Error::io("cannot find this program"))?);
         command.args(["start", "--engines", &engines, "--profile", &self.profile, "--cluster-id", &self.cluster_id]);
@@ -185,6 +208,12 @@ impl Start {
             if given {
                 command.arg(flag);
             }
+        }
+        if let Some(Bounds { min, max }) = self.autoscale {
+            command.arg("--autoscale").arg(format!("{min}:{max}"));
+        }
+        if let Some(idle) = self.idle {
+            command.arg("--idle").arg(idle.as_secs_f64().to_string());
         }
         for (flag, value) in [("--python", &self.python), ("--work-dir", &self.work_dir)] {
             if let Some(value) = value {

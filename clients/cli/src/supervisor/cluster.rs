@@ -16,7 +16,7 @@ use super::{
     launch::Launcher,
     membership, parent, python, say,
     service::Service,
-    setup::{Ground, Traces},
+    setup::{Ground, Scaling, Traces},
     signals,
 };
 use crate::{
@@ -80,7 +80,8 @@ pub(crate) async fn run(options: Options, ready: &mut Ready) -> Result<(), Error
     let open_files = open_files::raise();
     // Dropped before the lock is let go of, however this function ends.
     let mut traces = Traces::sweep(&folder);
-    let ground = Ground::prepare(&folder, options.admin)?;
+    let scaling = options.autoscale.map(|autoscale| Scaling::new(&autoscale, options.engines));
+    let ground = Ground::prepare(&folder, options.admin, scaling)?;
     let python = python::find(options.python.as_deref());
     let admin = ground.admin();
     ClusterRecord::new(&folder, &options, &ground.control.path, &python, "local", admin).write(&folder)?;

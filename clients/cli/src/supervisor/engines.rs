@@ -1,6 +1,7 @@
 //! The engines that a supervisor started, in sets: what one `start` or one `engines -n 2` began is a set.
 //!
-//! A set is there from its opening until it is closed and its last process is gone. Who has joined and who is awaited
+//! A set is there from its opening until it is closed and its last process is gone. One that scaling has opened is not
+//! closed by anybody: it goes with its last process. Who has joined and who is awaited
 //! is never counted: it is seen at the processes that there are.
 
 mod set;
@@ -48,6 +49,13 @@ impl Engines {
         self.sets_opened += 1;
         self.sets.insert(id.clone(), Set::new(number));
         Some((id, number))
+    }
+
+    /// Nobody is to close the set: it goes with its last engine.
+    pub(super) fn leaves_nothing(&mut self, set: &str) {
+        if let Some(set) = self.sets.get_mut(set) {
+            set.leaves_nothing = true;
+        }
     }
 
     /// Names the log of the set's next engine, such as `engine-1732155000-0`. None if the set was stopped.
@@ -226,7 +234,8 @@ impl Engines {
 
     fn forget_closed(&mut self) {
         let by_pid = &self.by_pid;
-        self.sets.retain(|id, set| !set.closing || by_pid.values().any(|engine| engine.set == *id));
+        let gone = |set: &Set| set.closing || set.leaves_nothing && set.to_come == 0;
+        self.sets.retain(|id, set| !gone(set) || by_pid.values().any(|engine| engine.set == *id));
     }
 
     pub(super) fn get_mut(&mut self, pid: u32) -> Option<&mut Engine> {

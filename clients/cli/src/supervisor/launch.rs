@@ -24,7 +24,7 @@ const ADMIN: i32 = 6;
 const THREADS: [&str; 3] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
 
 /// Settings of services that say which cluster they belong to: what this process has inherited of them is of another.
-const OF_ONE_CLUSTER: [&str; 17] = [
+const OF_ONE_CLUSTER: [&str; 23] = [
     "CLUSTER_ID",
     "CLIENT_TOKEN",
     "CLIENT_TOKEN_FILE",
@@ -42,6 +42,12 @@ const OF_ONE_CLUSTER: [&str; 17] = [
     "STATE_DIR",
     "BLOB_DIR",
     "CONTROLLER",
+    "AUTOSCALE_MIN",
+    "AUTOSCALE_MAX",
+    "AUTOSCALE_IDLE_MILLIS",
+    "AUTOSCALE_BEGUN",
+    "SCALER",
+    "SCALER_CLIENT_CA_FILE",
 ];
 
 /// What tells clients, and engines, of a cluster, when it is not this one.

@@ -35,7 +35,7 @@ use std::{
     time::Duration,
 };
 
-use crate::folder::ClusterName;
+use crate::{autoscale::Autoscale, folder::ClusterName};
 
 /// Engines that have not joined by then are given up as hanging.
 pub(crate) const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -45,6 +45,8 @@ pub(crate) const START_PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Options {
     pub(crate) name: ClusterName,
     pub(crate) engines: u32,
+    /// How they come and go; without it, when somebody says so.
+    pub(crate) autoscale: Option<Autoscale>,
     /// Runs the engines; found where it is not given.
     pub(crate) python: Option<PathBuf>,
     /// Where the engines run.

@@ -30,6 +30,7 @@ impl Cluster<'_> {
 
     fn start_missing(&mut self, n: u32) {
         let Some((set, number)) = self.engines.open_set(None) else { return };
+        self.engines.leaves_nothing(&set);
         say(format_args!("Starting {n} more engines, set {set}"));
         if let Err(reason) = self.spawn_engines(&set, n) {
             say(format_args!("{reason}"));

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use super::service::Role;
 use crate::{
+    autoscale::Autoscale,
     error::Error,
     folder::{self, ClusterFolder},
     record::{AdminAddresses, ClusterRecord},
@@ -113,7 +114,7 @@ impl ControlSocket {
 
 impl Ground {
     /// Binds everything, draws new tokens, and writes the files that clients, engines and services read.
-    pub(super) fn prepare(folder: &ClusterFolder, admin: bool) -> Result<Self, Error> {
+    pub(super) fn prepare(folder: &ClusterFolder, admin: bool, scaling: Option<Scaling>) -> Result<Self, Error> {
         let control = ControlSocket::bind()?;
         let controller = Listeners::bind(&control.sockets.0.join(CONTROLLER_SOCKET), admin)?;
         let scheduler = Listeners::bind(&control.sockets.0.join(SCHEDULER_SOCKET), admin)?;
@@ -135,7 +136,7 @@ impl Ground {
             admin_token: None,
             ..connection.clone()
         };
-        write_config(folder, &connection, &engine)?;
+        write_config(folder, &connection, &engine, scaling)?;
         paraply_controller::note_new_cluster(&folder.store(), folder.name().id(), &engine.token)
             .map_err(Error::Start)?;
         engine.write(&folder.engine_connection())?;
@@ -182,9 +183,37 @@ struct Settings<'a> {
     /// The controller's addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     controller: Option<Vec<String>>,
+    #[serde(flatten)]
+    scaling: Option<Scaling>,
 }
 
-fn write_config(folder: &ClusterFolder, client: &ConnectionFile, engine: &ConnectionFile) -> Result<(), Error> {
+/// What the controller is told of engines that come and go.
+#[derive(Serialize)]
+pub(super) struct Scaling {
+    autoscale_min: u32,
+    autoscale_max: u32,
+    autoscale_idle_millis: u64,
+    autoscale_begun: u32,
+}
+
+impl Scaling {
+    /// Of a cluster that is started with so many engines.
+    pub(super) fn new(autoscale: &Autoscale, engines: u32) -> Self {
+        Self {
+            autoscale_min: autoscale.bounds.min,
+            autoscale_max: autoscale.bounds.max,
+            autoscale_idle_millis: u64::try_from(autoscale.idle.as_millis()).unwrap_or(u64::MAX),
+            autoscale_begun: engines,
+        }
+    }
+}
+
+fn write_config(
+    folder: &ClusterFolder,
+    client: &ConnectionFile,
+    engine: &ConnectionFile,
+    scaling: Option<Scaling>,
+) -> Result<(), Error> {
     let addresses = client.endpoints.iter().filter_map(address::text);
     let settings = || Settings {
         cluster_id: &client.cluster_id,
@@ -194,9 +223,10 @@ fn write_config(folder: &ClusterFolder, client: &ConnectionFile, engine: &Connec
         state_dir: None,
         blob_dir: None,
         controller: None,
+        scaling: None,
     };
     let services = Services {
-        controller: Settings { state_dir: Some(folder.store()), ..settings() },
+        controller: Settings { state_dir: Some(folder.store()), scaling, ..settings() },
         scheduler: Settings { controller: Some(addresses.collect()), blob_dir: Some(folder.blobs()), ..settings() },
     };
     let path = folder.config();

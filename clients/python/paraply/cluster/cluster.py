@@ -20,6 +20,7 @@ from paraply.cluster import _control
 from paraply.cluster._command import Supervisor
 from paraply.cluster._options import launcher, refuse_what_is_not_known
 from paraply.cluster._record import Record
+from paraply.cluster._scaling import scaling
 from paraply.cluster.launcher import Controller, EngineSet
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Cluster:
         profile: Which profile it belongs to.
         profile_dir: The profile's folder, in place of `profile`.
         cluster_id: Its name; one is made up if None.
+        autoscale: At least and at most how many engines there are to be: they start when tasks wait, and leave when they
+            are idle, and what they have in their namespaces goes with them. None: as many as are asked for.
+        idle_timeout: Seconds that an engine has nothing to do until it may have to leave.
         engine_timeout: Seconds that engines get to join.
         shutdown_atexit: Whether it ends with this process, however that ends.
         work_dir: Where the engines run; this process's folder if None.
@@ -63,6 +67,8 @@ class Cluster:
         profile: str | None = None,
         profile_dir: str | os.PathLike[str] | None = None,
         cluster_id: str | None = None,
+        autoscale: tuple[int, int] | None = None,
+        idle_timeout: float = 60.0,
         engine_timeout: float = 60,
         shutdown_atexit: bool = True,
         work_dir: str | os.PathLike[str] | None = None,
@@ -70,11 +76,16 @@ class Cluster:
         **options: Any,
     ) -> None:
         self.launcher, self._flags = launcher(options)
+        if autoscale is not None and self.launcher != "local":
+            raise ValueError("autoscale is for clusters of processes; on Kubernetes a component does it (docs/deploy.md)")
+        self._scaling = scaling(autoscale, idle_timeout)
         folder = Path(profile_dir) if profile_dir is not None else home() / (profile or "default")
         self.n = n
         self.profile = folder.name
         self.profile_dir = str(folder)
         self.cluster_id = cluster_id if cluster_id is not None else _new_cluster_id()
+        self.autoscale = autoscale
+        self.idle_timeout = idle_timeout
         self.engine_timeout = engine_timeout
         self.shutdown_atexit = shutdown_atexit
         self.work_dir = str(work_dir) if work_dir is not None else None
@@ -131,8 +142,10 @@ class Cluster:
     def _start(self, n: int) -> None:
         if self.controller is not None and self.controller.running:
             raise RuntimeError(f"{self!r} is running already; start_engines() adds engines to it")
+        if self.autoscale is not None:
+            n = min(max(n, self.autoscale[0]), self.autoscale[1])
         arguments = ["--engines", str(n), "--profile", self.profile, "--cluster-id", self.cluster_id]
-        arguments += ["--launcher", self.launcher, *self._flags]
+        arguments += ["--launcher", self.launcher, *self._flags, *self._scaling]
         if self._ephemeral:
             arguments.append("--ephemeral")
         if self.launcher == "local":

@@ -52,6 +52,8 @@ pub struct Credentials {
     pub tokens: TokenSettings,
     /// Its certificates and authorities.
     pub tls: TlsSettings,
+    /// Authorities of peers on other listeners than the service's own.
+    pub more_authorities: Vec<PathBuf>,
 }
 
 impl Credentials {
@@ -59,7 +61,8 @@ impl Credentials {
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         let TlsSettings { ca, cert, key, client_ca } = &self.tls;
-        self.tokens.files().into_iter().chain([cert, key, ca, client_ca].into_iter().flatten().cloned()).collect()
+        let of_tls = [cert, key, ca, client_ca].into_iter().flatten().chain(&self.more_authorities);
+        self.tokens.files().into_iter().chain(of_tls.cloned()).collect()
     }
 
     /// What listeners show; nothing where there is no certificate. Within a runtime.

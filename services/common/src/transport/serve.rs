@@ -2,6 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tower::util::option_layer;
 
 use super::{crowd::Crowd, http2, incoming::Incoming, listener::Listener};
 use crate::{
@@ -16,10 +17,10 @@ pub struct Server {
     pub routes: Routes,
     /// How many calls were answered, and how.
     pub calls: CountLayer,
-    /// Who may call what.
-    pub auth: AuthLayer,
+    /// Who may call what, by token. Without it, whoever the listeners let in.
+    pub auth: Option<AuthLayer>,
     /// Calls that are the other service's.
-    pub pass_through: PassThroughLayer,
+    pub pass_through: Option<PassThroughLayer>,
 }
 
 /// The transport failed as a whole.
@@ -35,8 +36,8 @@ pub struct ServeError(#[from] tonic::transport::Error);
 pub async fn serve(listeners: Vec<Listener>, server: Server, shutdown: &Shutdown) -> Result<(), ServeError> {
     let killed = CancellationToken::new();
     let _kill_at_the_end = killed.clone().drop_guard();
-    let mut layered =
-        http2::server().layer(TraceLayer).layer(server.calls).layer(server.auth).layer(server.pass_through);
+    let (auth, pass_through) = (option_layer(server.auth), option_layer(server.pass_through));
+    let mut layered = http2::server().layer(TraceLayer).layer(server.calls).layer(auth).layer(pass_through);
     let router = layered.add_routes(server.routes);
     // hyper's own graceful shutdown waits for the slowest stream, however long: it gets the time of grace.
     let crowd = Crowd::default();

@@ -12,12 +12,8 @@ use paraply_common::{
     shutdown::{Stop, shutdown},
     spawn::{Task, spawn, spawn_detached},
     tokens::{TokenSet, Tokens},
-    tower::{
-        auth::AuthLayer,
-        count::CountLayer,
-        pass_through::{PassThroughLayer, Upstream},
-    },
-    transport::{Listener, Server, serve, tls::ClientTls},
+    tower::{auth::AuthLayer, count::CountLayer},
+    transport::{Listener, Server, serve},
 };
 use paraply_core::{membership::Endpoint, time::Time};
 use paraply_proto::scheduler::v1::{
@@ -132,8 +128,8 @@ impl Echo {
         let server = Server {
             calls: CountLayer::default(),
             routes: Routes::new(EngineLinkServiceServer::new(Service { mailbox, numbers: Default::default() })),
-            auth: AuthLayer::new(Tokens::fixed(tokens)),
-            pass_through: PassThroughLayer::new(Upstream::new("nobody", ClientTls::default()), &[]),
+            auth: Some(AuthLayer::new(Tokens::fixed(tokens))),
+            pass_through: None,
         };
         let (stop, shutdown) = shutdown(Duration::ZERO);
         let serving = spawn(async move { serve(listeners, server, &shutdown).await.unwrap() });

@@ -71,11 +71,11 @@ impl FakeScheduler {
         let server = Server {
             calls: CountLayer::default(),
             routes: routes.routes(),
-            auth: AuthLayer::new(Tokens::fixed(tokens)),
-            pass_through: PassThroughLayer::new(
+            auth: Some(AuthLayer::new(Tokens::fixed(tokens))),
+            pass_through: Some(PassThroughLayer::new(
                 Upstream::new("controller", ClientTls::default()),
                 &["paraply.controller.v1"],
-            ),
+            )),
         };
         let listener = Listener::tcp("127.0.0.1:0").unwrap();
         let endpoints = vec![listener.endpoint().unwrap()];

@@ -12,6 +12,7 @@ mod malformed;
 mod pass_through;
 mod registration;
 mod restart;
+mod scaler;
 mod shutdown;
 mod support;
 mod watch;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::autoscale::Autoscale;
 use crate::transitions::transitions;
 
 /// Lease and limits. None is a constant of the machine.
@@ -23,6 +24,10 @@ pub struct Config {
     pub id_reach: u32,
     /// How many engines a scheduler may report.
     pub reported_engines: usize,
+    /// How long there has to be nothing to do, for an engine or for the cluster, until it is idle.
+    pub idle: Duration,
+    /// Engines come and go as there is work for them. Without it, their number is what somebody says.
+    pub autoscale: Option<Autoscale>,
 }
 
 impl Default for Config {
@@ -36,6 +41,8 @@ impl Default for Config {
             message_bytes: 512 << 10,
             id_reach: 1 << 16,
             reported_engines: 1 << 16,
+            idle: Duration::from_secs(60),
+            autoscale: None,
         }
     }
 }
@@ -57,6 +64,8 @@ transitions!(
         RemovalOrdered,
         DrainOrdered,
         Scaled,
+        AskedForMore,
+        LetIdleGo,
         Signalled,
         SchedulerRegistered,
         SchedulerRepeated,

@@ -18,6 +18,7 @@ impl Membership {
         self.check_engines()?;
         self.check_scheduler()?;
         self.check_streams()?;
+        self.check_scale()?;
         self.check_timeout()
     }
 
@@ -72,6 +73,14 @@ impl Membership {
         }
         let gone = self.watchers.iter().find(|connection| !self.streams.contains_key(connection));
         ensure(gone.is_none(), || format!("watcher {gone:?} is gone"))
+    }
+
+    fn check_scale(&self) -> Result<(), String> {
+        let (wanted, bounds) = (self.wanted_engines(), self.bounds());
+        ensure(bounds.contains(&wanted), || format!("{wanted} engines are wanted, which is not within {bounds:?}"))?;
+        let next = self.review.at;
+        let waited = next.is_none_or(|next| self.next_timeout().is_some_and(|timeout| timeout <= next));
+        ensure(waited, || format!("{next:?} is not waited for"))
     }
 
     /// Whatever runs out is waited for.

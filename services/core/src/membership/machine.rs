@@ -9,7 +9,8 @@ use bytes::Bytes;
 
 use super::{
     CloseReason, Config, Endpoint, EngineLoad, EngineState, EngineStatus, Instruction, SchedulerInfo, Stimulus,
-    Transition, ids::Ids, keep_alive::KeepAlive, registration::Waiting, scheduler::Scheduler, watch::Watcher,
+    Transition, autoscale::Autoscaler, demand::Review, ids::Ids, keep_alive::KeepAlive, registration::Waiting,
+    scheduler::Scheduler, watch::Watcher,
 };
 use crate::{
     id::{ConnectionId, EngineId},
@@ -42,6 +43,10 @@ pub struct Membership {
     pub(super) earliest: Option<Time>,
     /// How many engines there were to be when somebody said so last.
     pub(super) wanted_engines: u32,
+    pub(super) autoscaler: Autoscaler,
+    /// Launchers that come later are to hear how many there are to be: nobody else says it.
+    pub(super) scaled_itself: bool,
+    pub(super) review: Review,
     /// Given at the next flush, before what the streams have to say.
     pub(super) urgent: Vec<Instruction>,
     pub(super) transitions: Transitions<Transition>,
@@ -60,6 +65,8 @@ pub(super) struct Engine {
     pub(super) exit: bool,
     /// It is to drain.
     pub(super) drain: bool,
+    /// Since when it is attached and has had nothing to do.
+    pub(super) idle_since: Option<Time>,
     /// Signals that it has yet to be told of.
     pub(super) signals: Vec<Bytes>,
 }
@@ -85,6 +92,7 @@ impl Membership {
     /// cluster, 0 for a new cluster, `None` if that is not known.
     #[must_use]
     pub fn new(config: Config, next_engine_id: Option<u32>) -> Self {
+        let begun = config.autoscale.filter(|_| next_engine_id == Some(0));
         Self {
             config,
             ids: Ids::new(next_engine_id),
@@ -98,7 +106,10 @@ impl Membership {
             whole_at: None,
             due: BTreeSet::new(),
             earliest: None,
-            wanted_engines: 0,
+            wanted_engines: config.autoscale.map_or(0, |policy| policy.begun.clamp(policy.min, policy.max)),
+            autoscaler: Autoscaler::new(begun),
+            scaled_itself: false,
+            review: Review::default(),
             urgent: Vec::new(),
             transitions: Transitions::default(),
         }
@@ -123,7 +134,7 @@ impl Membership {
             Stimulus::Deregister { member_id, incarnation } => self.deregister(member_id, incarnation),
             Stimulus::Remove { engine } => self.remove(engine),
             Stimulus::Drain { engine } => self.drain(engine),
-            Stimulus::Scale { engines } => self.scale(engines),
+            Stimulus::Scale { engines } => self.scale(now, engines),
             Stimulus::Signal { engines, signal } => self.signal(&engines, &signal),
             Stimulus::Shutdown => self.shut_down(),
             Stimulus::Tick => {}
@@ -139,6 +150,7 @@ impl Membership {
         if self.earliest.is_some_and(|earliest| earliest <= now) {
             self.expire(now);
         }
+        self.review(now);
         out.append(&mut self.urgent);
         for connection in std::mem::take(&mut self.due) {
             self.speak(connection, out);
@@ -148,7 +160,7 @@ impl Membership {
     /// When to come back with a tick.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Time> {
-        self.earliest
+        self.earliest.into_iter().chain(self.review.at).min()
     }
 
     /// The engines that hold a lease, in order of id.
@@ -218,6 +230,7 @@ impl Membership {
         self.give_up_waiting(now);
         if !self.whole && self.whole_at.is_some_and(|at| at <= now) {
             self.whole = true;
+            self.review.due = true;
             self.due.extend(&self.watchers);
         }
         let whole = self.whole_at.filter(|_| !self.whole);
@@ -276,6 +289,7 @@ impl Membership {
         let Some(engine) = self.engines.get_mut(&id) else { return };
         self.transitions.took(Transition::RemovalOrdered);
         engine.exit = true;
+        self.review.due = true;
         self.due.extend(engine.stream);
     }
 

@@ -78,7 +78,8 @@ pub enum Stimulus {
         /// Which.
         engine: EngineId,
     },
-    /// There are to be so many engines: whoever launches them is told, and those too many are drained.
+    /// There are to be so many engines: whoever launches them is told, and those too many are drained. Where they are
+    /// scaled here, within its bounds, and until it decides otherwise.
     Scale {
         /// How many.
         engines: u32,
@@ -122,13 +123,15 @@ pub struct NewScheduler {
     pub next_engine_id: u32,
 }
 
-/// What a scheduler says of its engines.
+/// What a scheduler says of its engines, and of what waits for them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SchedulerReport {
     /// Engines attached to it, where anything changed since its last report.
     pub loads: Vec<(EngineId, EngineLoad)>,
     /// Engines it has lost.
     pub lost: Vec<EngineId>,
+    /// Tasks that no engine has, and that any may run, one that is yet to come too.
+    pub waiting: u64,
 }
 
 /// What the shell is to do.

@@ -18,9 +18,12 @@
 //!
 //! **Scale.** `Scale` says how many engines there are to be. Those too many are drained here, idle ones first: an engine
 //! that drains finishes what it has claimed, and leaves. Those too few are for watchers that launch engines, who hear of it
-//! after all that changed before.
+//! after all that changed before. With `Config::autoscale` it scales itself, by the loads and the queue that the scheduler
+//! reports.
 
+mod autoscale;
 mod config;
+mod demand;
 mod endpoint;
 mod ids;
 mod invariants;
@@ -35,7 +38,9 @@ mod tests;
 mod view;
 mod watch;
 
+pub use autoscale::Autoscale;
 pub use config::{Config, Transition};
+pub use demand::Demand;
 pub use endpoint::Endpoint;
 pub use machine::Membership;
 pub use message::{

@@ -155,9 +155,11 @@ impl Membership {
             lost: false,
             exit: false,
             drain: false,
+            idle_since: None,
             signals: Vec::new(),
         };
         self.engines.insert(id, engine);
+        self.autoscaler.came(self.config.idle, now);
         self.wake_at(lease_until);
         self.engine_changed(id, true);
     }

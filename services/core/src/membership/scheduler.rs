@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     id::{ConnectionId, EngineId, Incarnation},
+    mutant::{Mutant, forgets},
     time::Time,
 };
 
@@ -25,6 +26,10 @@ pub(super) struct Scheduler {
     pub(super) stream: Option<ConnectionId>,
     /// The engines attached to it: also those that are not members yet, as after a restart of the controller.
     pub(super) loads: BTreeMap<EngineId, EngineLoad>,
+    /// Tasks that no engine has, and that any may run.
+    pub(super) waiting: u64,
+    /// It has said what there is to do.
+    pub(super) reported: bool,
 }
 
 impl Membership {
@@ -47,7 +52,9 @@ impl Membership {
                 self.engines.values_mut().for_each(|engine| engine.lost = false);
                 let id =
                     before.as_ref().map_or(FIRST_SCHEDULER_ID, |before| before.id.checked_add(1).unwrap_or(before.id));
-                self.scheduler = Some(Scheduler { id, info, lease_until, stream: None, loads: BTreeMap::new() });
+                let (stream, loads, waiting, reported) = (None, BTreeMap::new(), 0, false);
+                self.scheduler = Some(Scheduler { id, info, lease_until, stream, loads, waiting, reported });
+                self.review.due = true;
                 if let Some(before) = before {
                     self.supersede(before);
                 }
@@ -67,6 +74,7 @@ impl Membership {
     /// No scheduler from now on.
     pub(super) fn forget_scheduler(&mut self) {
         let Some(scheduler) = self.scheduler.take() else { return };
+        self.review.due = true;
         if let Some(connection) = scheduler.stream {
             self.close(connection, super::CloseReason::NoLease);
         }
@@ -76,6 +84,10 @@ impl Membership {
 
     /// Takes in what the scheduler says of its engines.
     pub(super) fn report(&mut self, report: SchedulerReport) {
+        if let Some(scheduler) = &mut self.scheduler {
+            (scheduler.waiting, scheduler.reported) = (report.waiting, true);
+            self.review.due = true;
+        }
         let next = self.ids.next();
         for (id, load) in report.loads {
             // A machine that knows nothing of it was not told at its start either.
@@ -90,6 +102,9 @@ impl Membership {
             }
             if let Some(engine) = self.engines.get_mut(&id) {
                 engine.lost = false;
+                if before != Some(load) && !forgets(Mutant::WorkForgotten) {
+                    engine.idle_since = None;
+                }
             }
             if before != Some(load) {
                 self.engine_changed(id, false);

@@ -1,5 +1,6 @@
 //! The machine by virtual time.
 
+mod autoscale;
 mod hostile;
 
 use std::time::Duration;
@@ -140,12 +141,12 @@ fn closed(out: &[Instruction]) -> Option<CloseReason> {
 fn load(id: u32, queued_tasks: u32) -> SchedulerReport {
     SchedulerReport {
         loads: vec![(EngineId(id), EngineLoad { queued_tasks, ..EngineLoad::default() })],
-        lost: Vec::new(),
+        ..SchedulerReport::default()
     }
 }
 
 fn lost(id: u32) -> SchedulerReport {
-    SchedulerReport { loads: Vec::new(), lost: vec![EngineId(id)] }
+    SchedulerReport { lost: vec![EngineId(id)], ..SchedulerReport::default() }
 }
 
 #[test]
@@ -460,7 +461,7 @@ fn engines_that_are_too_many_drain_the_idle_and_young_ones_first() {
     let load = |claimed_tasks, queued_tasks| EngineLoad { claimed_tasks, queued_tasks, ..EngineLoad::default() };
     let loads = [(0, load(0, 0)), (1, load(1, 0)), (2, load(0, 0)), (3, load(0, 2))];
     let loads = loads.map(|(id, load)| (EngineId(id), load)).into();
-    world.open_with(9, scheduler, 1, SchedulerReport { loads, lost: Vec::new() });
+    world.open_with(9, scheduler, 1, SchedulerReport { loads, ..SchedulerReport::default() });
     let staying = |world: &World| -> Vec<u32> {
         world.ids().into_iter().filter(|id| state(world, *id) != EngineState::Draining).collect()
     };

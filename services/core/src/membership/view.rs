@@ -47,6 +47,12 @@ pub struct EngineLoad {
     pub draining: bool,
 }
 
+impl EngineLoad {
+    pub(super) fn is_work(&self) -> bool {
+        self.queued_tasks > 0 || self.claimed_tasks > 0
+    }
+}
+
 /// How much a page holds.
 #[derive(Clone, Copy, Debug)]
 pub struct PageLimit {

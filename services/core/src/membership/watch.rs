@@ -35,7 +35,8 @@ impl Membership {
     pub(super) fn watch_opened(&mut self, connection: ConnectionId, kind: WatchKind) {
         self.transitions.took(Transition::WatchOpened);
         let (told, changed) = (BTreeSet::new(), BTreeSet::new());
-        let watcher = Watcher { kind, snapshot_due: true, scale_due: false, told, changed };
+        let scale_due = self.scaled_itself && kind == WatchKind::Launcher;
+        let watcher = Watcher { kind, snapshot_due: true, scale_due, told, changed };
         self.streams.insert(connection, Stream { occupied: false, of: StreamOf::Watcher(watcher) });
         self.watchers.insert(connection);
         self.due.insert(connection);
@@ -43,6 +44,7 @@ impl Membership {
 
     /// Something about an engine is new: that it `came_or_went`, or its state or load.
     pub(super) fn engine_changed(&mut self, id: EngineId, came_or_went: bool) {
+        self.review.due = true;
         let member = self.engines.contains_key(&id);
         for connection in &self.watchers {
             if let Some(Stream { of: StreamOf::Watcher(watcher), .. }) = self.streams.get_mut(connection)

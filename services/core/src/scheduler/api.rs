@@ -238,6 +238,8 @@ pub struct Status {
     pub engines: Vec<EngineStatus>,
     /// Balanced tasks in the queue.
     pub unassigned: u64,
+    /// Of these, those that any engine may run: one that came now would have something to do.
+    pub waiting_for_any: u64,
     /// Sessions, by id.
     pub sessions: Vec<SessionStatus>,
     /// Blobs that are named, kept or read.

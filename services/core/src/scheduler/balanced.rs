@@ -20,6 +20,8 @@ const MOST: u64 = 4 * QUANTUM;
 pub(super) struct Balanced {
     levels: BTreeMap<Reverse<i32>, Level>,
     waiting: u64,
+    /// Of these, those that only certain engines may run.
+    restricted: u64,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +80,7 @@ impl Balanced {
             Some(engines) => engines.iter().for_each(|engine| put(queue.only.entry(*engine).or_default())),
         }
         self.waiting += 1;
+        self.restricted += u64::from(only.is_some());
     }
 
     /// An engine came that a task in the queue may run on.
@@ -97,8 +100,9 @@ impl Balanced {
     }
 
     /// A task left the state `Queued` by another way than `take`.
-    pub(super) fn left(&mut self) {
+    pub(super) fn left(&mut self, restricted: bool) {
         self.waiting -= 1;
+        self.restricted -= u64::from(restricted);
     }
 
     /// Tasks in the state `Queued`.
@@ -106,11 +110,16 @@ impl Balanced {
         self.waiting
     }
 
+    /// Those of them that any engine may run, also one that is yet to come.
+    pub(super) fn waiting_for_any(&self) -> u64 {
+        self.waiting - self.restricted
+    }
+
     /// The next task for an engine, if it `fits`.
     pub(super) fn take(&mut self, engine: EngineId, lookup: &Lookup<'_>, fits: &dyn Fn(Size) -> bool) -> Offer {
         let mut offer = Offer::Nothing;
         for level in self.levels.values_mut() {
-            offer = level.take(engine, lookup, fits);
+            offer = level.take(engine, lookup, fits, &mut self.restricted);
             if offer != Offer::Nothing {
                 break;
             }
@@ -134,7 +143,13 @@ impl Balanced {
 }
 
 impl Level {
-    fn take(&mut self, engine: EngineId, lookup: &Lookup<'_>, fits: &dyn Fn(Size) -> bool) -> Offer {
+    fn take(
+        &mut self,
+        engine: EngineId,
+        lookup: &Lookup<'_>,
+        fits: &dyn Fn(Size) -> bool,
+        restricted: &mut u64,
+    ) -> Offer {
         // Sessions in a row that had nothing for this engine: once all had nothing, there is nothing.
         let mut idle = 0;
         while idle < self.turns.len() {
@@ -170,7 +185,7 @@ impl Level {
                 continue;
             }
             queue.deficit -= cost;
-            queue.pop(engine, index);
+            *restricted -= u64::from(queue.pop(engine, index));
             if queue.is_empty() {
                 self.queues.remove(&session);
                 self.turns.pop_front();
@@ -205,15 +220,19 @@ impl Queue {
         any.into_iter().chain(only).min_by_key(|(index, _)| *index)
     }
 
-    fn pop(&mut self, engine: EngineId, index: u64) {
+    /// Takes out what `peek` found; says whether only certain engines may run it.
+    fn pop(&mut self, engine: EngineId, index: u64) -> bool {
         if self.any.front() == Some(&index) {
             self.any.pop_front();
-        } else if let Some(list) = self.only.get_mut(&engine) {
+            return false;
+        }
+        if let Some(list) = self.only.get_mut(&engine) {
             list.pop_front();
             if list.is_empty() {
                 self.only.remove(&engine);
             }
         }
+        true
     }
 }
 
@@ -269,7 +288,9 @@ mod tests {
         let mut queues = Balanced::default();
         queues.push(0, A, 0, Some(&[EngineId(1), EngineId(2)]), false);
         queues.push(0, A, 1, None, false);
+        assert_eq!((queues.waiting(), queues.waiting_for_any()), (2, 1));
         assert_eq!(drain(&mut queues, E, None), [(A, 1)]);
+        assert_eq!((queues.waiting(), queues.waiting_for_any()), (1, 0));
         assert_eq!(drain(&mut queues, EngineId(2), None), [(A, 0)]);
         // Its entry in engine 1's list is stale now, and goes when it comes up.
         let gone = |_: SessionId, _: u64, _: EngineId| None;

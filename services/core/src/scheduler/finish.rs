@@ -178,9 +178,9 @@ impl Scheduler {
     /// Takes a task out of wherever its state says it is. The caller gives it another state or removes it.
     pub(super) fn leave_state(&mut self, id: TaskId) {
         let Some(task) = self.task_mut(id) else { return };
-        let direct = task.is_direct();
+        let (direct, restricted) = (task.is_direct(), task.is_restricted());
         match task.state {
-            State::Queued if !direct => self.balanced.left(),
+            State::Queued if !direct => self.balanced.left(restricted),
             State::Assigned(engine) | State::Retracting(engine) | State::Claimed(engine) => {
                 let retracting = matches!(task.state, State::Retracting(_));
                 if let Some(held_by) = self.engines.get_mut(&engine) {

@@ -18,13 +18,15 @@ impl Scheduler {
     }
 
     fn check_tasks(&self) -> Result<(), String> {
-        let mut queued = 0;
+        let (mut queued, mut for_any) = (0, 0);
         for (session, owner) in &self.sessions {
             let mut bytes = 0;
             for (index, task) in owner.tasks.iter() {
                 let id = TaskId { session: *session, index };
                 bytes += task.size();
-                queued += u64::from(task.state == State::Queued && !task.is_direct());
+                let balanced = task.state == State::Queued && !task.is_direct();
+                queued += u64::from(balanced);
+                for_any += u64::from(balanced && !task.is_restricted());
                 if let Some(engine) = task.engine() {
                     let held = self.engines.get(&engine).is_some_and(|engine| engine.held.contains_key(&id));
                     ensure(held, || format!("task {id:?} is {:?}, and the engine does not hold it", task.state))?;
@@ -54,6 +56,9 @@ impl Scheduler {
         }
         ensure(queued == self.balanced.waiting(), || {
             format!("{queued} balanced tasks are queued, {} counted", self.balanced.waiting())
+        })?;
+        ensure(for_any == self.balanced.waiting_for_any(), || {
+            format!("any engine may run {for_any} queued tasks, {} counted", self.balanced.waiting_for_any())
         })
     }
 

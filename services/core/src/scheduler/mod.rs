@@ -208,11 +208,18 @@ impl Scheduler {
             recovering: self.recovery.is_on(),
             engines: engines.collect(),
             unassigned: self.balanced.waiting(),
+            waiting_for_any: self.balanced.waiting_for_any(),
             held_bytes: self.functions.bytes() + self.sessions.values().map(Session::held_bytes).sum::<u64>(),
             sessions: sessions.collect(),
             blobs: self.blobs.len(),
             completed: self.completed,
         }
+    }
+
+    /// Tasks wait that any engine may run, and there is none to run them.
+    #[must_use]
+    pub fn is_starved(&self) -> bool {
+        self.balanced.waiting_for_any() > 0 && self.engines.values().all(|engine| engine.draining)
     }
 
     /// Wall clock at a time.

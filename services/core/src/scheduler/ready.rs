@@ -158,7 +158,7 @@ impl Scheduler {
             }
         }
         for id in stranded {
-            self.balanced.left();
+            self.balanced.left(true);
             self.give_up(id);
         }
     }

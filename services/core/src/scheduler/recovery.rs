@@ -216,9 +216,9 @@ impl Scheduler {
         let cost = self.cost(id);
         let Some(task) = self.task_mut(id) else { return };
         let claimed = state != HeldState::Queued;
-        let balanced = !task.is_direct();
+        let (balanced, restricted) = (!task.is_direct(), task.is_restricted());
         if balanced && task.state == State::Queued {
-            self.balanced.left();
+            self.balanced.left(restricted);
         }
         let Some(task) = self.task_mut(id) else { return };
         task.was_on(attempt);

@@ -66,8 +66,10 @@ impl Member {
 
     /// A sign of life, with what changed.
     async fn report(&self, told: &mut Told) -> Result<KeepAliveRequest, LinkError> {
-        let (engine_loads, lost_engine_ids) = told.update(&self.ask().await?.status.engines);
-        Ok(KeepAliveRequest { engine_loads, lost_engine_ids, ..KeepAliveRequest::default() })
+        let status = self.ask().await?.status;
+        let (engine_loads, lost_engine_ids) = told.update(&status.engines);
+        let waiting_tasks = status.waiting_for_any;
+        Ok(KeepAliveRequest { engine_loads, lost_engine_ids, waiting_tasks, ..KeepAliveRequest::default() })
     }
 
     async fn learn(&self, change: WatchMembersResponse) -> Result<(), LinkError> {

@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 
 pub(crate) use self::member::{Member, Superseded, keep};
 
-/// The actor's bell at the link to the controller: an engine came or is gone, and the controller is to know at once.
+/// The actor's bell at the link to the controller: an engine came or is gone, or the first task waits for one, and the
+/// controller is to know at once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct News(Arc<Notify>);
 

@@ -9,10 +9,12 @@ use paraply_common::{secret::Secret, wire::members};
 use paraply_core::{
     id::{ConnectionId, EngineId, Incarnation},
     membership::{
-        Config, Grant, Instruction, KeepAliveAnswer, Membership, Refusal, RequestId, Stimulus, WatchEvent, WatchKind,
+        Autoscale, Config, Grant, Instruction, KeepAliveAnswer, Membership, Refusal, RequestId, Stimulus, WatchEvent,
+        WatchKind,
     },
     time::Time,
 };
+use paraply_sim::Random;
 use prost::Message as _;
 
 use super::honest;
@@ -98,6 +100,8 @@ impl World {
             message_bytes: 600,
             id_reach: 50,
             reported_engines: 5,
+            idle: Duration::from_millis(random.between(0, 3000)),
+            autoscale: random.chance(500).then(|| autoscale(random)),
         };
         let known = random.pick(&[None, Some(0), Some(3)]).flatten();
         let now = Time(1_000_000_000_000);
@@ -280,6 +284,12 @@ impl World {
             Err(format!("a watcher is told {size} bytes"))
         }
     }
+}
+
+fn autoscale(random: &mut Random) -> Autoscale {
+    let mut draw = |below| u32::try_from(random.below(below)).unwrap_or_default();
+    let (min, begun) = (draw(3), draw(9));
+    Autoscale { min, max: min + draw(5), begun, ..Autoscale::default() }
 }
 
 #[allow(clippy::unwrap_used, reason = "the text is a constant that is long enough")]

@@ -1,7 +1,11 @@
 //! The status as JSON.
 
 use paraply_common::{connection::ConnectionFile, wire::id};
-use paraply_proto::{common::v1::PeerInfo, controller::v1::EngineStatus, scheduler::v1::RunningTask};
+use paraply_proto::{
+    common::v1::PeerInfo,
+    controller::v1::{Autoscaling, EngineStatus},
+    scheduler::v1::RunningTask,
+};
 use serde_json::{Value, json};
 
 use super::{answers::Answers, state};
@@ -14,6 +18,7 @@ pub(super) fn of(connection: &ConnectionFile, answers: &Answers) -> Value {
         "cluster_id": info.cluster_id,
         "controller": info.controller.as_ref().map(peer),
         "scheduler": info.scheduler.as_ref().map(peer),
+        "autoscaling": info.autoscaling.as_ref().map(autoscaling),
         "queued_tasks": engines.iter().map(|engine| u64::from(engine.queued_tasks)).sum::<u64>(),
         "unassigned_tasks": scheduler.map(|status| status.unassigned_tasks),
         "completed_tasks": scheduler.map(|status| status.completed_tasks),
@@ -30,6 +35,15 @@ fn peer(peer: &PeerInfo) -> Value {
         "protocol": {"min": peer.protocol_min, "max": peer.protocol_max},
         "hostname": peer.hostname,
         "pid": peer.pid,
+    })
+}
+
+fn autoscaling(autoscaling: &Autoscaling) -> Value {
+    json!({
+        "min_engines": autoscaling.min_engines,
+        "max_engines": autoscaling.max_engines,
+        "wanted_engines": autoscaling.wanted_engines,
+        "idle_seconds": autoscaling.idle_millis as f64 / 1e3,
     })
 }
 

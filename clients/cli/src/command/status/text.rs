@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use paraply_common::{clock, connection::ConnectionFile, wire::id};
-use paraply_proto::{controller::v1::EngineStatus, scheduler::v1::RunningTask};
+use paraply_proto::{
+    controller::v1::{Autoscaling, EngineStatus},
+    scheduler::v1::RunningTask,
+};
 
 use super::{answers::Answers, state};
 use crate::table;
@@ -31,6 +34,11 @@ pub(super) fn of(connection: &ConnectionFile, answers: &Answers, rates: Option<&
             let held = status.held_bytes as f64 / f64::from(1 << 20);
             lines.push(format!("  {:<11} {held:.1} MiB for {} sessions", "held", status.sessions));
         }
+    }
+    if let Some(scaling) = &info.autoscaling {
+        let Autoscaling { min_engines: min, max_engines: max, idle_millis, wanted_engines: wanted } = scaling;
+        let idle = *idle_millis as f64 / 1000.0;
+        lines.push(format!("  {:<11} {min} to {max} engines, {wanted} wanted, idle after {idle} s", "autoscaling"));
     }
     lines.push(String::new());
     lines.extend(engine_table(engines, rates));

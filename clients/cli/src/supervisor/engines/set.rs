@@ -22,11 +22,22 @@ pub(super) struct Set {
     pub(super) waiting: Option<oneshot::Sender<Reply>>,
     /// It was stopped: it goes with its last engine.
     pub(super) closing: bool,
+    /// It goes with its last engine though nobody has stopped it.
+    pub(super) leaves_nothing: bool,
 }
 
 impl Set {
     pub(super) fn new(number: SetNumber) -> Self {
-        Self { number, made: 0, to_come: 0, failures: Vec::new(), start_is_over: false, waiting: None, closing: false }
+        Self {
+            number,
+            made: 0,
+            to_come: 0,
+            failures: Vec::new(),
+            start_is_over: false,
+            waiting: None,
+            closing: false,
+            leaves_nothing: false,
+        }
     }
 
     /// Returns the failures until now; there are none from here on.

@@ -86,6 +86,21 @@ fn a_set_that_is_stopped_stays_until_its_engines_are_gone_and_counts_as_settled(
 }
 
 #[test]
+fn a_set_of_scaling_goes_with_its_last_engine_and_not_while_one_is_replaced() {
+    let mut world = World::new();
+    let (_, pids) = world.open("a", 2);
+    world.engines.leaves_nothing("a");
+    world.end(pids[0]);
+    assert!(world.engines.report().contains_key("a"));
+    world.engines.expect("a", 1);
+    world.end(pids[1]);
+    let pid = world.spawn("a");
+    world.engines.expect_no_more("a", 1);
+    world.end(pid);
+    assert!(world.engines.report().is_empty());
+}
+
+#[test]
 fn whoever_waits_for_a_set_that_is_stopped_is_told_so() {
     let mut world = World::new();
     world.open("a", 1);

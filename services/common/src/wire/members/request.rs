@@ -23,7 +23,7 @@ pub fn decode_scheduler(incarnation: Incarnation, request: RegisterMemberRequest
     Ok(NewScheduler { info: SchedulerInfo { incarnation, peer, endpoints }, next_engine_id: request.next_engine_id })
 }
 
-/// What a scheduler says of its engines. Engines say nothing of the kind.
+/// What a scheduler says of its engines and of what waits for them. Engines say nothing of the kind.
 #[must_use]
 pub fn decode_report(request: &KeepAliveRequest) -> SchedulerReport {
     let load = |load: &proto::EngineLoad| {
@@ -38,6 +38,7 @@ pub fn decode_report(request: &KeepAliveRequest) -> SchedulerReport {
     SchedulerReport {
         loads: request.engine_loads.iter().map(load).collect(),
         lost: request.lost_engine_ids.iter().copied().map(EngineId).collect(),
+        waiting: request.waiting_tasks,
     }
 }
 

@@ -26,20 +26,34 @@ class GetClusterInfoRequest(_message.Message):
     def __init__(self, peer: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ...) -> None: ...
 
 class GetClusterInfoResponse(_message.Message):
-    __slots__ = ("cluster_id", "controller", "scheduler", "scheduler_endpoints", "limits", "capabilities")
+    __slots__ = ("cluster_id", "controller", "scheduler", "scheduler_endpoints", "limits", "capabilities", "autoscaling")
     CLUSTER_ID_FIELD_NUMBER: _ClassVar[int]
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     SCHEDULER_FIELD_NUMBER: _ClassVar[int]
     SCHEDULER_ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    AUTOSCALING_FIELD_NUMBER: _ClassVar[int]
     cluster_id: str
     controller: _peer_pb2.PeerInfo
     scheduler: _peer_pb2.PeerInfo
     scheduler_endpoints: _containers.RepeatedCompositeFieldContainer[Endpoint]
     limits: _peer_pb2.Limits
     capabilities: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, cluster_id: _Optional[str] = ..., controller: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., scheduler: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., scheduler_endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., limits: _Optional[_Union[_peer_pb2.Limits, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
+    autoscaling: Autoscaling
+    def __init__(self, cluster_id: _Optional[str] = ..., controller: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., scheduler: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., scheduler_endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., limits: _Optional[_Union[_peer_pb2.Limits, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., autoscaling: _Optional[_Union[Autoscaling, _Mapping]] = ...) -> None: ...
+
+class Autoscaling(_message.Message):
+    __slots__ = ("min_engines", "max_engines", "idle_millis", "wanted_engines")
+    MIN_ENGINES_FIELD_NUMBER: _ClassVar[int]
+    MAX_ENGINES_FIELD_NUMBER: _ClassVar[int]
+    IDLE_MILLIS_FIELD_NUMBER: _ClassVar[int]
+    WANTED_ENGINES_FIELD_NUMBER: _ClassVar[int]
+    min_engines: int
+    max_engines: int
+    idle_millis: int
+    wanted_engines: int
+    def __init__(self, min_engines: _Optional[int] = ..., max_engines: _Optional[int] = ..., idle_millis: _Optional[int] = ..., wanted_engines: _Optional[int] = ...) -> None: ...
 
 class Endpoint(_message.Message):
     __slots__ = ("unix", "tcp", "same", "tls")

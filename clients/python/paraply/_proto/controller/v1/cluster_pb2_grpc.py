@@ -140,10 +140,11 @@ class ClusterServiceServicer(object):
     def ScaleEngines(self, request, context):
         """Has so many engines be there: missing ones are started by whoever launches engines here, surplus ones are drained,
         idle ones first. Returns at once; WatchEngines shows them come and go. Needs the admin token where one is
-        configured. Idempotent.
+        configured. Where the controller scales engines itself (`autoscaling` of GetClusterInfoResponse), the number is one
+        within its bounds, and holds until there is work for more, or they have been idle. Idempotent.
         Errors: UNAUTHENTICATED; PERMISSION_DENIED (the client token, and it needs the admin's); INVALID_ARGUMENT (more than
-        4,096); FAILED_PRECONDITION (engines are missing, or would be started
-        again by what runs them, and nobody here launches any).
+        4,096); FAILED_PRECONDITION (engines are missing, or would be started again by what runs them, and nobody here
+        launches any; or autoscaling is on, and the number is not within its bounds).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

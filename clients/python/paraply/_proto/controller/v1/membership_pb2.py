@@ -26,7 +26,7 @@ from paraply._proto.common.v1 import peer_pb2 as paraply_dot_common_dot_v1_dot_p
 from paraply._proto.controller.v1 import cluster_pb2 as paraply_dot_controller_dot_v1_dot_cluster__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&paraply/controller/v1/membership.proto\x12\x15paraply.controller.v1\x1a\x1cparaply/common/v1/peer.proto\x1a#paraply/controller/v1/cluster.proto\"\x83\x03\n\x15RegisterMemberRequest\x12/\n\x04role\x18\x01 \x01(\x0e\x32!.paraply.controller.v1.MemberRole\x12\x13\n\x0bincarnation\x18\x02 \x01(\x0c\x12)\n\x04peer\x18\x03 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12H\n\x06labels\x18\x04 \x03(\x0b\x32\x38.paraply.controller.v1.RegisterMemberRequest.LabelsEntry\x12\x16\n\tmember_id\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06ticket\x18\x06 \x01(\x0c\x12\x32\n\tendpoints\x18\x07 \x03(\x0b\x32\x1f.paraply.controller.v1.Endpoint\x12\x16\n\x0enext_engine_id\x18\x08 \x01(\r\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_member_id\"\xd4\x01\n\x16RegisterMemberResponse\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x11\n\tmember_id\x18\x02 \x01(\r\x12\x0e\n\x06ticket\x18\x03 \x01(\x0c\x12\x14\n\x0clease_millis\x18\x04 \x01(\r\x12/\n\ncontroller\x18\x05 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12<\n\x13scheduler_endpoints\x18\x06 \x03(\x0b\x32\x1f.paraply.controller.v1.Endpoint\"\x8c\x01\n\x10KeepAliveRequest\x12\x11\n\tmember_id\x18\x01 \x01(\r\x12\x13\n\x0bincarnation\x18\x02 \x01(\x0c\x12\x37\n\x0c\x65ngine_loads\x18\x03 \x03(\x0b\x32!.paraply.controller.v1.EngineLoad\x12\x17\n\x0flost_engine_ids\x18\x04 \x03(\r\"w\n\nEngineLoad\x12\x11\n\tengine_id\x18\x01 \x01(\r\x12\x14\n\x0cqueued_tasks\x18\x02 \x01(\r\x12\x15\n\rclaimed_tasks\x18\x03 \x01(\r\x12\x17\n\x0f\x63ompleted_tasks\x18\x04 \x01(\x04\x12\x10\n\x08\x64raining\x18\x05 \x01(\x08\"\x7f\n\x11KeepAliveResponse\x12<\n\x13scheduler_endpoints\x18\x01 \x03(\x0b\x32\x1f.paraply.controller.v1.Endpoint\x12\x0c\n\x04\x65xit\x18\x02 \x01(\x08\x12\r\n\x05\x64rain\x18\x04 \x01(\x08\x12\x0f\n\x07signals\x18\x03 \x03(\t\"A\n\x17\x44\x65registerMemberRequest\x12\x11\n\tmember_id\x18\x01 \x01(\r\x12\x13\n\x0bincarnation\x18\x02 \x01(\x0c\"\x1a\n\x18\x44\x65registerMemberResponse\"\x15\n\x13WatchMembersRequest\"\xa1\x01\n\x14WatchMembersResponse\x12\x39\n\x08snapshot\x18\x01 \x01(\x0b\x32%.paraply.controller.v1.MemberSnapshotH\x00\x12+\n\x06joined\x18\x02 \x01(\x0b\x32\x19.paraply.common.v1.EngineH\x00\x12\x18\n\x0eleft_engine_id\x18\x03 \x01(\rH\x00\x42\x07\n\x05\x65vent\"<\n\x0eMemberSnapshot\x12*\n\x07\x65ngines\x18\x01 \x03(\x0b\x32\x19.paraply.common.v1.Engine*\\\n\nMemberRole\x12\x1b\n\x17MEMBER_ROLE_UNSPECIFIED\x10\x00\x12\x16\n\x12MEMBER_ROLE_ENGINE\x10\x01\x12\x19\n\x15MEMBER_ROLE_SCHEDULER\x10\x02\x32\xc6\x03\n\x11MembershipService\x12m\n\x0eRegisterMember\x12,.paraply.controller.v1.RegisterMemberRequest\x1a-.paraply.controller.v1.RegisterMemberResponse\x12\x62\n\tKeepAlive\x12\'.paraply.controller.v1.KeepAliveRequest\x1a(.paraply.controller.v1.KeepAliveResponse(\x01\x30\x01\x12s\n\x10\x44\x65registerMember\x12..paraply.controller.v1.DeregisterMemberRequest\x1a/.paraply.controller.v1.DeregisterMemberResponse\x12i\n\x0cWatchMembers\x12*.paraply.controller.v1.WatchMembersRequest\x1a+.paraply.controller.v1.WatchMembersResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&paraply/controller/v1/membership.proto\x12\x15paraply.controller.v1\x1a\x1cparaply/common/v1/peer.proto\x1a#paraply/controller/v1/cluster.proto\"\x83\x03\n\x15RegisterMemberRequest\x12/\n\x04role\x18\x01 \x01(\x0e\x32!.paraply.controller.v1.MemberRole\x12\x13\n\x0bincarnation\x18\x02 \x01(\x0c\x12)\n\x04peer\x18\x03 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12H\n\x06labels\x18\x04 \x03(\x0b\x32\x38.paraply.controller.v1.RegisterMemberRequest.LabelsEntry\x12\x16\n\tmember_id\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06ticket\x18\x06 \x01(\x0c\x12\x32\n\tendpoints\x18\x07 \x03(\x0b\x32\x1f.paraply.controller.v1.Endpoint\x12\x16\n\x0enext_engine_id\x18\x08 \x01(\r\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_member_id\"\xd4\x01\n\x16RegisterMemberResponse\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x11\n\tmember_id\x18\x02 \x01(\r\x12\x0e\n\x06ticket\x18\x03 \x01(\x0c\x12\x14\n\x0clease_millis\x18\x04 \x01(\r\x12/\n\ncontroller\x18\x05 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12<\n\x13scheduler_endpoints\x18\x06 \x03(\x0b\x32\x1f.paraply.controller.v1.Endpoint\"\xa3\x01\n\x10KeepAliveRequest\x12\x11\n\tmember_id\x18\x01 \x01(\r\x12\x13\n\x0bincarnation\x18\x02 \x01(\x0c\x12\x37\n\x0c\x65ngine_loads\x18\x03 \x03(\x0b\x32!.paraply.controller.v1.EngineLoad\x12\x17\n\x0flost_engine_ids\x18\x04 \x03(\r\x12\x15\n\rwaiting_tasks\x18\x05 \x01(\x04\"w\n\nEngineLoad\x12\x11\n\tengine_id\x18\x01 \x01(\r\x12\x14\n\x0cqueued_tasks\x18\x02 \x01(\r\x12\x15\n\rclaimed_tasks\x18\x03 \x01(\r\x12\x17\n\x0f\x63ompleted_tasks\x18\x04 \x01(\x04\x12\x10\n\x08\x64raining\x18\x05 \x01(\x08\"\x7f\n\x11KeepAliveResponse\x12<\n\x13scheduler_endpoints\x18\x01 \x03(\x0b\x32\x1f.paraply.controller.v1.Endpoint\x12\x0c\n\x04\x65xit\x18\x02 \x01(\x08\x12\r\n\x05\x64rain\x18\x04 \x01(\x08\x12\x0f\n\x07signals\x18\x03 \x03(\t\"A\n\x17\x44\x65registerMemberRequest\x12\x11\n\tmember_id\x18\x01 \x01(\r\x12\x13\n\x0bincarnation\x18\x02 \x01(\x0c\"\x1a\n\x18\x44\x65registerMemberResponse\"\x15\n\x13WatchMembersRequest\"\xa1\x01\n\x14WatchMembersResponse\x12\x39\n\x08snapshot\x18\x01 \x01(\x0b\x32%.paraply.controller.v1.MemberSnapshotH\x00\x12+\n\x06joined\x18\x02 \x01(\x0b\x32\x19.paraply.common.v1.EngineH\x00\x12\x18\n\x0eleft_engine_id\x18\x03 \x01(\rH\x00\x42\x07\n\x05\x65vent\"<\n\x0eMemberSnapshot\x12*\n\x07\x65ngines\x18\x01 \x03(\x0b\x32\x19.paraply.common.v1.Engine*\\\n\nMemberRole\x12\x1b\n\x17MEMBER_ROLE_UNSPECIFIED\x10\x00\x12\x16\n\x12MEMBER_ROLE_ENGINE\x10\x01\x12\x19\n\x15MEMBER_ROLE_SCHEDULER\x10\x02\x32\xc6\x03\n\x11MembershipService\x12m\n\x0eRegisterMember\x12,.paraply.controller.v1.RegisterMemberRequest\x1a-.paraply.controller.v1.RegisterMemberResponse\x12\x62\n\tKeepAlive\x12\'.paraply.controller.v1.KeepAliveRequest\x1a(.paraply.controller.v1.KeepAliveResponse(\x01\x30\x01\x12s\n\x10\x44\x65registerMember\x12..paraply.controller.v1.DeregisterMemberRequest\x1a/.paraply.controller.v1.DeregisterMemberResponse\x12i\n\x0cWatchMembers\x12*.paraply.controller.v1.WatchMembersRequest\x1a+.paraply.controller.v1.WatchMembersResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REGISTERMEMBERREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_REGISTERMEMBERREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_MEMBERROLE']._serialized_start=1474
-  _globals['_MEMBERROLE']._serialized_end=1566
+  _globals['_MEMBERROLE']._serialized_start=1497
+  _globals['_MEMBERROLE']._serialized_end=1589
   _globals['_REGISTERMEMBERREQUEST']._serialized_start=133
   _globals['_REGISTERMEMBERREQUEST']._serialized_end=520
   _globals['_REGISTERMEMBERREQUEST_LABELSENTRY']._serialized_start=461
@@ -44,21 +44,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERMEMBERRESPONSE']._serialized_start=523
   _globals['_REGISTERMEMBERRESPONSE']._serialized_end=735
   _globals['_KEEPALIVEREQUEST']._serialized_start=738
-  _globals['_KEEPALIVEREQUEST']._serialized_end=878
-  _globals['_ENGINELOAD']._serialized_start=880
-  _globals['_ENGINELOAD']._serialized_end=999
-  _globals['_KEEPALIVERESPONSE']._serialized_start=1001
-  _globals['_KEEPALIVERESPONSE']._serialized_end=1128
-  _globals['_DEREGISTERMEMBERREQUEST']._serialized_start=1130
-  _globals['_DEREGISTERMEMBERREQUEST']._serialized_end=1195
-  _globals['_DEREGISTERMEMBERRESPONSE']._serialized_start=1197
-  _globals['_DEREGISTERMEMBERRESPONSE']._serialized_end=1223
-  _globals['_WATCHMEMBERSREQUEST']._serialized_start=1225
-  _globals['_WATCHMEMBERSREQUEST']._serialized_end=1246
-  _globals['_WATCHMEMBERSRESPONSE']._serialized_start=1249
-  _globals['_WATCHMEMBERSRESPONSE']._serialized_end=1410
-  _globals['_MEMBERSNAPSHOT']._serialized_start=1412
-  _globals['_MEMBERSNAPSHOT']._serialized_end=1472
-  _globals['_MEMBERSHIPSERVICE']._serialized_start=1569
-  _globals['_MEMBERSHIPSERVICE']._serialized_end=2023
+  _globals['_KEEPALIVEREQUEST']._serialized_end=901
+  _globals['_ENGINELOAD']._serialized_start=903
+  _globals['_ENGINELOAD']._serialized_end=1022
+  _globals['_KEEPALIVERESPONSE']._serialized_start=1024
+  _globals['_KEEPALIVERESPONSE']._serialized_end=1151
+  _globals['_DEREGISTERMEMBERREQUEST']._serialized_start=1153
+  _globals['_DEREGISTERMEMBERREQUEST']._serialized_end=1218
+  _globals['_DEREGISTERMEMBERRESPONSE']._serialized_start=1220
+  _globals['_DEREGISTERMEMBERRESPONSE']._serialized_end=1246
+  _globals['_WATCHMEMBERSREQUEST']._serialized_start=1248
+  _globals['_WATCHMEMBERSREQUEST']._serialized_end=1269
+  _globals['_WATCHMEMBERSRESPONSE']._serialized_start=1272
+  _globals['_WATCHMEMBERSRESPONSE']._serialized_end=1433
+  _globals['_MEMBERSNAPSHOT']._serialized_start=1435
+  _globals['_MEMBERSNAPSHOT']._serialized_end=1495
+  _globals['_MEMBERSHIPSERVICE']._serialized_start=1592
+  _globals['_MEMBERSHIPSERVICE']._serialized_end=2046
 # @@protoc_insertion_point(module_scope)

@@ -62,16 +62,18 @@ class RegisterMemberResponse(_message.Message):
     def __init__(self, cluster_id: _Optional[str] = ..., member_id: _Optional[int] = ..., ticket: _Optional[bytes] = ..., lease_millis: _Optional[int] = ..., controller: _Optional[_Union[_peer_pb2.PeerInfo, _Mapping]] = ..., scheduler_endpoints: _Optional[_Iterable[_Union[_cluster_pb2.Endpoint, _Mapping]]] = ...) -> None: ...
 
 class KeepAliveRequest(_message.Message):
-    __slots__ = ("member_id", "incarnation", "engine_loads", "lost_engine_ids")
+    __slots__ = ("member_id", "incarnation", "engine_loads", "lost_engine_ids", "waiting_tasks")
     MEMBER_ID_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     ENGINE_LOADS_FIELD_NUMBER: _ClassVar[int]
     LOST_ENGINE_IDS_FIELD_NUMBER: _ClassVar[int]
+    WAITING_TASKS_FIELD_NUMBER: _ClassVar[int]
     member_id: int
     incarnation: bytes
     engine_loads: _containers.RepeatedCompositeFieldContainer[EngineLoad]
     lost_engine_ids: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, member_id: _Optional[int] = ..., incarnation: _Optional[bytes] = ..., engine_loads: _Optional[_Iterable[_Union[EngineLoad, _Mapping]]] = ..., lost_engine_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+    waiting_tasks: int
+    def __init__(self, member_id: _Optional[int] = ..., incarnation: _Optional[bytes] = ..., engine_loads: _Optional[_Iterable[_Union[EngineLoad, _Mapping]]] = ..., lost_engine_ids: _Optional[_Iterable[int]] = ..., waiting_tasks: _Optional[int] = ...) -> None: ...
 
 class EngineLoad(_message.Message):
     __slots__ = ("engine_id", "queued_tasks", "claimed_tasks", "completed_tasks", "draining")
