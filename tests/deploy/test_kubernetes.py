@@ -45,6 +45,8 @@ assert running.get(timeout=100) == list(range(400))
 print("all there")
 """
 
+#: What the network policies know clients by.
+CLIENT = {"paraply-client": "true"}
 
 #: Somebody whose kubeconfig leads to the Secret of clients.
 PERSON: list[Manifest] = [
@@ -147,10 +149,12 @@ def test_a_service_that_waits_for_its_files_ends_when_told(containers: Container
     assert (status, took < 5) == (0, True)
 
 
-def client(kubelet: Kubelet, credentials: Path, code: str) -> Container:
+def client(kubelet: Kubelet, credentials: Path, code: str, labels: dict[str, str] = CLIENT) -> Container:
     """A pod of a client's own would see the same."""
     options = (*HARDENED, "--network", kubelet.network, "--volume", f"{credentials}:/credentials:ro")
-    return Container.start(image("engine"), "-c", code, options=(*options, "--entrypoint", "python"))
+    started = Container.start(image("engine"), "-c", code, options=(*options, "--entrypoint", "python"))
+    kubelet.join(started, labels)
+    return started
 
 
 def test_a_client_calls_engines(kubelet: Kubelet, credentials: Path) -> None:
@@ -203,6 +207,58 @@ def test_engines_have_no_token_for_the_api_server(kubelet: Kubelet) -> None:
     (first, *_) = kubelet.of("paraply-engine")
     assert first.container.run("sh", "-c", "ls /var/run/secrets 2>/dev/null || echo none") == "none"
     assert docker("exec", first.container.id, "ls", "/credentials").split() != []
+
+
+def connects(who: Container, host: str, port: int) -> bool:
+    """Whether a connection is taken. What policies drop is not answered at all."""
+    begin = f"connection = socket.create_connection(({host!r}, {port}), timeout=3)"
+    code = f"import socket\ntry:\n    {begin}\n    print('taken')\nexcept TimeoutError:\n    print('dropped')"
+    said = who.run("python", "-c", code)
+    assert said in {"taken", "dropped"}, said
+    return said == "taken"
+
+
+@pytest.fixture
+def people(kubelet: Kubelet, credentials: Path) -> Iterator[dict[str, Container]]:
+    """Pods of somebody else's, in the namespace `default`."""
+    idle = "import time; time.sleep(600)"
+    labels: dict[str, dict[str, str]] = {"client": CLIENT, "stranger": {"app": "other"}}
+    started = {name: client(kubelet, credentials, idle, these) for name, these in labels.items()}
+    try:
+        yield started
+    finally:
+        for container in started.values():
+            container.remove()
+
+
+def test_who_is_no_client_reaches_no_service(kubelet: Kubelet, people: dict[str, Container]) -> None:
+    services = {"paraply-controller": 7600, "paraply-scheduler": 7601}
+    for host, port in services.items():
+        assert connects(people["client"], host, port)
+        assert not connects(people["stranger"], host, port)
+        assert not connects(people["client"], host, 9600), "nor does a client reach more than it needs"
+    policies = kubelet.api.objects.list("NetworkPolicy", "paraply")
+    for policy in policies:
+        kubelet.remove("NetworkPolicy", "paraply", policy["metadata"]["name"])
+    for host, port in services.items():
+        assert connects(people["stranger"], host, port), "it was the policies that kept it out"
+    kubelet.apply(policies)
+    assert not connects(people["stranger"], "paraply-controller", 7600)
+
+
+def test_nobody_reaches_an_engine(kubelet: Kubelet, people: dict[str, Container]) -> None:
+    engine, other = kubelet.of("paraply-engine")[:2]
+    (controller,) = kubelet.of("paraply-controller")
+    for who in (*people.values(), other.container):
+        assert not connects(who, engine.ip, 9600)
+    assert connects(other.container, controller.ip, 7600), "what an engine needs it reaches"
+    assert engine.ready, "and probes reach it"
+    policies = kubelet.api.objects.list("NetworkPolicy", "paraply")
+    for policy in policies:
+        kubelet.remove("NetworkPolicy", "paraply", policy["metadata"]["name"])
+    assert connects(people["stranger"], engine.ip, 9600), "it was the policies that kept it out"
+    kubelet.apply(policies)
+    assert not connects(people["stranger"], engine.ip, 9600)
 
 
 def kubeconfig(kubelet: Kubelet) -> str:
