@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from deploy import programs
-from deploy.containers import HARDENED, ROOT, Containers, docker, image
+from deploy.containers import HARDENED, ROOT, Container, Containers, docker, image
 from deploy.kubernetes import manifests
 from deploy.kubernetes.kubelet import Kubelet
 from deploy.kubernetes.manifests import Manifest
 from deploy.kubernetes.objects import Objects
-from deploy.kubernetes.people import api_certificate, client, client_credentials, content, kubeconfig
+from deploy.kubernetes.people import CLIENT, api_certificate, client, client_credentials, content, kubeconfig
 
 #: The Secrets, and what clients and engines find in them.
 SECRETS = {"paraply-ca": "server.pem", "paraply-engine": "engine.json", "paraply-client": "connection.json"}
@@ -191,6 +191,58 @@ def test_engines_have_no_token_for_the_api_server(kubelet: Kubelet) -> None:
     (first, *_) = kubelet.of("paraply-engine")
     assert first.container.run("sh", "-c", "ls /var/run/secrets 2>/dev/null || echo none") == "none"
     assert docker("exec", first.container.id, "ls", "/credentials").split() != []
+
+
+def connects(who: Container, host: str, port: int) -> bool:
+    """Whether a connection is taken. What policies drop is not answered at all."""
+    begin = f"connection = socket.create_connection(({host!r}, {port}), timeout=3)"
+    code = f"import socket\ntry:\n    {begin}\n    print('taken')\nexcept TimeoutError:\n    print('dropped')"
+    said = who.run("python", "-c", code)
+    assert said in {"taken", "dropped"}, said
+    return said == "taken"
+
+
+@pytest.fixture
+def people(kubelet: Kubelet, credentials: Path) -> Iterator[dict[str, Container]]:
+    """Pods of somebody else's, in the namespace `default`."""
+    idle = "import time; time.sleep(600)"
+    labels: dict[str, dict[str, str]] = {"client": CLIENT, "stranger": {"app": "other"}}
+    started = {name: client(kubelet, credentials, idle, labels=these) for name, these in labels.items()}
+    try:
+        yield started
+    finally:
+        for container in started.values():
+            container.remove()
+
+
+def test_who_is_no_client_reaches_no_service(kubelet: Kubelet, people: dict[str, Container]) -> None:
+    services = {"paraply-controller": 7600, "paraply-scheduler": 7601}
+    for host, port in services.items():
+        assert connects(people["client"], host, port)
+        assert not connects(people["stranger"], host, port)
+        assert not connects(people["client"], host, 9600), "nor does a client reach more than it needs"
+    policies = kubelet.api.objects.list("NetworkPolicy", "paraply")
+    for policy in policies:
+        kubelet.remove("NetworkPolicy", "paraply", policy["metadata"]["name"])
+    for host, port in services.items():
+        assert connects(people["stranger"], host, port), "it was the policies that kept it out"
+    kubelet.apply(policies)
+    assert not connects(people["stranger"], "paraply-controller", 7600)
+
+
+def test_nobody_reaches_an_engine(kubelet: Kubelet, people: dict[str, Container]) -> None:
+    engine, other = kubelet.of("paraply-engine")[:2]
+    (controller,) = kubelet.of("paraply-controller")
+    for who in (*people.values(), other.container):
+        assert not connects(who, engine.ip, 9600)
+    assert connects(other.container, controller.ip, 7600), "what an engine needs it reaches"
+    assert engine.ready, "and probes reach it"
+    policies = kubelet.api.objects.list("NetworkPolicy", "paraply")
+    for policy in policies:
+        kubelet.remove("NetworkPolicy", "paraply", policy["metadata"]["name"])
+    assert connects(people["stranger"], engine.ip, 9600), "it was the policies that kept it out"
+    kubelet.apply(policies)
+    assert not connects(people["stranger"], engine.ip, 9600)
 
 
 def test_connect_writes_what_a_client_outside_needs(kubelet: Kubelet, tmp_path: Path) -> None:

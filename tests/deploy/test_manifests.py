@@ -134,7 +134,7 @@ def test_keda_reaches_the_scaler_by_a_name_that_the_certificate_is_for() -> None
     host, port = scaled["triggers"][0]["metadata"]["scalerAddress"].split(":")
     container = manifests.container(manifests.find(ALL, "Deployment", "paraply-controller"))
     assert any(argument.startswith(f"--client-endpoint=tls:{host}:") for argument in container["args"])
-    operations = [operation for patch in patches(BASE / "components/keda") for operation in patch["content"]]
+    operations = [operation for patch in manifests.patches(BASE / "components/keda") for operation in patch["content"]]
     patched = [operation["value"] for operation in operations if operation["op"] == "add"]
     assert f"--scaler=0.0.0.0:{port}" in patched
     assert {"name": "scaler", "containerPort": int(port)} in patched

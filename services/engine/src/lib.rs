@@ -10,6 +10,7 @@ mod error;
 mod health;
 mod link;
 mod member;
+mod roads;
 mod runtime;
 mod session;
 mod terminated;

@@ -31,6 +31,7 @@ use tonic::{
 use crate::{
     config::{self, Config},
     error::Error,
+    roads::Roads,
 };
 
 const MIN_DELAY: Duration = Duration::from_millis(25);
@@ -46,8 +47,8 @@ pub(crate) struct Registration {
     pub(crate) bearer: Option<MetadataValue<Ascii>>,
     /// For a scheduler at a TLS endpoint.
     pub(crate) tls: ClientTls,
-    /// Best first; empty while there is none.
-    pub(crate) scheduler: Vec<Endpoint>,
+    /// Where the scheduler is, if there is one.
+    pub(crate) roads: Roads,
     /// The controller says that the engine is to leave.
     pub(crate) exit: bool,
     /// It says that the engine is to leave when it has finished what it claimed.
@@ -210,7 +211,10 @@ impl Member {
             ticket: registered.ticket,
             bearer: config::bearer(&self.config.connection),
             tls,
-            scheduler: self.endpoints(registered.scheduler_endpoints),
+            roads: Roads {
+                direct: endpoints(registered.scheduler_endpoints),
+                controller: self.config.connection.endpoints.clone(),
+            },
             exit: false,
             drain: false,
         }));
@@ -222,34 +226,26 @@ impl Member {
         if answer.scheduler_endpoints.is_empty() && !answer.exit && !answer.drain {
             return;
         }
-        let scheduler = self.endpoints(answer.scheduler_endpoints);
+        let scheduler = endpoints(answer.scheduler_endpoints);
         self.published.send_if_modified(|registration| {
             let Some(registration) = registration else { return false };
-            let moved = !scheduler.is_empty() && registration.scheduler != scheduler;
+            let moved = !scheduler.is_empty() && registration.roads.direct != scheduler;
             if moved {
-                registration.scheduler = scheduler;
+                registration.roads.direct = scheduler;
             }
             registration.exit |= answer.exit;
             registration.drain |= answer.drain;
             moved || answer.exit || answer.drain
         });
     }
+}
 
-    /// Where the scheduler is; "the address you came by" is the controller's, which passes calls on.
-    fn endpoints(&self, endpoints: Vec<proto::Endpoint>) -> Vec<Endpoint> {
-        let decoded = endpoint::decode(endpoints, "scheduler_endpoints").unwrap_or_else(|error| {
-            tracing::warn!(%error, "the controller sent endpoints that cannot be read");
-            Vec::new()
-        });
-        let mut found = Vec::with_capacity(decoded.len());
-        for endpoint in decoded {
-            match endpoint {
-                Endpoint::Same => found.extend(self.config.connection.endpoints.iter().cloned()),
-                direct => found.push(direct),
-            }
-        }
-        found
-    }
+/// Where the scheduler is.
+fn endpoints(endpoints: Vec<proto::Endpoint>) -> Vec<Endpoint> {
+    endpoint::decode(endpoints, "scheduler_endpoints").unwrap_or_else(|error| {
+        tracing::warn!(%error, "the controller sent endpoints that cannot be read");
+        Vec::new()
+    })
 }
 
 /// Gives this process a signal. Of its threads only the main one takes any: user code hears it as if a shell had sent it.

@@ -26,6 +26,7 @@ use crate::{
     health::Health,
     link::{Event, Link},
     member::{self, Registration},
+    roads::Road,
     runtime::{Report, Reports, Runtime},
     terminated::Terminated,
     traces::Traces,
@@ -115,6 +116,8 @@ struct Session {
     machine: EngineSession,
     link: Link,
     registration: Option<Registration>,
+    /// How the scheduler was reached last. Bytes take the same.
+    road: Road,
     runtime: Arc<dyn Runtime>,
     reports: Reports,
     /// Reports being handled, and instructions being carried out: kept for their memory.
@@ -141,6 +144,7 @@ impl Session {
             machine,
             link: Link::default(),
             registration: None,
+            road: Road::default(),
             runtime,
             reports,
             taken: Vec::new(),
@@ -165,7 +169,6 @@ impl Session {
         if registration.exit {
             return true;
         }
-        self.bulk.lead_to(&registration.scheduler, &registration.tls, registration.bearer.clone());
         self.runtime.registered(registration.info.id);
         self.traces.iter().for_each(|traces| traces.registered(registration.info.id));
         self.stimulus(Stimulus::Registered { info: Arc::clone(&registration.info) });
@@ -174,7 +177,14 @@ impl Session {
             self.stimulus(Stimulus::Drain);
         }
         self.registration = Some(registration);
+        self.lead_bytes();
         false
+    }
+
+    fn lead_bytes(&self) {
+        if let Some(Registration { roads, tls, bearer, .. }) = &self.registration {
+            self.bulk.lead_to(roads.along(self.road), tls, bearer.clone());
+        }
     }
 
     /// Everything that is there already goes into one flush.
@@ -284,8 +294,8 @@ impl Session {
     }
 
     fn dial(&mut self) {
-        if let Some(Registration { scheduler, tls, ticket, bearer, .. }) = &self.registration {
-            self.link.dial(scheduler.clone(), tls.clone(), bearer.clone(), ticket.clone());
+        if let Some(Registration { roads, tls, ticket, bearer, .. }) = &self.registration {
+            self.link.dial(roads.clone(), tls.clone(), bearer.clone(), ticket.clone());
         }
     }
 }

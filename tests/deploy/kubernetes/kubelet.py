@@ -1,7 +1,7 @@
 """A cluster of one node for the manifests as they are: what its controllers and its kubelet do, done with Docker.
 
 Pods are on one network, and each Service is a name of the pods that it selects, ready or not. What is not built: Jobs,
-several containers in a pod, network policies, limits of anything but memory.
+several containers in a pod, limits of anything but memory.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.containers import docker
+from deploy.containers import Container, docker
 from deploy.kubernetes import manifests
 from deploy.kubernetes.api_server import ApiServer
 from deploy.kubernetes.manifests import Manifest
 from deploy.kubernetes.objects import Objects
 from deploy.kubernetes.pods import Place, Pod
+from deploy.kubernetes.police import Police
 from deploy.kubernetes.volumes import Volumes
 
 #: The annotation that says what deleting a pod costs.
@@ -54,6 +55,7 @@ class Kubelet:
         context, self.authority = tls(gateway) if tls else (None, b"")
         self.api = ApiServer(applied, address=gateway, tls=context, objects=objects or Objects())
         self.api.address_of = lambda name: self.pods[name].ip
+        self._police = Police(self.api.objects, self.network, gateway)
         try:
             self.apply(applied)
         except BaseException:
@@ -99,6 +101,17 @@ class Kubelet:
                         thread.start()
                     for thread in threads:
                         thread.join()
+        self._police.look(self.pods.values())
+
+    def remove(self, kind: str, namespace: str, name: str) -> None:
+        """What `kubectl delete` does with an object that has no pods."""
+        self.api.objects.remove(kind, namespace, name)
+        self._police.look(self.pods.values())
+
+    def join(self, container: Container, labels: dict[str, str], namespace: str = "default") -> None:
+        """Has a container on this network count as a pod that somebody else runs."""
+        self._police.guests.append((container, namespace, labels))
+        self._police.look(self.pods.values())
 
     def delete(self, name: str) -> int:
         """Ends a pod, as a drain of its node would; its exit status. `reconcile` starts another."""
@@ -108,14 +121,19 @@ class Kubelet:
         del self.pods[name]
         # A pod of the same name is another, with nothing of this one's.
         shutil.rmtree(Path(self._folder.name) / name)
-        self.api.objects.remove("Pod", pod.manifest["metadata"]["namespace"], name)
+        self.api.objects.remove("Pod", pod.namespace, name)
+        self._police.look(self.pods.values())
         return status
 
     def changed(self, pod: Pod) -> None:
         """Told by pods."""
         condition = {"type": "Ready", "status": str(pod.ready)}
         status = {"phase": "Running", "conditions": [condition]}
-        self.api.objects.patch("Pod", pod.manifest["metadata"]["namespace"], pod.name, {"status": status})
+        self.api.objects.patch("Pod", pod.namespace, pod.name, {"status": status})
+
+    def moved(self, _: Pod) -> None:
+        """Told by pods."""
+        self._police.look(self.pods.values())
 
     def close(self) -> None:
         """Ends everything at once."""
@@ -129,6 +147,8 @@ class Kubelet:
         self._folder.cleanup()
 
     def _heard(self, manifest: Manifest) -> None:
+        if manifest["kind"] in {"NetworkPolicy", "Namespace"}:
+            self._police.look(self.pods.values())
         if manifest["kind"] in {"Secret", "ConfigMap"}:
             self._sync()
         elif manifest["kind"] == "Namespace" and manifest.get("status", {}).get("phase") == "Terminating":
@@ -155,7 +175,7 @@ class Kubelet:
         return [manifest["metadata"]["name"] for manifest in self.api.objects.list("Namespace", "")]
 
     def _cost(self, pod: Pod) -> tuple[bool, int]:
-        known = self.api.objects.get("Pod", pod.manifest["metadata"]["namespace"], pod.name)
+        known = self.api.objects.get("Pod", pod.namespace, pod.name)
         annotations = (known or {}).get("metadata", {}).get("annotations", {})
         return pod.ready, int(annotations.get(COST, 0))
 

@@ -8,10 +8,15 @@ import os
 import ssl
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from deploy.containers import HARDENED, Container, image
 from deploy.kubernetes.kubelet import Kubelet
+
+#: What the network policies know clients by.
+CLIENT: Mapping[str, str] = MappingProxyType({"paraply-client": "true"})
 
 
 def api_certificate(folder: Path, address: str) -> tuple[ssl.SSLContext, bytes]:
@@ -56,8 +61,10 @@ def client_credentials(kubelet: Kubelet, folder: Path) -> Path:
     return folder
 
 
-def client(kubelet: Kubelet, credentials: Path, code: str, *more: str) -> Container:
+def client(kubelet: Kubelet, credentials: Path, code: str, *more: str, labels: Mapping[str, str] = CLIENT) -> Container:
     """A pod of a client's own would see the same."""
     options = (*HARDENED, "--network", kubelet.network, "--volume", f"{credentials}:/credentials:ro", *more)
     options += ("--env", "PARAPLY_CONNECTION=/credentials/connection.json")
-    return Container.start(image("engine"), "-c", code, options=(*options, "--entrypoint", "python"))
+    started = Container.start(image("engine"), "-c", code, options=(*options, "--entrypoint", "python"))
+    kubelet.join(started, dict(labels))
+    return started

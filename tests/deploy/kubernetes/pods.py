@@ -25,6 +25,9 @@ class Told(Protocol):
     def changed(self, pod: Pod) -> None:
         """It is ready now, or not any more."""
 
+    def moved(self, pod: Pod) -> None:
+        """It has a network of its own since a moment ago, or another address."""
+
 
 @dataclass
 class Place:
@@ -46,9 +49,11 @@ class Pod:
 
     def __init__(self, name: str, manifest: Manifest, volumes: Volumes, place: Place, told: Told) -> None:
         self.name, self.manifest, self.volumes = name, manifest, volumes
-        self.labels = manifest["metadata"]["labels"]
+        self.namespace, self.labels = manifest["metadata"]["namespace"], manifest["metadata"]["labels"]
         self.spec = manifest["spec"]
         (self._spec,) = self.spec["containers"]
+        #: Those that have names.
+        self.ports = {port["name"]: port["containerPort"] for port in self._spec.get("ports", []) if "name" in port}
         self._place, self._told = place, told
         self.ready, self.restarts = False, 0
         self.grace = float(self.spec.get("terminationGracePeriodSeconds", 30))
@@ -75,7 +80,7 @@ class Pod:
     def _environment(self) -> dict[str, str]:
         fields = {
             "metadata.name": self.name,
-            "metadata.namespace": self.manifest["metadata"]["namespace"],
+            "metadata.namespace": self.namespace,
             "spec.nodeName": "node",
         }
         environment = dict(self._place.environment)
@@ -119,7 +124,7 @@ class Pod:
         return [*options, *self.volumes.mounts(self._spec)]
 
     def _look_after(self) -> None:
-        started = time.monotonic()
+        started, at = time.monotonic(), ""
         probes = {
             kind: Probe(self._spec.get(f"{kind}Probe"), self._spec) for kind in ("startup", "readiness", "liveness")
         }
@@ -127,6 +132,9 @@ class Pod:
             failed = False
             if self.container.state["Running"]:
                 now, ip = time.monotonic() - started, self.ip
+                if ip != at:
+                    at = ip
+                    self._told.moved(self)
                 failed = probes["startup"].has_failed(now, ip)
                 if probes["startup"].succeeded:
                     probes["readiness"].has_failed(now, ip)
@@ -138,7 +146,7 @@ class Pod:
                 self._be(False)
                 self.restarts += 1
                 docker("start", self.container.id)
-                started = time.monotonic()
+                started, at = time.monotonic(), ""
                 for probe in probes.values():
                     probe.reset()
 

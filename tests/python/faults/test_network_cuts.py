@@ -5,20 +5,16 @@ Each process is on a machine of its own, and a router between them drops what it
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from home import PARAPLY, eventually
-from namespaces import Network, There, network
+from home import eventually
+from machines import Machines, logs
+from namespaces import Network, network
 
 LEASE = 3.0
 
@@ -49,50 +45,28 @@ def goes_on():
 """
 
 
-class Cut:
+class Cut(Machines):
     """A cluster on five machines and two clients, `client` and `other`."""
 
     def __init__(self, net: Network, folder: Path, stack: ExitStack) -> None:
-        self.net = net
-        self._folder = folder
-        self._stack = stack
-        self._tokens = {role: secrets.token_hex(32) for role in ("client", "engine")}
-        millis = str(round(LEASE * 1000))
-        self._env = {name: value for name, value in os.environ.items() if not name.startswith("PARAPLY_")}
-        for role, token in self._tokens.items():
-            for service in ("CONTROLLER", "SCHEDULER"):
-                self._env[f"PARAPLY_{service}_{role.upper()}_TOKEN"] = token
-        controller = f"{net.address('controller')}:7600"
-        common = ["--cluster-id", "cuts", "--lease-millis", millis]
-        self._start("controller", str(PARAPLY), "controller", *common, "--listen", controller)
-        scheduler = f"{net.address('scheduler')}:7601"
-        self._start("scheduler", str(PARAPLY), "scheduler", *common, "--controller", controller, "--listen", scheduler)
-        files = {role: self._write_connection(role, controller) for role in self._tokens}
+        super().__init__(net, folder, stack, controller="controller", scheduler="scheduler", lease=LEASE)
         for number in (0, 1):
-            engine = [sys.executable, "-m", "paraply.engine", "--connection", files["engine"], "--id", str(number)]
-            self._start(f"engine{number}", *engine)
-        self.client, self.other = (self.connect(machine, files["client"]) for machine in ("client", "other"))
+            self.start_engine(f"engine{number}", number)
+        self.client, self.other = (self.connect(machine, PRELUDE, engines=2) for machine in ("client", "other"))
         self._noted = 0
 
-    def connect(self, machine: str, connection: str) -> There:
-        """A client."""
-        there = self._stack.enter_context(There(self.net, machine, self._env, self._folder))
-        there(PRELUDE)
-        there(f"rc = paraply.Client({connection!r}, timeout=30)")
-        there("rc.wait_for_engines(2, timeout=30)")
-        return there
-
     @contextmanager
-    def cut(self, one: str, two: str, way: str) -> Iterator[None]:
-        """Cuts two machines off from each other: 'both' ways, or what only 'one' sends."""
-        ways = {"both": [(one, two), (two, one)], "there": [(one, two)], "back": [(two, one)]}[way]
-        with self.net.cut(*ways):
+    def cut(self, pairs: Iterable[tuple[str, str]], way: str) -> Iterator[None]:
+        """Cuts machines off from each other: 'both' ways, or 'there', what the first of a pair sends, or 'back'."""
+        there = [] if way == "back" else list(pairs)
+        back = [] if way == "there" else [(two, one) for one, two in pairs]
+        with self.net.cut(*there, *back):
             yield
 
     def notes(self) -> Callable[[], Counter[int]]:
         """A new folder for tasks to note in that they run, as `folder` of the client; gives how often each ran."""
         self._noted += 1
-        folder = self._folder / f"notes-{self._noted}"
+        folder = self.folder / f"notes-{self._noted}"
         folder.mkdir()
         self.client(f"folder = {str(folder)!r}")
 
@@ -100,21 +74,6 @@ class Cut:
             return Counter(int(line) for path in folder.iterdir() for line in path.read_text().splitlines())
 
         return ran
-
-    def _start(self, machine: str, *command: str) -> None:
-        with open(self._folder / f"{machine}.log", "w") as log:
-            process = subprocess.Popen(
-                self.net.command(machine, *command), env=self._env, cwd=self._folder, stdout=log, stderr=log
-            )
-        self._stack.callback(process.wait)
-        self._stack.callback(process.kill)
-
-    def _write_connection(self, role: str, address: str) -> str:
-        path = self._folder / f"{role}.json"
-        content = {"version": 1, "cluster_id": "cuts", "role": role, "profile": "cuts", "token": self._tokens[role]}
-        path.touch(mode=0o600)
-        path.write_text(json.dumps({**content, "endpoints": [{"tcp": address}]}))
-        return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +84,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cut]:
         try:
             yield Cut(net, folder, stack)
         finally:
-            for log in sorted(folder.glob("*.log")):
-                print(f"--- {log.name}\n{log.read_text()[-5000:]}")
+            print("\n".join(logs(folder)))
 
 
 @pytest.fixture
@@ -156,7 +114,7 @@ def test_a_cut_that_heals_within_the_lease_costs_nothing(cluster: Cut, pair: tup
     cluster.client("results = rc.load_balanced_view().map_async(note, [folder] * 100, range(100), [0.02] * 100)")
     cluster.client("direct = rc[0].apply_async(note, folder, 1000, 0.1)")
     eventually(lambda: sum(ran().values()) > 5, "some tasks ran")
-    with cluster.cut(*pair, way):
+    with cluster.cut([pair], way):
         cut = time.monotonic()
         if pair[0] != "scheduler":
             assert cluster.other("goes_on()") == 1
@@ -172,12 +130,12 @@ def test_a_cut_that_heals_within_the_lease_costs_nothing(cluster: Cut, pair: tup
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_an_engine_cut_off_from_the_scheduler_for_longer_than_its_lease_is_lost(cluster: Cut, way: str) -> None:
+def test_an_engine_cut_off_from_both_services_for_longer_than_its_lease_is_lost(cluster: Cut, way: str) -> None:
     ran = cluster.notes()
     cluster.client(f"running = rc[0].apply_async(note_and_stay, folder, 1, {2 * LEASE})")
     cluster.client("behind = rc[0].apply_async(note, folder, 2, 0)")
     eventually(lambda: ran() == {1: 1}, "it runs")
-    with cluster.cut("engine0", "scheduler", way):
+    with cluster.cut([("engine0", "scheduler"), ("engine0", "controller")], way):
         cut = time.monotonic()
         cluster.client("error = running.exception(timeout=30)", 60)
         assert 0.3 * LEASE < time.monotonic() - cut < 5 * LEASE
@@ -196,9 +154,29 @@ def test_an_engine_cut_off_from_the_scheduler_for_longer_than_its_lease_is_lost(
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_an_engine_cut_off_from_the_scheduler_comes_back_through_the_controller(cluster: Cut, way: str) -> None:
+    """What it ran is lost as that of any engine which was silent for too long; then it works, and large bytes find it. When
+    that breaks it is the direct way again."""
+    ran = cluster.notes()
+    cluster.client(f"running = rc[0].apply_async(note_and_stay, folder, 1, {2 * LEASE})")
+    eventually(lambda: ran() == {1: 1}, "it runs")
+    with cluster.cut([("engine0", "scheduler")], way):
+        assert cluster.client("isinstance(running.exception(timeout=30), EngineError)", 60)
+        eventually(lambda: cluster.client("rc.ids") == [0, 1], "it is back", seconds=60)
+        assert cluster.client("rc[0].apply_async(note, folder, 2, 0).get(timeout=30)", 60) == 2
+        cluster.client("large = os.urandom(3 << 20)")
+        cluster.client("rc[0].push({'large': large}, block=False).get(timeout=30)", 60)
+        assert cluster.client("rc[0].pull('large', block=False).get(timeout=30) == large", 60)
+    with cluster.cut([("engine0", "controller")], "both"):
+        works = "0 in rc.ids and rc[0].apply_async(abs, -1).exception(timeout=60) is None"
+        eventually(lambda: cluster.client(works, 90), "it is back", seconds=60)
+    assert ran() == {1: 1, 2: 1}
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_an_engine_cut_off_from_the_controller_works_on(cluster: Cut, way: str) -> None:
     ran = cluster.notes()
-    with cluster.cut("engine0", "controller", way):
+    with cluster.cut([("engine0", "controller")], way):
         cluster.client(f"running = rc[0].apply_async(note_and_stay, folder, 1, {2 * LEASE})")
         eventually(lambda: cluster.client("members()") == [1], "the controller has given it up", seconds=60)
         assert cluster.client("rc.ids") == [0, 1], "the scheduler has not"
@@ -213,7 +191,7 @@ def test_an_engine_cut_off_from_the_controller_works_on(cluster: Cut, way: str) 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_scheduler_cut_off_from_the_controller_works_on(cluster: Cut, way: str) -> None:
     ran = cluster.notes()
-    with cluster.cut("scheduler", "controller", way):
+    with cluster.cut([("scheduler", "controller")], way):
         end = time.monotonic() + 2 * LEASE
         task = 0
         while time.monotonic() < end:

@@ -1,11 +1,13 @@
 """Machines on one machine: network namespaces around a router, which drops what a test tells it to.
 
 Services listen on loopback addresses only. Here `127.1.n.2` is machine n, and the addresses of that range are routed
-between the namespaces like any others: the services and their peers see plain TCP over a network.
+between the namespaces like any others: the services and their peers see plain TCP over a network. Links are as fast as this
+machine, or slow and lossy where a test wants them to be (`Slow`).
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -13,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any, Self
@@ -28,12 +31,32 @@ def ip(*arguments: str) -> None:
     assert done.returncode == 0, f"ip {' '.join(arguments)}: {done.stderr}"
 
 
+@dataclass(frozen=True)
+class Slow:
+    """What the links of some machines are like.
+
+    Args:
+        machines: Whose links.
+        seconds: That a packet takes, each way.
+        loss: Share of packets that never arrive.
+        seed: Decides which.
+    """
+
+    machines: tuple[str, ...]
+    seconds: float = 0.0
+    loss: float = 0.0
+    seed: int = 0
+
+
 class Network:
     """Machines of these names, each of which reaches each other. Use `network()`."""
 
-    def __init__(self, machines: tuple[str, ...]) -> None:
+    def __init__(self, machines: tuple[str, ...], slow: Slow) -> None:
         self._machines = machines
+        self._slow = slow
         self._made: list[str] = []
+        self._preferences = itertools.count(10)
+        self._forwarder: subprocess.Popen[str] | None = None
 
     def address(self, machine: str) -> str:
         """Where it listens."""
@@ -44,25 +67,46 @@ class Network:
         return ["ip", "netns", "exec", _name(machine), *command]
 
     @contextmanager
-    def cut(self, *ways: tuple[str, str]) -> Iterator[None]:
-        """What the first of a pair sends to the second is dropped, without a word to either."""
-        rules = [("from", self.address(sender), "to", self.address(receiver), "blackhole") for sender, receiver in ways]
+    def cut(self, *ways: tuple[str, str], port: int | None = None) -> Iterator[None]:
+        """What the first of a pair sends to the second (to that port, if one is named) is dropped, without a word to either."""
+        only = () if port is None else ("ipproto", "tcp", "dport", str(port))
+        rules = [("from", self.address(one), "to", self.address(other), *only, "blackhole") for one, other in ways]
+        # A rule is removed by what is said of it, and one that says less goes for one that says more.
+        preference = str(next(self._preferences))
         for rule in rules:
-            ip("-n", _name(_ROUTER), "rule", "add", "pref", "10", *rule)
+            ip("-n", _name(_ROUTER), "rule", "add", "pref", preference, *rule)
         try:
             yield
         finally:
             for rule in rules:
-                ip("-n", _name(_ROUTER), "rule", "del", "pref", "10", *rule)
+                ip("-n", _name(_ROUTER), "rule", "del", "pref", preference, *rule)
+
+    def carried(self) -> dict[tuple[str, str], int]:
+        """Bytes that TCP connections over slow links have moved from one machine to another."""
+        names = {self.address(machine): machine for machine in self._machines}
+        sums: dict[tuple[str, str], int] = {}
+        for stream, moved in self._ask_forwarder()["streams"].items():
+            source, target = (names[end.partition(":")[0]] for end in stream.split(">"))
+            sums[source, target] = sums.get((source, target), 0) + moved
+        return sums
+
+    def lost(self) -> int:
+        """Packets that slow links have lost."""
+        return int(self._ask_forwarder()["lost"])
 
     def make(self) -> None:
         """Makes the namespaces and what connects them."""
+        self._start_forwarder()
         self._add(_ROUTER)
         self._set(_ROUTER, "net.ipv4.ip_forward=1")
         for number, machine in enumerate(self._machines, 1):
             self._add(machine)
             here, there, link = _name(machine), _name(_ROUTER), f"to-{number}"
-            ip("-n", there, "link", "add", link, "type", "veth", "peer", "name", "net", "netns", here)
+            if machine in self._slow.machines:
+                for device, side, name in zip(self._devices(machine), (here, there), ("net", link), strict=True):
+                    ip("link", "set", device, "netns", side, "name", name)
+            else:
+                ip("-n", there, "link", "add", link, "type", "veth", "peer", "name", "net", "netns", here)
             # The whole of 127/8 would be this machine itself.
             ip("-n", here, "link", "set", "lo", "up")
             ip("-n", here, "address", "del", "127.0.0.1/8", "dev", "lo")
@@ -74,8 +118,33 @@ class Network:
 
     def remove(self) -> None:
         """Removes them. What still runs there keeps its namespace until it ends."""
+        if self._forwarder is not None:
+            self._forwarder.communicate(timeout=30)
+            assert self._forwarder.returncode == 0
         for machine in self._made:
             ip("netns", "del", _name(machine))
+
+    def _devices(self, machine: str) -> tuple[str, str]:
+        """Of a slow link, before they are where they belong: a name has at most 15 characters."""
+        name = f"p{os.getpid()}-{self._machines.index(machine)}"
+        return f"{name}a", f"{name}b"
+
+    def _start_forwarder(self) -> None:
+        slow = self._slow
+        if not slow.machines:
+            return
+        links = [
+            [*self._devices(machine), slow.seconds, slow.loss, f"{slow.seed} {machine}"] for machine in slow.machines
+        ]
+        command = [sys.executable, str(Path(__file__).with_name("forwarder.py")), json.dumps(links)]
+        self._forwarder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._forwarder.stdout is not None and self._forwarder.stdout.readline() == "ready\n"
+
+    def _ask_forwarder(self) -> dict[str, Any]:
+        assert self._forwarder is not None and self._forwarder.stdin and self._forwarder.stdout
+        self._forwarder.stdin.write("\n")
+        self._forwarder.stdin.flush()
+        return dict(json.loads(self._forwarder.stdout.readline()))
 
     def _add(self, machine: str) -> None:
         ip("netns", "add", _name(machine))
@@ -94,16 +163,18 @@ def _name(machine: str) -> str:
 
 
 @contextmanager
-def network(*machines: str) -> Iterator[Network]:
+def network(*machines: str, slow: Slow | None = None) -> Iterator[Network]:
     """Machines of these names; skips the test where none can be made. On continuous integration they can."""
     try:
+        if slow and not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+            raise FileNotFoundError("/dev/net/tun cannot be opened")
         subprocess.run(["ip", "netns", "add", _name("try")], check=True, capture_output=True, text=True)
         ip("netns", "del", _name("try"))
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
         why = getattr(error, "stderr", None) or str(error)
         assert "CI" not in os.environ, why
         pytest.skip(f"no network namespaces can be made here: {why.strip()}")
-    made = Network(machines)
+    made = Network(machines, slow or Slow(()))
     try:
         made.make()
         yield made

@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from home import PARAPLY, eventually
+from namespaces import Network
 
 import paraply
+
+#: The machine of both services, where a cluster is on several.
+SERVICES = "services"
 
 
 def clean_environment() -> dict[str, str]:
@@ -34,15 +38,21 @@ class Secured:
 
     Args:
         mutual: Whether its peers are to show certificates.
+        net: Machines to be on: the services on `SERVICES`, an engine on that of its name.
+        settings: Variables that services get.
     """
 
-    def __init__(self, folder: Path, *, mutual: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, mutual: bool = False, net: Network | None = None, settings: dict[str, str] | None = None
+    ) -> None:
         self.folder = folder
+        self._net = net
+        self._host = net.address(SERVICES) if net else "127.0.0.1"
         self.credentials = folder / "credentials"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.mutual = mutual
-        make_credentials(self.credentials)
-        self.env = clean_environment()
+        make_credentials(self.credentials, "--host", self._host)
+        self.env = clean_environment() | (settings or {})
         self.controller = self._service("controller")
         self.scheduler = self._service("scheduler", "--controller", f"tls:{self.controller}")
         make_credentials(self.credentials, "--endpoint", f"tls:{self.controller}")
@@ -127,10 +137,10 @@ class Secured:
         flags = [part for flag, file in files.items() for part in (f"--{flag}", str(made / file))]
         self._start(name, str(PARAPLY), name, "--cluster-id", "lab", "--listen", listen, *flags, *arguments)
 
-    def _service(self, name: str, *arguments: str, listen: str = "127.0.0.1:0") -> str:
+    def _service(self, name: str, *arguments: str, listen: str = "") -> str:
         """Starts a service; returns where it listens."""
         before = len(self._said(name))
-        self._start_service(name, *arguments, listen=listen)
+        self._start_service(name, *arguments, listen=listen or f"{self._host}:0")
 
         def address() -> str | None:
             assert self.is_running(name), self.log(name)
@@ -145,6 +155,8 @@ class Secured:
         self._service(name, *arguments, listen=address)
 
     def _start(self, name: str, *command: str) -> None:
+        if self._net is not None:
+            command = tuple(self._net.command(SERVICES if name in ("controller", "scheduler") else name, *command))
         with open(self.folder / f"{name}.log", "a") as log:
             self._processes[name] = subprocess.Popen(
                 command, env=self.env, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
@@ -152,9 +164,11 @@ class Secured:
 
 
 @contextmanager
-def secured(folder: Path, *, mutual: bool = False) -> Iterator[Secured]:
+def secured(
+    folder: Path, *, mutual: bool = False, net: Network | None = None, settings: dict[str, str] | None = None
+) -> Iterator[Secured]:
     """A cluster without engines. When a test fails, its logs are shown."""
-    cluster = Secured(folder, mutual=mutual)
+    cluster = Secured(folder, mutual=mutual, net=net, settings=settings)
     try:
         yield cluster
     finally:

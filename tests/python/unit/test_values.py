@@ -13,7 +13,10 @@ import pytest
 from notebook import Notebook
 
 from paraply import _serialize, error
+from paraply._proto.common.v1 import payload_pb2
+from paraply._proto.scheduler.v1 import session_pb2
 from paraply._serialize import Reference
+from paraply._session import wire as session_wire
 
 
 def roundtrip(value: Any) -> tuple[Any, _serialize.Payload]:
@@ -63,6 +66,14 @@ def test_large_arrays_travel_outside_the_pickle_without_a_copy() -> None:
     assert len(payload.buffers) == 1
     array[0] = 5
     assert np.frombuffer(payload.buffers[0])[0] == 5
+
+
+def test_no_arguments_are_no_bytes() -> None:
+    payload = _serialize.dump_arguments((), {})
+    assert session_wire.argument(payload, 1000, []) == (b"\x3a\x00", 0)
+    call = session_pb2.Call.FromString(b"\x3a\x00")
+    assert list(call.arguments) == [payload_pb2.Payload()]
+    assert _serialize.load_arguments(payload, {}) == ((), {})
 
 
 def test_a_result_array_is_writable_at_the_client() -> None:

@@ -104,7 +104,9 @@ def _writable(buffer: BytesLike) -> BytesLike:
 
 
 def dump_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
-    """The arguments of one call."""
+    """The arguments of one call. Where there are none, there is nothing to pickle either."""
+    if not args and not kwargs:
+        return Payload(Encoding.PICKLE5, b"")
     for value in args:
         if type(value) not in _SCALARS:
             args = tuple([_lift(each) for each in args])
@@ -127,6 +129,8 @@ def _dump_slowly_as_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Paylo
 
 def load_arguments(payload: Payload, scope: Scope | dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of one call, with the references in them resolved."""
+    if not payload.data and not payload.buffers:
+        return (), {}
     if not isinstance(scope, Scope):
         scope = Scope(scope)
     args, kwargs = load(payload, scope)

@@ -53,6 +53,7 @@ _ACK_SEQUENCE = b"\x18"
 _CALL_FIRST_INDEX = b"\x08"
 _CALL_ARGUMENTS = b"\x3a"
 _CALL_OPTIONS = b"\x32"
+_NO_ARGUMENTS = b"\x3a\x00"
 _OPTIONS_TRACEPARENT = b"\x3a"
 _PICKLE5_DATA = b"\x08\x01\x7a"  # Payload: encoding = 1, then the key of `data`
 
@@ -113,6 +114,8 @@ def argument(payload: Payload, inline_bytes: int, blobs: list[Blob], *, kept: bo
     What of it is over `inline_bytes` is added to `blobs`, and named in its place, as `kept` here if it is.
     """
     data = payload.data
+    if not data and not payload.buffers:
+        return _NO_ARGUMENTS, 0
     if not payload.buffers and payload.encoding == 1 and not payload.python_version and len(data) <= inline_bytes:
         body = b"".join((_PICKLE5_DATA, varint(len(data)), data))
         return delimited(_CALL_ARGUMENTS, body), len(data)

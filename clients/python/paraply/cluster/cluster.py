@@ -77,7 +77,9 @@ class Cluster:
     ) -> None:
         self.launcher, self._flags = launcher(options)
         if autoscale is not None and self.launcher != "local":
-            raise ValueError("autoscale is for clusters of processes; on Kubernetes a component does it (docs/deploy.md)")
+            raise ValueError(
+                "autoscale is for clusters of processes; on Kubernetes a component does it (docs/deploy.md)"
+            )
         self._scaling = scaling(autoscale, idle_timeout)
         folder = Path(profile_dir) if profile_dir is not None else home() / (profile or "default")
         self.n = n

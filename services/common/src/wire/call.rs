@@ -25,7 +25,7 @@ pub(crate) fn decode(message: proto::Call) -> Result<Call, WireError> {
     Ok(Call {
         first_index: message.first_index,
         head: Arc::new(decode_head(work, placement, message.options.unwrap_or_default())),
-        arguments: each(message.arguments, "arguments", payload::decode)?,
+        arguments: each(message.arguments, "arguments", payload::decode_argument)?,
     })
 }
 

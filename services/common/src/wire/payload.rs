@@ -32,6 +32,11 @@ pub fn decode(message: proto::Payload) -> Result<Payload, WireError> {
     })
 }
 
+/// What a call is made with. One that says nothing at all is a call without arguments.
+pub(crate) fn decode_argument(message: proto::Payload) -> Result<Payload, WireError> {
+    if message == proto::Payload::default() { Ok(Payload::default()) } else { decode(message) }
+}
+
 /// A value in a field that must be set.
 pub(crate) fn decode_required(message: Option<proto::Payload>, field: &str) -> Result<Payload, WireError> {
     decode(required(message, field)?).inside(field)

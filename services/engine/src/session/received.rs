@@ -5,6 +5,7 @@ use paraply_core::{engine_link::ToEngine, engine_session::Stimulus};
 use paraply_proto::scheduler::v1::{AttachEngineResponse, EngineWelcome, attach_engine_response::Message};
 
 use super::Session;
+use crate::roads::Road;
 
 impl Session {
     pub(super) fn received(&mut self, message: AttachEngineResponse) {
@@ -18,6 +19,8 @@ impl Session {
             Ok(message) => {
                 if let ToEngine::Welcome(welcome) = &message {
                     self.epoch = Some(welcome.epoch);
+                    let road = self.link.welcomed();
+                    self.came_by(road);
                 }
                 self.stimulus(Stimulus::Received(message));
             }
@@ -39,6 +42,14 @@ impl Session {
             }
         }
         true
+    }
+
+    fn came_by(&mut self, road: Road) {
+        if road != self.road {
+            tracing::info!(?road, "bytes take the road to the scheduler that this stream has taken");
+            self.road = road;
+            self.lead_bytes();
+        }
     }
 
     fn break_off(&mut self, why: &str) {

@@ -105,6 +105,10 @@ fn unknown_values() {
         argument_error(common::Payload { encoding: 99, ..pickle() }),
         "submit.calls[1].arguments[0].encoding: 99 is not a value of Encoding"
     );
+    assert_eq!(
+        argument_error(common::Payload { data: Bytes::from_static(b"x"), ..common::Payload::default() }),
+        "submit.calls[1].arguments[0].encoding: 0 is not a value of Encoding"
+    );
     let cancel = proto::CancelIndexes { indexes: vec![1], ..proto::CancelIndexes::default() };
     assert_eq!(
         session_error(open_session_request::Message::Cancel(cancel)),

@@ -12,7 +12,10 @@ use paraply_core::{
         Welcome,
     },
 };
-use paraply_proto::scheduler::v1::{OpenSessionRequest, OpenSessionResponse};
+use paraply_proto::{
+    common::v1 as common,
+    scheduler::v1::{self as proto, OpenSessionRequest, OpenSessionResponse, open_session_request},
+};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use prost::Message as _;
 
@@ -175,5 +178,21 @@ proptest! {
         let wire = encode_response(message.clone(), &ServerIdentity::default()).encode_to_vec();
         let wire = OpenSessionResponse::decode(Bytes::from(wire)).unwrap();
         prop_assert_eq!(decode_response(wire), Ok(message));
+    }
+}
+
+#[test]
+fn an_argument_that_says_nothing_stands_for_no_arguments() {
+    let call = proto::Call {
+        work: Some(proto::call::Work::FunctionDigest(Bytes::from_static(&[1; 32]))),
+        placement: Some(proto::call::Placement::Balanced(proto::BalancedPlacement::default())),
+        arguments: vec![common::Payload::default()],
+        ..proto::Call::default()
+    };
+    let submit = proto::Submit { calls: vec![call], ..proto::Submit::default() };
+    let message = Some(open_session_request::Message::Submit(submit));
+    match decode_request(OpenSessionRequest { message }) {
+        Ok(ToScheduler::Submit { calls, .. }) => assert_eq!(calls[0].arguments, [Payload::default()]),
+        other => panic!("{other:?}"),
     }
 }
