@@ -134,6 +134,8 @@ def test_a_cluster_of_pods(kubelet: Kubelet) -> None:
         assert len(hosts(rc)) == 3
         with pytest.raises(RuntimeError, match="the namespace alice is there already"):
             paraply.Cluster(n=1, engines="kubernetes", cluster_id="other", namespace="alice").start_cluster_sync()
+        assert kubelet.api.objects.get("Namespace", "", "alice") is not None, "what others have made stays"
+        assert len(hosts(rc)) == 3
     eventually(lambda: not kubelet.pods, "the namespace is deleted, and its pods")
     assert kubelet.api.objects.get("Namespace", "", "alice") is None
 

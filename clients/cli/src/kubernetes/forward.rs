@@ -1,10 +1,13 @@
 //! A port of this machine that leads to the controller's pod, as `kubectl port-forward` does it: through the API server.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, api::ListParams};
-use paraply_common::spawn::{Task, spawn, spawn_detached};
+use paraply_common::{
+    clock,
+    spawn::{Task, spawn, spawn_detached},
+};
 use paraply_core::membership::Endpoint;
 use tokio::{
     io::copy_bidirectional,
@@ -16,6 +19,8 @@ use crate::error::Error;
 /// Of the controller's pods, and where it listens.
 const LABELS: &str = "app.kubernetes.io/part-of=paraply,app.kubernetes.io/name=controller";
 const PORT: u16 = 7600;
+/// After a connection that could not be taken.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Forwards for as long as the task lives. Each connection goes to the pod that is there when it comes.
 ///
@@ -31,7 +36,7 @@ pub(super) async fn to_controller(client: Client, namespace: &str) -> Result<(En
             match listener.accept().await {
                 Ok((connection, _)) => spawn_detached(serve(pods.clone(), connection)),
                 // Descriptors are short: at once it would fail again.
-                Err(_) => tokio::task::yield_now().await,
+                Err(_) => clock::sleep_until(clock::now() + PAUSE).await,
             }
         }
     });

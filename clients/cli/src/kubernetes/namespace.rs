@@ -1,6 +1,12 @@
 //! A cluster of `deploy/k8s` in a namespace of its own, for as long as whoever started it wants it.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use clap::Args;
 use k8s_openapi::api::core::v1::Namespace as Object;
@@ -30,6 +36,8 @@ pub(crate) struct Namespace {
     context: Option<String>,
     /// What stands before the names of the images, such as "registry.example/".
     image_prefix: String,
+    /// Whether it was there for nobody before: what others have made is not deleted.
+    made: Arc<AtomicBool>,
 }
 
 /// Where `paraply start` starts one.
@@ -54,7 +62,7 @@ impl StartFlags {
     pub(crate) fn namespace(self, cluster: &str) -> Namespace {
         let name =
             self.namespace.unwrap_or_else(|| format!("{PREFIX}-{cluster}").to_lowercase().replace(['_', '.'], "-"));
-        Namespace { name, context: self.context, image_prefix: self.image_prefix }
+        Namespace { name, context: self.context, image_prefix: self.image_prefix, made: Arc::default() }
     }
 
     /// The same again, for another process.
@@ -80,6 +88,7 @@ impl Namespace {
         let place = self.place();
         let client = place.client().await?;
         self.check_that_it_is_new(&client).await?;
+        self.made.store(true, Ordering::Relaxed);
         for manifest in manifests::of(&self.name, &self.image_prefix, engines)? {
             self.apply(&client, manifest).await?;
         }
@@ -89,11 +98,15 @@ impl Namespace {
         Ok((connection, forwarding))
     }
 
-    /// Has the namespace deleted, with everything in it. Returns when that has begun: engines have their grace.
+    /// Has the namespace deleted, if this has made it, with everything in it. Returns when that has begun: engines have their
+    /// grace.
     ///
     /// # Errors
     /// If the API server refuses.
     pub(crate) async fn down(&self) -> Result<(), Error> {
+        if !self.made.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let namespaces: Api<Object> = Api::all(self.place().client().await?);
         match namespaces.delete(&self.name, &DeleteParams::default()).await {
             Ok(_) => Ok(()),
