@@ -24,11 +24,11 @@ import sys, paraply
 # The thread that writes has its turn when a batch is made, and not in the middle of it: what goes is one message.
 sys.setswitchinterval(10)
 
-def nothing():
-    pass
-
-def nothing_of(_):
-    pass
+# Functions of a program, which are pickled once.
+import __main__
+exec("def nothing(): pass", vars(__main__))
+exec("def nothing_of(_): pass", vars(__main__))
+from __main__ import nothing, nothing_of
 """
 
 
