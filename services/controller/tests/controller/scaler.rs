@@ -262,7 +262,7 @@ async fn without_certificates_it_does_not_listen() {
         (Config { scaler: unix, scaler_client_ca_file, ..shown }, "is a Unix socket"),
     ] {
         let (_stop, shutdown) = shutdown(PATIENCE);
-        let error = paraply_controller::run(config, Vec::new(), shutdown).await.unwrap_err().to_string();
+        let error = paraply_controller::run(config, Vec::new(), shutdown, None).await.unwrap_err().to_string();
         assert!(error.contains("controller.scaler") && error.contains(what), "{error}");
     }
 }

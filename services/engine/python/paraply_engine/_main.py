@@ -40,6 +40,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if options.wait:
         _wait_for(Path(options.connection))
+    # From here on SIGTERM is for the engine, which lets a task finish: a handler that stayed would be called as well.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         engine = _native.Engine(
             options.connection,
