@@ -110,7 +110,7 @@ def test_by_command_and_by_cluster(home: Home) -> None:
         assert done.stdout == "Cluster default: engines wanted: 2, there: 3\n"
         eventually(lambda: len(rc.ids) == 2, "one has left")
         cluster.scale(1)
-        assert len(rc.ids) == 1
+        eventually(lambda: len(rc.ids) == 1, "this client hears of it too")
         for wrong in (-1, 4097, 1.5):
             with pytest.raises(ValueError, match="it can be 0 to 4096"):
                 rc.scale(wrong)  # type: ignore[arg-type]
