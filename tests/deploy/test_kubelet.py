@@ -49,6 +49,7 @@ kind: Deployment
 metadata: {name: sample, namespace: test}
 spec:
   replicas: 1
+  selector: {matchLabels: {app: sample}}
   template:
     metadata: {labels: {app: sample}}
     spec:
