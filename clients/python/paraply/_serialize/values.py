@@ -10,7 +10,7 @@ from typing import Any
 import cloudpickle
 
 from paraply import error
-from paraply._serialize import portable, rebuild, reference
+from paraply._serialize import rebuild, reference
 from paraply._serialize.call import Call
 from paraply._serialize.explain import unpicklable
 from paraply._serialize.payload import OUT_OF_BAND_BYTES, PYTHON_VERSION, BytesLike, Encoding, Payload
@@ -85,6 +85,8 @@ def check_readable(payload: Payload) -> None:
 def load(payload: Payload, scope: Scope) -> Any:
     """The value of a payload; its functions get the scope's namespace as their globals."""
     if payload.encoding != Encoding.PICKLE5:
+        from paraply._serialize import portable  # what few programs need costs the others no time
+
         return portable.load(payload)
     check_readable(payload)
     outer = scope.arrays
@@ -129,6 +131,8 @@ def load_arguments(payload: Payload, scope: Scope | dict[str, Any]) -> tuple[tup
     if not payload.data and not payload.buffers:
         return (), {}
     if payload.encoding != Encoding.PICKLE5:
+        from paraply._serialize import portable
+
         return portable.load_arguments(payload)
     if not isinstance(scope, Scope):
         scope = Scope(scope)
@@ -143,6 +147,8 @@ def load_arguments(payload: Payload, scope: Scope | dict[str, Any]) -> tuple[tup
 def dump_result(value: Any, *, portably: bool = False) -> Payload:
     """The result of a task, pickled only if need be where it is asked for `portably`. Raises `UnpicklableError`."""
     if portably:
+        from paraply._serialize import portable
+
         try:
             return portable.dump(value)
         except portable.NotPortable:
