@@ -14,6 +14,7 @@ use serde_json::Value;
 /// clients. A crate that is not here is a test, which may build on anything.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("paraply-proto", &[]),
+    ("paraply-values", &[]),
     ("paraply-core", &[]),
     ("paraply-common", &["paraply-core", "paraply-proto"]),
     ("paraply-controller", &["paraply-common", "paraply-core", "paraply-proto"]),
@@ -21,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("paraply-engine", &["paraply-common", "paraply-core", "paraply-proto"]),
     ("paraply-engine-python", &["paraply-common", "paraply-core", "paraply-engine", "paraply-proto"]),
     ("paraply-cli", &["paraply-common", "paraply-controller", "paraply-core", "paraply-proto", "paraply-scheduler"]),
-    ("paraply-client", &["paraply-proto"]),
+    ("paraply-client", &["paraply-proto", "paraply-values"]),
 ];
 
 const TESTS: [&str; 4] = ["paraply-bench", "paraply-cluster-tests", "paraply-fuzz", "paraply-sim"];

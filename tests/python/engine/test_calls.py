@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 import pytest
 
-from paraply._proto.common.v1 import task_pb2
+from paraply._proto.common.v1 import payload_pb2, task_pb2
 
 
 def test_a_call_runs_in_the_engine_process(cluster: Any) -> None:
@@ -41,6 +41,39 @@ def test_arrays_arrive_writable_and_come_back(cluster: Any, size: int) -> None:
     numpy.testing.assert_array_equal(done.value, sent * 2)
     stored = any(buffer.HasField("blob") for buffer in done.outcome.result.buffers)
     assert stored == (size > 8192), "what is large goes through the blob store"
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_portable_arguments_are_answered_portably(cluster: Any, size: int) -> None:
+    from scripted import to_proto
+
+    from paraply._serialize import portable
+
+    def scaled(array: Any, by: int) -> Any:
+        array *= by
+        return {"array": array, "by": by}
+
+    sent = numpy.arange(size, dtype=numpy.int64)
+    arguments = to_proto(portable.dump([sent, 3]), cluster.blobs if size > 8192 else None)
+    done = cluster.wait(cluster.call_payload(scaled, arguments))
+    assert done.outcome.result.encoding == payload_pb2.ENCODING_MSGPACK
+    numpy.testing.assert_array_equal(done.value["array"], sent * 3)
+    alone = cluster.wait(cluster.call_payload(lambda *, array: array, to_proto(portable.dump({"array": sent[:5]}))))
+    assert alone.outcome.result.encoding == payload_pb2.ENCODING_NDARRAY
+    assert alone.value.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_portable_arguments_without_a_portable_answer(cluster: Any) -> None:
+    from scripted import to_proto
+
+    from paraply._serialize import Encoding, Payload
+
+    nothing = payload_pb2.Payload(encoding=payload_pb2.ENCODING_MSGPACK)
+    done = cluster.wait(cluster.call_payload(lambda: {1, 2}, nothing))
+    assert done.outcome.result.encoding == payload_pb2.ENCODING_PICKLE5 and done.value == {1, 2}
+    broken = to_proto(Payload(Encoding.MSGPACK, b"\x92\x01"))
+    failure = cluster.wait(cluster.call_payload(len, broken)).failure
+    assert failure.kind == task_pb2.FAILURE_KIND_UNREADABLE and "MSGPACK" in failure.message
 
 
 def test_a_large_plain_result_goes_through_the_blob_store(cluster: Any) -> None:

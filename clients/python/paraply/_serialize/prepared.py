@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from paraply import error
 from paraply._serialize import names, rebuild, reference, values
 from paraply._serialize.explain import explain_name_error
 from paraply._serialize.payload import Encoding, Payload
@@ -35,6 +36,8 @@ class Prepared:
     __slots__ = ("_body", "_codes", "_mapped", "_plain", "_spelled")
 
     def __init__(self, payload: Payload) -> None:
+        if payload.encoding not in (Encoding.PICKLE5, Encoding.TEXT):
+            raise error.UnreadableError(f"a function is pickled or named in TEXT, not {payload.encoding.name}")
         values.check_readable(payload)
         self._spelled: str | None = None
         self._plain: types.FunctionType | None = None
@@ -111,22 +114,25 @@ def load_function(payload: Payload, namespace: dict[str, Any]) -> Callable[..., 
 
 
 def run(prepared: Prepared, arguments: Payload, namespace: dict[str, Any], engine_id: int) -> Payload:
-    """Calls a function as one task, and pickles its result: what an engine does.
+    """Calls a function as one task, and makes a payload of its result: what an engine does.
+
+    Whoever sends arguments that are no pickle gets none, unless the result cannot be anything else.
 
     The helpers that function and arguments brought along are bound until the result is pickled, and no longer. `arguments`
     is empty when the function is called.
     """
     scope = Scope(namespace)
     function = prepared.bind(scope)
+    portably = arguments.encoding not in (Encoding.UNSPECIFIED, Encoding.PICKLE5)
     args, kwargs = values.load_arguments(arguments, scope)
     # They have what they need of these.
     arguments.data = b""
     arguments.buffers.clear()
     try:
         if not scope.has_helpers:
-            return values.dump_result(function(*args, **kwargs))
+            return values.dump_result(function(*args, **kwargs), portably=portably)
         with scope.entered():
-            return values.dump_result(function(*args, **kwargs))
+            return values.dump_result(function(*args, **kwargs), portably=portably)
     except NameError as failure:
         explain_name_error(failure, scope, engine_id)
         raise

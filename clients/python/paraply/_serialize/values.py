@@ -74,10 +74,7 @@ def _dump_slowly(value: Any, what: str) -> Payload:
 
 
 def check_readable(payload: Payload) -> None:
-    """Raises `UnreadableError` where this interpreter cannot or must not unpickle the payload."""
-    if payload.encoding not in (Encoding.PICKLE5, Encoding.TEXT):
-        name = Encoding(payload.encoding).name if payload.encoding in list(Encoding) else str(payload.encoding)
-        raise error.UnreadableError(f"this end reads payloads in the encodings PICKLE5 and TEXT, not {name}")
+    """Raises `UnreadableError` where this interpreter must not unpickle the payload."""
     if payload.python_version and payload.python_version != PYTHON_VERSION:
         raise error.UnreadableError(
             f"made by Python {payload.python_version}, and this is Python {PYTHON_VERSION}: code objects are read by the "
@@ -87,9 +84,11 @@ def check_readable(payload: Payload) -> None:
 
 def load(payload: Payload, scope: Scope) -> Any:
     """The value of a payload; its functions get the scope's namespace as their globals."""
+    if payload.encoding != Encoding.PICKLE5:
+        from paraply._serialize import portable  # what few programs need costs the others no time
+
+        return portable.load(payload)
     check_readable(payload)
-    if payload.encoding == Encoding.TEXT:
-        return bytes(payload.data).decode()
     outer = scope.arrays
     scope.arrays = [_writable(buffer) for buffer in payload.buffers]
     try:
@@ -131,6 +130,10 @@ def load_arguments(payload: Payload, scope: Scope | dict[str, Any]) -> tuple[tup
     """The arguments of one call, with the references in them resolved."""
     if not payload.data and not payload.buffers:
         return (), {}
+    if payload.encoding != Encoding.PICKLE5:
+        from paraply._serialize import portable
+
+        return portable.load_arguments(payload)
     if not isinstance(scope, Scope):
         scope = Scope(scope)
     args, kwargs = load(payload, scope)
@@ -141,8 +144,15 @@ def load_arguments(payload: Payload, scope: Scope | dict[str, Any]) -> tuple[tup
     return args, kwargs
 
 
-def dump_result(value: Any) -> Payload:
-    """The result of a task. Raises `UnpicklableError`."""
+def dump_result(value: Any, *, portably: bool = False) -> Payload:
+    """The result of a task, pickled only if need be where it is asked for `portably`. Raises `UnpicklableError`."""
+    if portably:
+        from paraply._serialize import portable
+
+        try:
+            return portable.dump(value)
+        except portable.NotPortable:
+            pass
     return dump(_lift(value), "result")
 
 

@@ -1,0 +1,53 @@
+//! The buffers of the payload that is written or read on this thread.
+//!
+//! Serde passes values to a format and nothing beside them; elements of arrays go past it, through here.
+
+use std::{cell::RefCell, mem};
+
+use bytes::Bytes;
+
+thread_local! {
+    static WRITTEN: RefCell<Option<Vec<Bytes>>> = const { RefCell::new(None) };
+    static READ: RefCell<Option<Vec<Bytes>>> = const { RefCell::new(None) };
+}
+
+/// Puts back what was there before, also when the value's own code panics.
+struct Restore {
+    place: &'static std::thread::LocalKey<RefCell<Option<Vec<Bytes>>>>,
+    before: Option<Vec<Bytes>>,
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        self.place.set(self.before.take());
+    }
+}
+
+/// What `write` gives, and the buffers that were put meanwhile.
+pub(crate) fn written<R>(write: impl FnOnce() -> R) -> (R, Vec<Bytes>) {
+    let _restore = Restore { place: &WRITTEN, before: WRITTEN.replace(Some(Vec::new())) };
+    let result = write();
+    (result, WRITTEN.with_borrow_mut(|buffers| buffers.as_mut().map(mem::take)).unwrap_or_default())
+}
+
+/// What `read` gives, with these buffers to be had.
+pub(crate) fn reading<R>(buffers: &[Bytes], read: impl FnOnce() -> R) -> R {
+    let _restore = Restore { place: &READ, before: READ.replace(Some(buffers.to_vec())) };
+    read()
+}
+
+/// The position of one more buffer; None where no payload is being written, or it has so many that more would cost too much.
+pub(crate) fn put(bytes: &Bytes) -> Option<u64> {
+    const MOST: usize = 4096;
+    WRITTEN.with_borrow_mut(|buffers| {
+        let buffers = buffers.as_mut().filter(|buffers| buffers.len() < MOST)?;
+        buffers.push(bytes.clone());
+        Some(buffers.len() as u64 - 1)
+    })
+}
+
+/// The buffer at a position of the payload that is being read.
+pub(crate) fn get(position: u64) -> Option<Bytes> {
+    let position = usize::try_from(position).ok()?;
+    READ.with_borrow(|buffers| buffers.as_ref()?.get(position).cloned())
+}

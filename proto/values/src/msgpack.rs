@@ -1,0 +1,56 @@
+//! MessagePack: values with their names, limits on what is read, and extension types.
+
+use rmp_serde::decode::Error;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_bytes::{ByteBuf, Bytes as ByteSlice};
+
+/// How deep lists and maps may be inside each other.
+pub(crate) const MAX_DEPTH: usize = 128;
+
+/// `value` as MessagePack: structs are maps by the names of their fields.
+pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
+    rmp_serde::to_vec_named(value).map_err(|error| error.to_string())
+}
+
+/// The one value that `bytes` are.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+    // It counts down, and refuses at zero.
+    reader.set_max_depth(MAX_DEPTH + 1);
+    let value = T::deserialize(&mut reader).map_err(|error| error.to_string())?;
+    // It does not say how far it came, but at the end there is no further marker.
+    match bool::deserialize(&mut reader) {
+        Err(Error::InvalidMarkerRead(_)) => Ok(value),
+        _ => Err("bytes follow the value".to_owned()),
+    }
+}
+
+/// An extension type, by the name that the format knows it by.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "_ExtStruct")]
+struct Ext<B>((i8, B));
+
+/// Writes a value of an extension type.
+pub(crate) fn serialize_ext<S: serde::Serializer>(serializer: S, tag: i8, body: &[u8]) -> Result<S::Ok, S::Error> {
+    if serializer.is_human_readable() {
+        return Err(serde::ser::Error::custom("only MessagePack has datetimes and arrays"));
+    }
+    Ext((tag, ByteSlice::new(body))).serialize(serializer)
+}
+
+/// Reads a value of the extension type `tag`, which is called `name`.
+pub(crate) fn deserialize_ext<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+    tag: i8,
+    name: &str,
+) -> Result<ByteBuf, D::Error> {
+    if deserializer.is_human_readable() {
+        return Err(serde::de::Error::custom("only MessagePack has datetimes and arrays"));
+    }
+    let Ext((found, body)) = Ext::<ByteBuf>::deserialize(deserializer)?;
+    if found == tag {
+        Ok(body)
+    } else {
+        Err(serde::de::Error::custom(format!("not {name}, but extension type {found}")))
+    }
+}
