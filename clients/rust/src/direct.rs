@@ -145,7 +145,7 @@ impl Direct {
     }
 
     fn engines(&self) -> Result<Vec<EngineId>, Error> {
-        let engines = self.targets.engines(&self.session);
+        let engines = self.targets.engines(&self.session)?;
         if engines.is_empty() {
             let advice = "start some with `paraply start -n 4`, or wait for them with `wait_for_engines`";
             return Err(Error::Refused(format!("there is no engine to call on: {advice}")));

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use paraply_core::id::EngineId;
 
-use crate::session::Session;
+use crate::{error::Error, session::Session};
 
 /// Engines: all, or those of some ids.
 ///
@@ -28,10 +28,17 @@ pub enum Targets {
 }
 
 impl Targets {
-    pub(crate) fn engines(&self, session: &Session) -> Vec<EngineId> {
-        match self {
-            Self::All => session.engines().iter().map(|engine| engine.id).collect(),
-            Self::Engines(ids) => ids.iter().copied().map(EngineId).collect(),
+    /// Those that a call is made on now.
+    pub(crate) fn engines(&self, session: &Session) -> Result<Vec<EngineId>, Error> {
+        let attached: Vec<EngineId> = session.engines().iter().map(|engine| engine.id).collect();
+        let Self::Engines(ids) = self else { return Ok(attached) };
+        let named: Vec<EngineId> = ids.iter().copied().map(EngineId).collect();
+        match named.iter().find(|engine| !attached.contains(engine)) {
+            None => Ok(named),
+            Some(missing) => {
+                let list: Vec<String> = attached.iter().map(EngineId::to_string).collect();
+                Err(Error::Refused(format!("no engine {missing}: there are {}", list.join(", "))))
+            }
         }
     }
 }

@@ -18,6 +18,9 @@ use tokio::{runtime::Builder, sync::oneshot};
 
 use crate::toy::Toy;
 
+/// How long a new scheduler waits for engines that do not come back.
+const LEASE_MILLIS: u32 = 2000;
+
 /// All of it. Dropping it kills it.
 pub(crate) struct Home {
     engines: Vec<Engine>,
@@ -111,7 +114,8 @@ impl Home {
         let port = scheduler.port();
         scheduler.kill();
         let controller = self.controller.addresses();
-        let config = paraply_scheduler::Config { controller, ..self.cluster.scheduler_config() };
+        let config =
+            paraply_scheduler::Config { controller, lease_millis: LEASE_MILLIS, ..self.cluster.scheduler_config() };
         self.scheduler = Some(self.cluster.scheduler_with(config, port));
     }
 
