@@ -31,5 +31,6 @@ pub mod thread;
 pub mod ticket;
 pub mod tokens;
 pub mod tower;
+pub mod transfer;
 pub mod transport;
 pub mod wire;

@@ -22,7 +22,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("paraply-engine", &["paraply-common", "paraply-core", "paraply-proto"]),
     ("paraply-engine-python", &["paraply-common", "paraply-core", "paraply-engine", "paraply-proto"]),
     ("paraply-cli", &["paraply-common", "paraply-controller", "paraply-core", "paraply-proto", "paraply-scheduler"]),
-    ("paraply-client", &["paraply-proto", "paraply-values"]),
+    // A shell over the machine of client sessions, as services are over theirs (ADR 0016).
+    ("paraply", &["paraply-common", "paraply-core", "paraply-proto", "paraply-values"]),
 ];
 
 const TESTS: [&str; 4] = ["paraply-bench", "paraply-cluster-tests", "paraply-fuzz", "paraply-sim"];

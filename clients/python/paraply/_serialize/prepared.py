@@ -13,6 +13,7 @@ from paraply._serialize.explain import explain_name_error
 from paraply._serialize.payload import Encoding, Payload
 from paraply._serialize.rebuild import Scope
 from paraply._serialize.snapshot import is_constant
+from paraply._serialize.source import Source, is_source
 
 
 class Mapped:
@@ -33,20 +34,25 @@ class Prepared:
     So no state passes from one task to the next but through the namespace.
     """
 
-    __slots__ = ("_body", "_codes", "_mapped", "_plain", "_spelled")
+    __slots__ = ("_body", "_codes", "_mapped", "_plain", "_source", "_spelled")
 
     def __init__(self, payload: Payload) -> None:
         if payload.encoding not in (Encoding.PICKLE5, Encoding.TEXT):
             raise error.UnreadableError(f"a function is pickled or named in TEXT, not {payload.encoding.name}")
         values.check_readable(payload)
         self._spelled: str | None = None
+        self._source: Source | None = None
         self._plain: types.FunctionType | None = None
         self._body = b""
         self._mapped = False
         self._codes: tuple[types.CodeType, ...] = ()
         if payload.encoding == Encoding.TEXT:
-            self._spelled = bytes(payload.data).decode()
-            names.resolve(self._spelled)  # what is not there is said now
+            text = bytes(payload.data).decode()
+            if is_source(text):
+                self._source = Source(text)
+            else:
+                self._spelled = text
+                names.resolve(text)  # what is not there is said now
         else:
             self._codes, self._body, self._mapped = pickle.loads(payload.data)
 
@@ -56,6 +62,8 @@ class Prepared:
             scope = Scope(scope)
         if self._plain is not None and self._plain.__globals__ is scope.namespace:
             found: Any = _again(self._plain)
+        elif self._source is not None:
+            found = self._source.bind(scope.namespace)
         else:
             # By name it is looked up each time: its module may have been reloaded.
             found = self._read(scope) if self._spelled is None else names.resolve(self._spelled)

@@ -73,7 +73,7 @@ impl Kept {
     pub(crate) fn store(&mut self, blob: BlobId, bulk: &Bulk) {
         let Some((session, data)) = self.blobs.get(&blob).cloned() else { return };
         let bulk = bulk.clone();
-        let storing = spawn(async move { bulk.write(blob, session, data).await });
+        let storing = spawn(async move { bulk.write(blob, session, data, true).await });
         self.storing.push(Box::pin(async move {
             match storing.await {
                 Ok(Ok(())) => Stimulus::BlobStored { blob },

@@ -6,10 +6,9 @@
 mod fetch;
 mod kept;
 mod place;
-mod transfer;
 
 pub(crate) use fetch::{Fetched, Fetches};
 pub(crate) use kept::Kept;
+pub(crate) use paraply_common::transfer::Bulk;
+use paraply_common::transfer::TransferError;
 pub(crate) use place::{Stored, place};
-pub(crate) use transfer::Bulk;
-use transfer::TransferError;

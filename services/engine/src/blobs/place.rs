@@ -137,7 +137,7 @@ fn too_many_buffers(outcome: &Outcome) -> Option<String> {
 /// Stores blobs under the names they have.
 async fn write_all(blobs: &[(BlobId, Bytes)], attempt: AttemptId, bulk: &Bulk) -> Result<(), TransferError> {
     for (id, data) in blobs {
-        bulk.write(*id, attempt.task.session, data.clone()).await?;
+        bulk.write(*id, attempt.task.session, data.clone(), true).await?;
     }
     Ok(())
 }

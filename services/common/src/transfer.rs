@@ -8,12 +8,6 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, stream};
 use http_body::Frame;
-use paraply_common::{
-    chunks::{self, Arrived, Carrier, Chunks},
-    clock, heap,
-    transport::{MESSAGE_BYTES, dial_lazily, tls::ClientTls},
-    wire::id::encode_id,
-};
 use paraply_core::{
     id::{BlobId, SessionId, TransferId},
     membership::Endpoint,
@@ -29,6 +23,13 @@ use tonic::{
     transport::Channel,
 };
 
+use crate::{
+    chunks::{self, Arrived, Carrier, Chunks},
+    clock, heap,
+    transport::{MESSAGE_BYTES, dial_lazily, tls::ClientTls},
+    wire::id::encode_id,
+};
+
 const READ: &str = "/paraply.blob.v1.BlobService/ReadBlob";
 const WRITE: &str = "/paraply.blob.v1.BlobService/WriteBlob";
 const QUERY: &str = "/paraply.blob.v1.BlobService/QueryWriteStatus";
@@ -40,19 +41,32 @@ const STRANGE_TRIES: u32 = 5;
 
 /// Why bytes could not be moved, trying again not helping.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum TransferError {
+pub enum TransferError {
+    /// The other end has said no.
     #[error("{} ({})", .0.message(), .0.code())]
     Status(Arc<Status>),
+    /// It is not what its name says.
     #[error("blob {id} has {found} bytes instead of {expected}")]
-    Size { id: BlobId, found: u64, expected: u64 },
-    #[error("{size} bytes are more than this engine's memory can take")]
-    Memory { size: u64 },
+    Size {
+        /// Which.
+        id: BlobId,
+        /// Bytes that came.
+        found: u64,
+        /// Bytes that were to come.
+        expected: u64,
+    },
+    /// It does not fit.
+    #[error("{size} bytes are more than the memory of this process can take")]
+    Memory {
+        /// Bytes that were to come.
+        size: u64,
+    },
 }
 
 /// The way to the store that everybody who moves bytes shares: transfers that are under way take the new one for their
 /// next try when the scheduler has moved.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Bulk {
+pub struct Bulk {
     way: Arc<Mutex<Option<Way>>>,
 }
 
@@ -61,6 +75,13 @@ pub(crate) struct Bulk {
 struct Way {
     channel: Channel,
     token: Option<MetadataValue<Ascii>>,
+}
+
+/// Who is to have the bytes that are written.
+#[derive(Clone, Copy, Debug)]
+enum To {
+    Store { only_copy: bool },
+    Reader(TransferId),
 }
 
 impl Way {
@@ -92,7 +113,7 @@ impl Way {
 
 impl Bulk {
     /// From now on, to a scheduler at one of these, best first.
-    pub(crate) fn lead_to(&self, endpoints: &[Endpoint], tls: &ClientTls, token: Option<MetadataValue<Ascii>>) {
+    pub fn lead_to(&self, endpoints: &[Endpoint], tls: &ClientTls, token: Option<MetadataValue<Ascii>>) {
         let way = dial_lazily(endpoints, tls).ok().map(|channel| Way { channel, token });
         *self.way.lock().unwrap_or_else(PoisonError::into_inner) = way;
     }
@@ -103,7 +124,10 @@ impl Bulk {
     }
 
     /// Reads a whole blob of a session.
-    pub(crate) async fn read(&self, blob: BlobRef, session: SessionId) -> Result<Bytes, TransferError> {
+    ///
+    /// # Errors
+    /// If nobody has it any more, or it does not fit into memory. A way that is broken is waited for.
+    pub async fn read(&self, blob: BlobRef, session: SessionId) -> Result<Bytes, TransferError> {
         let too_large = || TransferError::Memory { size: blob.size };
         let size = usize::try_from(blob.size).map_err(|_| too_large())?;
         let mut data = heap::room_for(size).map_err(|_| too_large())?;
@@ -150,10 +174,10 @@ impl Bulk {
 
     /// Writes a blob to who reads it, from where they are, until they have it or have left. A reader whose transfer broke
     /// off in the middle asks again, and waits for this one no more.
-    pub(crate) async fn pass_on(&self, want: BlobWant, session: SessionId, data: Bytes) {
+    pub async fn pass_on(&self, want: BlobWant, session: SessionId, data: Bytes) {
         let mut tries = Tries::default();
         loop {
-            let written = self.write_on(want.blob, session, &data, want.offset, Some(want.transfer)).await;
+            let written = self.write_on(want.blob, session, &data, want.offset, To::Reader(want.transfer)).await;
             let Err(status) = written else { return };
             if let Err(error) = tries.again(status).await {
                 tracing::debug!(%error, blob = %want.blob, "a blob was not passed on to its end");
@@ -162,11 +186,21 @@ impl Bulk {
         }
     }
 
-    /// Writes a whole blob into the store, for `session`.
-    pub(crate) async fn write(&self, id: BlobId, session: SessionId, data: Bytes) -> Result<(), TransferError> {
+    /// Writes a whole blob into the store, for `session`. With `only_copy` it is not kept here.
+    ///
+    /// # Errors
+    /// If the store refuses it. A way that is broken is waited for.
+    pub async fn write(
+        &self,
+        id: BlobId,
+        session: SessionId,
+        data: Bytes,
+        only_copy: bool,
+    ) -> Result<(), TransferError> {
         let (mut committed, mut tries) = (0, Tries::default());
+        let to = To::Store { only_copy };
         loop {
-            match self.write_on(id, session, &data, committed, None).await {
+            match self.write_on(id, session, &data, committed, to).await {
                 Ok(()) => return Ok(()),
                 Err(status) => tries.again(status).await?,
             }
@@ -185,20 +219,17 @@ impl Bulk {
         Ok(answer.committed_bytes)
     }
 
-    async fn write_on(
-        &self,
-        id: BlobId,
-        session: SessionId,
-        data: &Bytes,
-        from: u64,
-        transfer: Option<TransferId>,
-    ) -> Result<(), Status> {
+    async fn write_on(&self, id: BlobId, session: SessionId, data: &Bytes, from: u64, to: To) -> Result<(), Status> {
+        let (transfer_id, only_copy) = match to {
+            To::Store { only_copy } => (0, only_copy),
+            To::Reader(transfer) => (transfer.0, false),
+        };
         let header = BlobHeader {
             blob_id: encode_id(id.to_bytes()),
             size_bytes: data.len() as u64,
             session_id: encode_id(session.to_bytes()),
-            transfer_id: transfer.map_or(0, |transfer| transfer.0),
-            only_copy: transfer.is_none(),
+            transfer_id,
+            only_copy,
         };
         let header = chunks::message(&WriteBlobRequest { message: Some(Message::Header(header)) });
         let data = data.clone();

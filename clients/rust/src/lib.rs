@@ -1,0 +1,42 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod args;
+mod balanced;
+pub mod blocking;
+mod cell;
+mod client;
+mod connect;
+mod direct;
+mod engine;
+mod error;
+mod find;
+mod function;
+mod map;
+mod options;
+mod output;
+mod place;
+mod session;
+mod targets;
+mod task;
+mod tasks;
+mod value;
+
+/// What every language reads, where serde does not say it all: points in time, arrays, values of any type.
+pub use paraply_values as values;
+
+pub use self::{
+    args::Args,
+    balanced::Balanced,
+    client::Client,
+    connect::{Connect, ConnectError},
+    direct::Direct,
+    engine::Engine,
+    error::{Error, Exception, SessionError, ValueError},
+    function::{Function, IntoFunction},
+    map::{Map, Starmap},
+    output::{Output, OutputKind, OutputStream},
+    targets::Targets,
+    task::Task,
+    tasks::Tasks,
+};

@@ -1,0 +1,174 @@
+//! Maps as streams.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    iter::Fuse,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_util::{FutureExt as _, Stream, StreamExt as _, stream::FuturesUnordered};
+use paraply_core::payload::Payload;
+use serde::de::DeserializeOwned;
+
+use crate::{balanced::Balanced, error::Error, function::Function, task::Task, value::ValueError};
+
+/// Tasks of a map that are submitted and whose results were not read, unless something else is asked for.
+const WINDOW: usize = 256;
+
+/// The window is filled up again when so much of it is free: tasks that go together are cheaper.
+const SHARE: usize = 8;
+
+/// The results of a map, each an item of this stream; a task that fails is an item too, and the stream goes on.
+///
+/// It takes items when it is polled: so many that [`Map::window`] tasks are submitted and not read. Who drops it cancels
+/// these. Made by [`Balanced::map`].
+///
+/// ```no_run
+/// use futures_util::StreamExt as _;
+///
+/// # async fn example(client: paraply::Client) -> Result<(), paraply::Error> {
+/// let mut roots = client.balanced().map::<f64, _>("math:sqrt", 0..).window(64).unordered();
+/// while let Some(root) = roots.next().await {
+///     if root? > 100.0 {
+///         break;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct Map<R, I: Iterator> {
+    view: Balanced,
+    function: Result<Function, Error>,
+    items: Fuse<I>,
+    encode: fn(I::Item) -> Result<Payload, ValueError>,
+    window: usize,
+    tasks: Tasks<R>,
+    /// No more items are taken,
+    over: bool,
+    /// for this reason.
+    failed: Option<Error>,
+}
+
+/// What [`Balanced::starmap`] gives.
+pub type Starmap<R, I> = Map<R, I>;
+
+enum Tasks<R> {
+    Ordered(VecDeque<Task<R>>),
+    Unordered(FuturesUnordered<Task<R>>),
+}
+
+impl<R, I: Iterator> Map<R, I> {
+    pub(crate) fn new(
+        view: Balanced,
+        function: Result<Function, Error>,
+        items: I,
+        encode: fn(I::Item) -> Result<Payload, ValueError>,
+    ) -> Self {
+        let tasks = Tasks::Ordered(VecDeque::new());
+        Self { view, function, items: items.fuse(), encode, window: WINDOW, tasks, over: false, failed: None }
+    }
+
+    /// How many tasks may be submitted whose results were not read: 256, unless this says otherwise, and at least 1.
+    ///
+    /// ```no_run
+    /// # fn example(client: paraply::Client) {
+    /// let roots = client.balanced().map::<f64, _>("math:sqrt", 0..1000).window(16);
+    /// # }
+    /// ```
+    pub fn window(mut self, tasks: usize) -> Self {
+        self.window = tasks.max(1);
+        self
+    }
+
+    /// Gives results as they come, and not in the order of the items.
+    ///
+    /// ```no_run
+    /// # fn example(client: paraply::Client) {
+    /// let roots = client.balanced().map::<f64, _>("math:sqrt", 0..1000).unordered();
+    /// # }
+    /// ```
+    pub fn unordered(mut self) -> Self {
+        self.tasks = Tasks::Unordered(FuturesUnordered::new());
+        self
+    }
+}
+
+impl<R: DeserializeOwned, I: Iterator> Map<R, I> {
+    /// Submits as many items as there is room for, in one call.
+    fn refill(&mut self) -> Result<(), Error> {
+        let room = self.window.saturating_sub(self.tasks.len());
+        if room < (self.window / SHARE).max(1) || self.over {
+            return Ok(());
+        }
+        let function = self.function.clone()?;
+        let mut arguments = Vec::new();
+        let mut wrong = None;
+        for item in self.items.by_ref().take(room) {
+            match (self.encode)(item) {
+                Ok(argument) => arguments.push(argument),
+                Err(error) => {
+                    wrong = Some(error);
+                    break;
+                }
+            }
+        }
+        if !arguments.is_empty() {
+            let tasks = self.view.call(&function, arguments)?;
+            match &mut self.tasks {
+                Tasks::Ordered(waiting) => waiting.extend(tasks),
+                Tasks::Unordered(waiting) => waiting.extend(tasks),
+            }
+        }
+        wrong.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+impl<R> Tasks<R> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Ordered(tasks) => tasks.len(),
+            Self::Unordered(tasks) => tasks.len(),
+        }
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<R, Error>>> {
+        match self {
+            Self::Unordered(tasks) => tasks.poll_next_unpin(context),
+            Self::Ordered(tasks) => match tasks.front_mut() {
+                None => Poll::Ready(None),
+                Some(first) => first.poll_unpin(context).map(|result| {
+                    tasks.pop_front();
+                    Some(result)
+                }),
+            },
+        }
+    }
+}
+
+impl<R: DeserializeOwned, I: Iterator + Unpin> Stream for Map<R, I> {
+    type Item = Result<R, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if let Err(error) = this.refill() {
+            // What was submitted before is given first.
+            (this.over, this.failed) = (true, Some(error));
+        }
+        match this.tasks.poll_next(context) {
+            Poll::Ready(None) => Poll::Ready(this.failed.take().map(Err)),
+            polled => polled,
+        }
+    }
+}
+
+impl<R, I: Iterator> fmt::Debug for Map<R, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map")
+            .field("window", &self.window)
+            .field("submitted", &self.tasks.len())
+            .finish_non_exhaustive()
+    }
+}

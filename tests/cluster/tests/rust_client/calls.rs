@@ -1,0 +1,91 @@
+//! Calls of all kinds, their results, failures and output.
+
+use futures_util::StreamExt as _;
+use paraply::{Error, OutputKind, Targets};
+use paraply_cluster_tests::soon;
+
+use crate::home::Home;
+
+#[tokio::test]
+async fn a_function_is_called_wherever_there_is_room() {
+    let home = Home::new(2);
+    let client = home.client().await;
+    let view = client.balanced();
+    let doubled: i64 = soon("a result", view.apply("toy:double", (21,))).await.unwrap();
+    assert_eq!(doubled, 42);
+    let task = view.apply::<(String, Vec<f64>)>("toy:echo", (("a", [0.5, 1.5]),));
+    assert_eq!(soon("a tuple", task).await.unwrap(), ("a".to_owned(), vec![0.5, 1.5]));
+    let only = view.only([1]).apply::<i64>("toy:double", (1,));
+    let cell = soon("a result of engine 1", async {
+        while !only.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        only.engine()
+    });
+    assert_eq!(cell.await, Some(1));
+}
+
+#[tokio::test]
+async fn engines_that_are_named_keep_what_they_are_given() {
+    let home = Home::new(3);
+    let client = home.client().await;
+    assert_eq!(client.engines().iter().map(|engine| engine.id).collect::<Vec<_>>(), [0, 1, 2]);
+    let some = client.direct([2, 0]);
+    soon("push", some.push("x", &"value")).await.unwrap();
+    let pulled: Vec<String> = soon("pull", some.pull("x")).await.unwrap();
+    assert_eq!(pulled, ["value", "value"]);
+    let missing = soon("pull of the third", client.direct(1).pull::<String>("x")).await.unwrap_err();
+    let Error::Exception(raised) = missing else { panic!("{missing:?}") };
+    assert_eq!((raised.type_name.as_str(), raised.engine), ("NameError", Some(1)));
+
+    let all = client.direct(Targets::All);
+    soon("scatter", all.scatter("part", &[1, 2, 3, 4, 5])).await.unwrap();
+    let parts: Vec<Vec<i64>> = soon("parts", all.pull("part")).await.unwrap();
+    assert_eq!(parts, [vec![1, 2], vec![3, 4], vec![5]]);
+    assert_eq!(soon("gather", all.gather::<i64>("part")).await.unwrap(), [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_failure_has_its_type_and_each_engine_its_own() {
+    let home = Home::new(2);
+    let client = home.client().await;
+    let raised = soon("a failure", client.balanced().apply::<i64>("toy:fail", ("no good",))).await.unwrap_err();
+    let Error::Exception(raised) = raised else { panic!("{raised:?}") };
+    assert_eq!((raised.type_name.as_str(), raised.message.as_str()), ("ValueError", "no good"));
+    assert!(raised.traceback.starts_with("Traceback"), "{}", raised.traceback);
+    let unknown = soon("a failure", client.balanced().apply::<i64>("toy:nothing", ())).await.unwrap_err();
+    assert!(matches!(unknown, Error::Unreadable(_)), "{unknown:?}");
+    let wrong = soon("a result", client.balanced().apply::<i64>("toy:echo", ("text",))).await.unwrap_err();
+    assert!(matches!(wrong, Error::Value(_)), "{wrong:?}");
+    let malformed = client.balanced().apply::<i64>("toy.echo", ("text",)).await.unwrap_err();
+    assert!(matches!(malformed, Error::Refused(_)), "{malformed:?}");
+
+    soon("push", client.direct(0).push("y", &1)).await.unwrap();
+    let settled = soon("both", client.broadcast().pull::<i64>("y").settled()).await.unwrap();
+    assert!(matches!(settled[..], [Ok(1), Err(Error::Exception(_))]), "{settled:?}");
+    assert!(soon("both", client.broadcast().pull::<i64>("y")).await.is_err());
+
+    let nobody = soon("a refusal", client.direct(77).execute("x")).await.unwrap_err();
+    assert!(matches!(&nobody, Error::Refused(why) if why.contains("no engine 77: there are 0, 1")), "{nobody:?}");
+}
+
+#[tokio::test]
+async fn a_task_that_fails_runs_again_elsewhere_as_often_as_it_may() {
+    let home = Home::new(3);
+    let client = home.client().await;
+    let attempt: u32 = soon("a result", client.balanced().retries(2).apply("toy:attempt", ())).await.unwrap();
+    assert_eq!(attempt, 3);
+    let failed = soon("a failure", client.balanced().retries(1).apply::<u32>("toy:attempt", ())).await;
+    assert!(matches!(failed, Err(Error::Exception(_))), "{failed:?}");
+}
+
+#[tokio::test]
+async fn output_comes_with_its_task() {
+    let home = Home::new(1);
+    let client = home.client().await;
+    let task = client.balanced().execute("said");
+    let output: Vec<_> = soon("output", task.output().collect()).await;
+    let said: String = output.iter().map(|piece| piece.text()).collect();
+    assert_eq!((said.as_str(), output[0].kind, output[0].engine), ("said", OutputKind::Stdout, 0));
+    soon("the end", task).await.unwrap();
+}
