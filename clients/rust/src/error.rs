@@ -134,6 +134,7 @@ impl From<&Failure> for Error {
             FailureKind::EngineLost => Self::EngineLost { engine, message },
             // It went on for too long after it was cancelled, and was ended with its engine.
             FailureKind::Cancelled if failure.type_name == "EngineError" => Self::EngineLost { engine, message },
+            FailureKind::Cancelled if message.is_empty() => Self::Cancelled("it was interrupted".to_owned()),
             FailureKind::Cancelled => Self::Cancelled(message),
             FailureKind::Aborted => Self::Aborted,
             FailureKind::QueueTimeout => Self::QueueTimeout(message),

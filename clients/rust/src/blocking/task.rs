@@ -55,7 +55,6 @@ impl<T> Task<T> {
     /// task.handle().cancel();
     /// # }
     /// ```
-    #[must_use]
     pub fn handle(&self) -> &crate::Task<T> {
         &self.task
     }

@@ -101,8 +101,10 @@ impl Link {
 
     /// Drops the stream or the dial.
     pub(crate) fn hang_up(&mut self) {
-        if let State::Up(Up { welcomed: false, endpoint, .. }) = std::mem::take(&mut self.state) {
-            self.way.failed(&endpoint);
+        match std::mem::take(&mut self.state) {
+            State::Dialling(_) => self.way.hung(),
+            State::Up(Up { welcomed: false, endpoint, .. }) => self.way.failed(&endpoint),
+            State::Up(_) | State::Down => {}
         }
     }
 

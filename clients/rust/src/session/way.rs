@@ -33,6 +33,8 @@ pub(crate) struct Way {
     good: Option<Endpoint>,
     /// So many of the addresses that the controller names took connections and welcomed nobody.
     skip: usize,
+    /// So many dials took too long: each begins with another of the controller's addresses.
+    hung: usize,
 }
 
 /// A connection by which a scheduler may be reached.
@@ -56,12 +58,12 @@ pub(crate) enum Lost {
 
 impl Way {
     pub(crate) fn new(place: Place) -> Self {
-        Self { place, good: None, skip: 0 }
+        Self { place, good: None, skip: 0, hung: 0 }
     }
 
     /// A scheduler of this cluster welcomed us there.
     pub(crate) fn works(&mut self, endpoint: Endpoint) {
-        (self.good, self.skip) = (Some(endpoint), 0);
+        (self.good, self.skip, self.hung) = (Some(endpoint), 0, 0);
     }
 
     /// Whoever took the connection there welcomed nobody.
@@ -71,6 +73,11 @@ impl Way {
         } else {
             self.skip += 1;
         }
+    }
+
+    /// Whoever was asked first swallows what is sent to it, for longer than a dial may take.
+    pub(crate) fn hung(&mut self) {
+        (self.good, self.hung) = (None, self.hung + 1);
     }
 
     /// Connects to the first candidate that takes the connection.
@@ -89,19 +96,39 @@ impl Way {
                 Err(problem) => problems.push(problem),
             }
         }
-        let mut listed = Vec::new();
-        for controller in &self.place.endpoints {
-            match self.ask(controller, &bearer).await {
-                Ok(found) => listed.extend(found.into_iter().filter(|endpoint| self.good.as_ref() != Some(endpoint))),
-                Err(Lost::ForNow(problem)) => problems.push(problem),
+        let mut controllers = self.place.endpoints.clone();
+        let first = self.hung.checked_rem(controllers.len()).unwrap_or_default();
+        controllers.rotate_left(first);
+        let mut passed = Vec::new();
+        let mut tried = self.good.clone().into_iter().collect::<Vec<_>>();
+        for controller in &controllers {
+            let listed = match self.ask(controller, &bearer).await {
+                Ok(listed) => listed,
+                Err(Lost::ForNow(problem)) => {
+                    problems.push(problem);
+                    continue;
+                }
                 Err(refused @ Lost::Refused(_)) => return Err(refused),
+            };
+            for endpoint in listed {
+                if tried.contains(&endpoint) {
+                    continue;
+                }
+                tried.push(endpoint.clone());
+                if passed.len() < self.skip {
+                    passed.push(endpoint);
+                    continue;
+                }
+                match self.try_one(&endpoint).await {
+                    Ok(channel) => return Ok(Found { way: self, endpoint, channel, token }),
+                    Err(problem) => problems.push(problem),
+                }
             }
         }
-        let first = self.skip.checked_rem(listed.len()).unwrap_or_default();
-        listed.rotate_left(first);
-        for endpoint in listed {
+        // There are no others: from the beginning.
+        for (nth, endpoint) in passed.into_iter().enumerate() {
             match self.try_one(&endpoint).await {
-                Ok(channel) => return Ok(Found { way: self, endpoint, channel, token }),
+                Ok(channel) => return Ok(Found { way: Self { skip: nth, ..self }, endpoint, channel, token }),
                 Err(problem) => problems.push(problem),
             }
         }

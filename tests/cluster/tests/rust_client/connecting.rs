@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use paraply::{Client, ConnectError, Error, SessionError};
 use paraply_cluster_tests::{cluster::Cluster, soon};
+use paraply_common::connection::Role;
+use paraply_core::membership::Endpoint;
 
 use crate::home::Home;
 
@@ -25,6 +27,40 @@ async fn the_wrong_token_is_refused_at_once() {
     let connecting = Client::builder().address(address, "0123456789abcdef").connect();
     let error = soon("a refusal", connecting).await.unwrap_err();
     assert!(matches!(error, ConnectError::Refused(SessionError::Refused(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn another_cluster_at_the_address_is_not_taken_for_the_one_that_is_wanted() {
+    let home = Home::new(0);
+    let mut file = home.connection(Role::Client);
+    file.cluster_id = "another".to_owned();
+    file.write(&home.file()).unwrap();
+    let asked = Client::builder().file(home.file()).timeout(Duration::from_millis(500));
+    let error = soon("an error", asked.connect()).await.unwrap_err().to_string();
+    assert!(error.contains(r#"this is cluster "test", not "another""#), "{error}");
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_stopped_ends_its_clients() {
+    let mut home = Home::new(1);
+    let client = home.client().await;
+    let waiting = client.balanced().apply::<i64>("toy:wait", ());
+    std::fs::remove_file(home.file()).unwrap();
+    home.scheduler = None;
+    let error = soon("an end", waiting).await.unwrap_err();
+    assert!(matches!(&error, Error::Session(SessionError::Refused(why)) if why.contains("was stopped")), "{error:?}");
+}
+
+#[tokio::test]
+async fn who_takes_connections_and_says_nothing_is_passed_by() {
+    let home = Home::new(1);
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut file = home.connection(Role::Client);
+    file.endpoints.insert(0, Endpoint::Tcp(silent.local_addr().unwrap().to_string()));
+    file.write(&home.file()).unwrap();
+    let client = Client::builder().file(home.file()).connect();
+    let client = tokio::time::timeout(Duration::from_secs(20), client).await.unwrap().unwrap();
+    soon("an engine", client.wait_for_engines(1)).await.unwrap();
 }
 
 #[tokio::test]

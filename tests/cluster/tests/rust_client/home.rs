@@ -42,8 +42,8 @@ impl Home {
         let (controller, scheduler) = cluster.both();
         let folder = tempfile::tempdir().unwrap();
         let mut home = Self { engines: Vec::new(), scheduler: Some(scheduler), controller, cluster, folder };
-        home.write(Role::Client);
-        home.write(Role::Engine);
+        home.connection(Role::Client).write(&home.file()).unwrap();
+        home.connection(Role::Engine).write(&home.engine_file()).unwrap();
         for id in 0..engines {
             home.start_engine(id);
         }
@@ -59,12 +59,13 @@ impl Home {
         self.folder.path().join("engine.json")
     }
 
-    fn write(&self, role: Role) {
-        let (token, path) = match role {
-            Role::Engine => (&self.cluster.engine_token, self.engine_file()),
-            Role::Client | Role::Admin => (&self.cluster.client_token, self.file()),
+    /// What a connection file of that role has.
+    pub(crate) fn connection(&self, role: Role) -> ConnectionFile {
+        let token = match role {
+            Role::Engine => &self.cluster.engine_token,
+            Role::Client | Role::Admin => &self.cluster.client_token,
         };
-        let file = ConnectionFile {
+        ConnectionFile {
             version: VERSION,
             cluster_id: self.cluster.id.clone(),
             role,
@@ -74,8 +75,7 @@ impl Home {
             admin_token: None,
             ca: None,
             launcher: None,
-        };
-        file.write(&path).unwrap();
+        }
     }
 
     /// The token of clients.
