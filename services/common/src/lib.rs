@@ -1,7 +1,7 @@
 //! What the services share: wire conversion, configuration, transport, tower layers, telemetry.
 //!
 //! The machines of `paraply-core` do no I/O. A service runs its machine as an [`actor`] on one task; streams reach it
-//! through a [`mailbox`] and leave it through a [`line`].
+//! through a [`mailbox`] and leave it through a [`mod@line`].
 
 pub mod actor;
 pub mod admin;

@@ -48,4 +48,5 @@ class Source:
         """The function, made anew, with `namespace` as its globals."""
         made: dict[str, Any] = {}
         value = eval(self._code, namespace, made)
-        return made[self._name] if self._name else value
+        function: Callable[..., Any] = made[self._name] if self._name else value
+        return function

@@ -6,6 +6,7 @@ mod blocking;
 mod calls;
 mod cancelling;
 mod connecting;
+mod encrypted;
 mod home;
 mod large;
 mod maps;
