@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -16,10 +15,9 @@ from described import describe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from rust_examples import built
 
 from paraply._serialize import Encoding, Payload, load_result, portable
-
-ROOT = Path(__file__).parents[3]
 
 
 class Rust:
@@ -54,11 +52,7 @@ class Rust:
 
 @pytest.fixture(scope="module")
 def rust() -> Iterator[Rust]:
-    # With the workspace's features, as `make test` has built it already.
-    build = ["cargo", "build", "--locked", "--quiet", "--profile", "ci", "--workspace", "--example", "echo"]
-    target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
-    subprocess.run(build, cwd=ROOT, check=True, env={**os.environ, "CARGO_TARGET_DIR": target})
-    program = Rust(Path(target) / "ci" / "examples" / "echo")
+    program = Rust(built("echo"))
     yield program
     program.close()
 

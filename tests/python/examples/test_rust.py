@@ -1,0 +1,33 @@
+"""The examples of the Rust client, beside a cluster of Python engines."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from home import empty_home
+from rust_examples import ROOT, built
+
+#: With which arguments each is run, and what it prints: a regular expression.
+EXPECTED = {
+    "pi": ([], r"π is about 3\.1[34]"),
+    "matrix": ([], r"120 by 120 on 2 engines: right"),
+    "word_count": (["README.md"], r"(?m)^ +\d+ the$"),
+}
+
+
+def test_every_example_is_run() -> None:
+    assert {path.stem for path in (ROOT / "clients/rust/examples").glob("*.rs")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    arguments, expected = EXPECTED[name]
+    command = [str(built(name)), *arguments]
+    with empty_home(tmp_path, monkeypatch, stop=True) as home:
+        home.start(2)
+        done = subprocess.run(command, env=home.env, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert re.search(expected, done.stdout), done.stdout
