@@ -6,11 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from home import eventually
 
 import paraply
 from deploy import compose
@@ -33,13 +33,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def hosts(rc: paraply.Client) -> set[str]:
     """Where engines run."""
     return set(rc[:].apply_sync(paraply.util.interactive(lambda: __import__("socket").gethostname())))
-
-
-def eventually(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, what
-        time.sleep(0.2)
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,15 +2,14 @@
 
 use std::{str::FromStr, time::Duration};
 
+use crate::supervisor::MOST_ENGINES;
+
 /// How long an engine has nothing to do until it may have to leave, if nobody says.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// What engines do is told once a second: less cannot be seen.
 const SHORTEST_IDLE: Duration = Duration::from_millis(500);
 const LONGEST_IDLE: Duration = Duration::from_secs(1_000_000);
-
-/// The most engines that there can be.
-const MOST: u32 = 4096;
 
 /// How many engines there are to be at the least, and at the most.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,8 +44,8 @@ impl FromStr for Bounds {
     fn from_str(text: &str) -> Result<Self, String> {
         let bounds = text.split_once(':').and_then(|(min, max)| Some((min.parse().ok()?, max.parse().ok()?)));
         match bounds {
-            Some((min, max)) if min <= max && (1..=MOST).contains(&max) => Ok(Self { min, max }),
-            _ => Err(format!("it is MIN:MAX, such as 0:8, and MAX is 1 to {MOST}, and not less than MIN")),
+            Some((min, max)) if min <= max && (1..=MOST_ENGINES).contains(&max) => Ok(Self { min, max }),
+            _ => Err(format!("it is MIN:MAX, such as 0:8, and MAX is 1 to {MOST_ENGINES}, and not less than MIN")),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A client's way to a cluster: a connection, and the token with each call.
 
-use std::{env, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use paraply_common::{
     bearer::Bearer,
@@ -53,13 +53,7 @@ pub(crate) async fn connect_as_admin(connection: &ConnectionFile) -> Result<Acce
 }
 
 async fn connect_with(connection: &ConnectionFile, token: &Secret) -> Result<Access, ClientError> {
-    let tls = tls_settings().client("PARAPLY_CERT and PARAPLY_KEY", connection.ca.as_deref())?;
+    let tls = TlsSettings::of_clients().client("PARAPLY_CERT and PARAPLY_KEY", connection.ca.as_deref())?;
     let channel = transport::connect(&connection.endpoints, &tls).await?;
     Ok(InterceptedService::new(channel, Bearer::new(token)?))
-}
-
-/// What every client of this user trusts and shows beyond what the connection file says.
-fn tls_settings() -> TlsSettings {
-    let file = |variable| env::var_os(variable).filter(|file| !file.is_empty()).map(PathBuf::from);
-    TlsSettings { ca: file("PARAPLY_CA"), cert: file("PARAPLY_CERT"), key: file("PARAPLY_KEY"), client_ca: None }
 }

@@ -1,13 +1,13 @@
 //! Where clusters are: `$PARAPLY_HOME/<profile>/<cluster id>/`, and sockets under the runtime directory.
 
 use std::{
-    env, fmt, fs, io,
+    fmt, fs, io,
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use paraply_common::transport::MAX_SOCKET_PATH;
+use paraply_common::{home, transport::MAX_SOCKET_PATH};
 
 use crate::{error::Error, lock::Lock};
 
@@ -182,24 +182,8 @@ impl ClusterFolder {
     }
 }
 
-/// `$PARAPLY_HOME`, else `$XDG_STATE_HOME/paraply`, else `~/.local/state/paraply`.
 fn home() -> Result<PathBuf, Error> {
-    if let Some(home) = folder_variable("PARAPLY_HOME") {
-        return Ok(home);
-    }
-    if let Some(state) = folder_variable("XDG_STATE_HOME") {
-        return Ok(state.join("paraply"));
-    }
-    let home = folder_variable("HOME").ok_or_else(|| {
-        Error::io("no folder for clusters")(io::Error::new(io::ErrorKind::NotFound, "set HOME or PARAPLY_HOME"))
-    })?;
-    Ok(home.join(".local/state/paraply"))
-}
-
-/// A relative value means the same to every process only where it is made absolute at once.
-fn folder_variable(name: &str) -> Option<PathBuf> {
-    let value = env::var_os(name).filter(|value| !value.is_empty())?;
-    std::path::absolute(value).ok()
+    home::clusters().map_err(Error::io("no folder for clusters"))
 }
 
 fn subfolders(path: &Path) -> Result<Vec<String>, Error> {
@@ -224,7 +208,7 @@ fn create_private(path: &Path) -> io::Result<()> {
 /// A new folder for one cluster's sockets: `$XDG_RUNTIME_DIR/paraply/<name>`, else `/tmp/paraply-<uid>/<name>`.
 pub(crate) fn create_socket_folder(name: &str) -> Result<PathBuf, Error> {
     let uid = rustix::process::getuid();
-    let base = match folder_variable("XDG_RUNTIME_DIR").filter(|path| path.is_dir()) {
+    let base = match home::folder("XDG_RUNTIME_DIR").filter(|path| path.is_dir()) {
         Some(runtime) => runtime.join("paraply"),
         None => PathBuf::from(format!("/tmp/paraply-{}", uid.as_raw())),
     };

@@ -1,12 +1,12 @@
 //! Which cluster is meant: what was asked for, else the environment, else the profile's default cluster.
 
 use std::{
-    env, fs, io,
+    env, fs,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
-use paraply_common::{clock, transport};
+use paraply_common::{clock, home, transport};
 use paraply_core::time::Time;
 
 use crate::{
@@ -37,7 +37,7 @@ pub(crate) async fn find(wanted: &Wanted, end: Time) -> Result<Place, ConnectErr
             return when_there(Path::new(&file), end).await;
         }
     }
-    let folder = home()?.join(wanted.profile.as_deref().unwrap_or(DEFAULT));
+    let folder = home::clusters()?.join(wanted.profile.as_deref().unwrap_or(DEFAULT));
     match &wanted.cluster {
         Some(cluster) => when_there(&connection(&folder, cluster), end).await,
         None => default_of(&folder, end).await,
@@ -93,14 +93,6 @@ async fn again(end: Time) -> Option<()> {
 
 fn connection(folder: &Path, cluster: &str) -> PathBuf {
     folder.join(cluster).join("connection.json")
-}
-
-/// `$PARAPLY_HOME`, else `$XDG_STATE_HOME/paraply`, else `~/.local/state/paraply`.
-fn home() -> Result<PathBuf, ConnectError> {
-    let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let state = || folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));
-    let home = folder("PARAPLY_HOME").or_else(|| state().map(|state| state.join("paraply")));
-    home.ok_or_else(|| ConnectError::System(io::Error::new(io::ErrorKind::NotFound, "set HOME or PARAPLY_HOME")))
 }
 
 fn variable(name: &str) -> Option<String> {

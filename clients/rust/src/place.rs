@@ -90,10 +90,7 @@ fn endpoint(address: &str) -> Option<Endpoint> {
 
 /// What every client of this user trusts and shows.
 fn tls(ca: Option<&str>) -> Result<ClientTls, ConnectError> {
-    let file = |variable| env::var_os(variable).filter(|file| !file.is_empty()).map(PathBuf::from);
-    let settings =
-        TlsSettings { ca: file("PARAPLY_CA"), cert: file("PARAPLY_CERT"), key: file("PARAPLY_KEY"), client_ca: None };
-    Ok(settings.client("PARAPLY_CERT and PARAPLY_KEY", ca)?)
+    Ok(TlsSettings::of_clients().client("PARAPLY_CERT and PARAPLY_KEY", ca)?)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod feed;
 pub mod fork;
 pub mod health;
 pub mod heap;
+pub mod home;
 pub mod inherited;
 pub mod line;
 pub mod mailbox;

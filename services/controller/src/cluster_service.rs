@@ -24,10 +24,7 @@ use paraply_proto::{
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
-use crate::{
-    actor::AnyLine,
-    handle::{Handle, unknown},
-};
+use crate::handle::{Handle, unknown};
 
 /// That one call may ask for.
 pub(crate) const MOST_ENGINES: u32 = 4096;
@@ -105,9 +102,7 @@ impl ClusterService for Cluster {
         request: Request<WatchEnginesRequest>,
     ) -> Result<Response<Self::WatchEnginesStream>, Status> {
         let kind = if request.get_ref().launcher { WatchKind::Launcher } else { WatchKind::Status };
-        let watch = |connection| Machine::WatchOpened { connection, kind };
-        let opened = self.handle.open(AnyLine::Engines, watch).await?;
-        Ok(Response::new(self.handle.watch(opened)))
+        Ok(Response::new(self.handle.watch_engines(kind).await?))
     }
 
     async fn drain_engine(

@@ -14,9 +14,9 @@ use paraply_common::{
 };
 use paraply_core::{
     id::{ConnectionId, EngineId},
-    membership::{Grant, Page, PageLimit, RequestId, SchedulerInfo, Stimulus as Machine},
+    membership::{Grant, Page, PageLimit, RequestId, SchedulerInfo, Stimulus as Machine, WatchKind},
 };
-use paraply_proto::controller::v1::Autoscaling;
+use paraply_proto::controller::v1::{Autoscaling, WatchEnginesResponse};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
@@ -127,6 +127,12 @@ impl Handle {
         let stimulus = Stimulus::Open { connection, line: any(line), stimulus: stimulus(connection) };
         self.mailbox.send(stimulus).await.map_err(ended)?;
         Ok(Opened { connection, stream, gone })
+    }
+
+    /// Opens a stream that tells of engines.
+    pub(crate) async fn watch_engines(&self, kind: WatchKind) -> Result<LineStream<WatchEnginesResponse>, Status> {
+        let watch = |connection| Machine::WatchOpened { connection, kind };
+        Ok(self.watch(self.open(AnyLine::Engines, watch).await?))
     }
 
     /// Reads the peer's side of a stream until one of the sides ends it.

@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use tonic::service::Routes;
 
 use crate::{
-    actor::{AnyLine, Controller},
+    actor::Controller,
     cluster_service::Cluster,
     config::Config,
     figures::Figures,
@@ -120,7 +120,10 @@ pub async fn run(
     let mut actor = Controller::new(machine, config.engines_restart, state, upstream, demand);
     let mut actor = spawn(async move { actor::run(&mut actor, inbox, pulse).await });
     let _launching = match launch {
-        Some(launch) => Some(spawn(launch(launchers_watch(&handle).await?))),
+        Some(launch) => {
+            let watch = handle.watch_engines(WatchKind::Launcher).await;
+            Some(spawn(launch(watch.map_err(|status| Error::Actor(status.message().to_owned()))?)))
+        }
         None => None,
     };
     tracing::info!(
@@ -144,13 +147,6 @@ pub async fn run(
     }
     publisher.finish().await;
     Ok(())
-}
-
-async fn launchers_watch(handle: &Handle) -> Result<LineStream<WatchEnginesResponse>, Error> {
-    let watch = |connection| Machine::WatchOpened { connection, kind: WatchKind::Launcher };
-    let opened =
-        handle.open(AnyLine::Engines, watch).await.map_err(|status| Error::Actor(status.message().to_owned()))?;
-    Ok(handle.watch(opened))
 }
 
 /// Serves scalers outside, where they are to be served.

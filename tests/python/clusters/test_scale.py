@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from gates import wait_for
 from home import Home, eventually
 
 import paraply
@@ -24,20 +25,6 @@ def leave_a_mark(folder: str, number: int) -> int:
     with open(os.path.join(folder, f"{number}-{os.getpid()}-{time.monotonic_ns()}"), "x"):
         time.sleep(0.02)
     return number * 2
-
-
-@interactive
-def wait_for(path: str) -> int:
-    """Waits for a file, and returns the process that it ran in."""
-    import os
-    import time
-
-    end = time.monotonic() + 60
-    while not os.path.exists(path):
-        if time.monotonic() > end:
-            raise TimeoutError(path)
-        time.sleep(0.01)
-    return os.getpid()
 
 
 def is_busy(rc: paraply.Client, engine_id: int) -> bool:

@@ -5,7 +5,11 @@ use paraply_common::private_file;
 use serde_json::Value;
 
 #[cfg(feature = "kubernetes")]
-use crate::{block_on, command::credentials::tls, kubernetes::Place};
+use crate::{
+    block_on,
+    command::credentials::tls,
+    kubernetes::{PREFIX, Place},
+};
 use crate::{
     compose::Project,
     error::Error,
@@ -14,9 +18,6 @@ use crate::{
 
 /// What a cluster of `compose.yaml` is written under.
 const COMPOSE: &str = "compose";
-/// What names begin with in deploy/k8s.
-#[cfg(feature = "kubernetes")]
-const PREFIX: &str = "paraply";
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true), after_help = "\
@@ -107,8 +108,7 @@ impl Connect {
             return self.find_compose();
         }
         let endpoint = self.endpoint.as_deref().map(tls).transpose()?;
-        let (namespace, prefix) = (self.namespace.clone(), PREFIX.to_owned());
-        let place = Place { namespace, prefix, context: self.context.clone() };
+        let place = Place { namespace: self.namespace.clone(), context: self.context.clone() };
         let mut connection = block_on(place.connection())?;
         let hint = match endpoint {
             Some(endpoint) => {

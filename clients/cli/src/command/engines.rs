@@ -6,7 +6,7 @@ use super::Cluster;
 use crate::{
     control::{self, Reply, Request},
     error::Error,
-    supervisor::START_PATIENCE,
+    supervisor::{MOST_ENGINES, START_PATIENCE},
 };
 
 #[derive(Debug, Args)]
@@ -16,7 +16,7 @@ Examples:
   paraply engines -n 2 --profile mpi --cluster-id second")]
 pub(crate) struct Engines {
     /// Engines to add
-    #[arg(short, long = "engines", value_name = "ENGINES", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(short, long = "engines", value_name = "ENGINES", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_ENGINES)))]
     n: u32,
 
     #[command(flatten)]

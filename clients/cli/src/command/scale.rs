@@ -17,7 +17,7 @@ use crate::{
     compose::Project,
     error::Error,
     fleet::Fleet,
-    supervisor::START_PATIENCE,
+    supervisor::{MOST_ENGINES, START_PATIENCE},
 };
 
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ Examples:
   paraply scale 0 --no-wait")]
 pub(crate) struct Scale {
     /// Engines that there are to be
-    #[arg(value_name = "ENGINES", value_parser = clap::value_parser!(u32).range(0..=4096))]
+    #[arg(value_name = "ENGINES", value_parser = clap::value_parser!(u32).range(0..=i64::from(MOST_ENGINES)))]
     n: u32,
 
     /// Do not wait until they are there

@@ -22,7 +22,7 @@ use crate::{
     error::Error,
     folder::{ClusterFolder, ClusterName, DEFAULT},
     supervisor::{
-        self, Options, Progress, Ready,
+        self, MOST_ENGINES, Options, Progress, Ready,
         remote::{self, Place},
     },
 };
@@ -41,7 +41,7 @@ Examples:
 Ctrl-C stops the cluster, a second Ctrl-C kills it.")]
 pub(crate) struct Start {
     /// Engines to start [default: one for each core]
-    #[arg(short, long = "engines", value_name = "ENGINES", value_parser = clap::value_parser!(u32).range(0..=4096))]
+    #[arg(short, long = "engines", value_name = "ENGINES", value_parser = clap::value_parser!(u32).range(0..=i64::from(MOST_ENGINES)))]
     n: Option<u32>,
 
     /// Start engines when tasks wait, and let idle ones go: MIN at the least, MAX at the most

@@ -7,14 +7,13 @@ use kube::{
 };
 use paraply_common::{connection::ConnectionFile, secret::Secret as Token};
 
+use super::PREFIX;
 use crate::error::Error;
 
 /// Where a cluster's Secrets are.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) namespace: String,
-    /// Of their names.
-    pub(crate) prefix: String,
     /// Of the kubeconfig; the current one if there is none here.
     pub(crate) context: Option<String>,
 }
@@ -26,7 +25,7 @@ impl Place {
     /// If there is no kubeconfig, the API server refuses, or the controller has not filled the Secret yet.
     pub(crate) async fn connection(&self) -> Result<ConnectionFile, Error> {
         let secrets = self.secrets().await?;
-        let name = format!("{}-client", self.prefix);
+        let name = format!("{PREFIX}-client");
         let secret = secrets.get(&name).await.map_err(|error| self.refused(&name, &error))?;
         let Some(file) = value(&secret, "connection.json") else {
             let message = format!(
@@ -37,7 +36,7 @@ impl Place {
             return Err(Error::Kubernetes(message));
         };
         let mut connection: ConnectionFile = serde_json::from_str(&file).map_err(Error::service)?;
-        let services = secrets.get(&format!("{}-ca", self.prefix)).await.ok();
+        let services = secrets.get(&format!("{PREFIX}-ca")).await.ok();
         let admin = services.and_then(|services| value(&services, "admin-token"));
         connection.admin_token = admin.and_then(|token| Token::try_from(token).ok());
         Ok(connection)

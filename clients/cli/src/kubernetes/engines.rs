@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{
-    Api, Client,
+    Api,
     api::{ListParams, Patch, PatchParams},
 };
 use paraply_common::{clock, line::LineStream};
@@ -15,7 +15,7 @@ use paraply_proto::controller::v1::{WatchEnginesResponse, watch_engines_response
 use serde_json::json;
 use tokio_stream::StreamExt as _;
 
-use super::MANAGER;
+use super::{MANAGER, in_cluster};
 use crate::{
     error::Error,
     fleet::{Fleet, Worth},
@@ -66,9 +66,7 @@ impl Flags {
     /// If this is no pod.
     pub(crate) fn engines(self) -> Result<Option<Engines>, Error> {
         let Some(deployment) = self.kubernetes_engines else { return Ok(None) };
-        let config = kube::Config::incluster().map_err(Error::service)?;
-        let namespace = config.default_namespace.clone();
-        let client = Client::try_from(config).map_err(Error::service)?;
+        let (client, namespace) = in_cluster()?;
         Ok(Some(Engines {
             deployments: Api::namespaced(client.clone(), &namespace),
             pods: Api::namespaced(client, &namespace),

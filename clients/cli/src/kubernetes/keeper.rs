@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 use clap::Args;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
-    Api, Client,
+    Api,
     api::{Patch, PatchParams},
 };
 use paraply_common::clock;
 use serde_json::json;
 
 use super::{
-    MANAGER,
+    MANAGER, in_cluster,
     secrets::{Contents, Credentials, Holder, Incomplete, missing},
 };
 use crate::{command::credentials::Reached, error::Error};
@@ -59,9 +59,7 @@ impl Wanted {
     pub(crate) fn keeper(self, cluster_id: &str) -> Result<Option<Keeper>, Error> {
         let Some(prefix) = self.kubernetes_secrets else { return Ok(None) };
         let (wish, endpoints, client_endpoints) = self.reached.wish(cluster_id)?;
-        let config = kube::Config::incluster().map_err(Error::service)?;
-        let namespace = config.default_namespace.clone();
-        let client = Client::try_from(config).map_err(Error::service)?;
+        let (client, namespace) = in_cluster()?;
         let credentials = Credentials { wish, endpoints, client_endpoints };
         Ok(Some(Keeper { secrets: Api::namespaced(client, &namespace), prefix, credentials }))
     }

@@ -17,13 +17,11 @@ use kube::{
 use paraply_common::{clock, connection::ConnectionFile, spawn::Task};
 use paraply_core::time::Time;
 
-use super::{connection::Place, forward, manifests};
+use super::{PREFIX, connection::Place, forward, manifests};
 use crate::error::Error;
 
 /// Who applies, as the API server notes it.
 const MANAGER: &str = "paraply";
-/// What names begin with in deploy/k8s.
-const PREFIX: &str = "paraply";
 /// How long pods may take until the controller has filled the Secrets: images may have to be fetched.
 const PATIENCE: Duration = Duration::from_secs(180);
 const LOOK: Duration = Duration::from_millis(500);
@@ -116,7 +114,7 @@ impl Namespace {
     }
 
     fn place(&self) -> Place {
-        Place { namespace: self.name.clone(), prefix: PREFIX.to_owned(), context: self.context.clone() }
+        Place { namespace: self.name.clone(), context: self.context.clone() }
     }
 
     /// What others have made is not taken over, and not deleted in the end.

@@ -1,47 +1,32 @@
 //! Learns from the controller which engines take tasks: a process that runs is not yet an engine.
 
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use std::collections::BTreeMap;
 
-use paraply_common::{clock, connection::ConnectionFile, peer};
-use paraply_proto::controller::v1::{
-    EngineState, EngineStatus, WatchEnginesRequest, cluster_service_client::ClusterServiceClient,
-    watch_engines_response::Event as Change,
-};
+use paraply_common::{connection::ConnectionFile, peer, spawn::spawn};
+use paraply_proto::controller::v1::{EngineState, EngineStatus, watch_engines_response::Event as Change};
 use tokio::sync::mpsc;
 
-use super::event::Event;
-use crate::cluster_client::{self, ClientError};
-
-/// Between the end of a stream and the next: the controller may be on its way up again.
-const PAUSE: Duration = Duration::from_millis(100);
+use super::{event::Event, watch};
 
 /// Watches until the loop is over.
 pub(super) async fn watch(connection: ConnectionFile, events: mpsc::Sender<Event>) {
-    while !events.is_closed() {
-        let Err(error) = follow(&connection, &events).await;
-        tracing::debug!(%error, "the controller does not tell of engines");
-        clock::sleep_until(clock::now() + PAUSE).await;
-    }
-}
-
-async fn follow(connection: &ConnectionFile, events: &mpsc::Sender<Event>) -> Result<Infallible, ClientError> {
     let here = peer::this_process("paraply").hostname;
-    let mut client = ClusterServiceClient::new(cluster_client::connect(connection).await?);
-    let mut changes = client.watch_engines(WatchEnginesRequest { launcher: true }).await?.into_inner();
+    let (told, mut changes) = mpsc::channel(1);
+    let _watching = spawn(watch::watch(connection, true, told));
     let mut attached = Attached::default();
-    loop {
-        let change = changes.message().await?.and_then(|response| response.event);
-        match change.ok_or_else(|| tonic::Status::unavailable("the stream has ended"))? {
+    while let Some(change) = changes.recv().await {
+        match change {
             Change::Snapshot(snapshot) => {
-                send(events, Event::ControllerAnswers).await;
+                attached = Attached::default();
+                send(&events, Event::ControllerAnswers).await;
                 for status in snapshot.engines {
                     attached.note(&status, &here);
-                    tell(events, status, &here).await;
+                    tell(&events, status, &here).await;
                 }
             }
             Change::Changed(status) => {
                 attached.note(&status, &here);
-                tell(events, status, &here).await;
+                tell(&events, status, &here).await;
             }
             // The end of a process is seen at the process.
             Change::RemovedEngineId(id) => {
@@ -49,7 +34,7 @@ async fn follow(connection: &ConnectionFile, events: &mpsc::Sender<Event>) -> Re
             }
             Change::WantedEngines(engines) => {
                 let (here, elsewhere) = attached.places();
-                send(events, Event::Scale { engines, here, elsewhere }).await;
+                send(&events, Event::Scale { engines, here, elsewhere }).await;
             }
         }
     }

@@ -23,6 +23,7 @@ mod service;
 mod setup;
 mod signals;
 mod starting;
+mod watch;
 
 pub(crate) use cluster::run;
 pub(crate) use ready::{Progress, Ready};
@@ -39,6 +40,9 @@ use crate::{autoscale::Autoscale, folder::ClusterName};
 
 /// Engines that have not joined by then are given up as hanging.
 pub(crate) const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The most engines that can be asked for, as the controller has it.
+pub(crate) const MOST_ENGINES: u32 = 4096;
 
 /// What to start.
 #[derive(Debug)]

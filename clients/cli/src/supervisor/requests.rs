@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use tokio::sync::oneshot;
 
 use super::{
-    START_PATIENCE,
+    MOST_ENGINES, START_PATIENCE,
     cluster::{Cluster, Ending, GRACE, Stage},
     event::Event,
     say,
@@ -13,9 +13,6 @@ use crate::{
     control::{Reply, Report, Request, ServiceProcess, Which},
     folder::ClusterName,
 };
-
-/// Engines that one request may start.
-const MOST_ENGINES: u32 = 4096;
 
 impl Cluster<'_> {
     pub(super) fn answer(&mut self, request: Request, reply: oneshot::Sender<Reply>) {
@@ -153,7 +150,7 @@ impl Cluster<'_> {
     }
 }
 
-fn send(reply: oneshot::Sender<Reply>, text: Reply) {
+pub(super) fn send(reply: oneshot::Sender<Reply>, text: Reply) {
     // Who asked has hung up; what it asked for is done all the same.
     let _ = reply.send(text);
 }

@@ -14,7 +14,6 @@ use super::{
     orders::Order,
     place::{Place, Up},
     waiting::{Until, Waiting},
-    watch,
 };
 use crate::{
     control::Reply,
@@ -23,7 +22,7 @@ use crate::{
     folder::ClusterFolder,
     lock::Lock,
     record::ClusterRecord,
-    supervisor::{Options, Progress, Ready, asked, count, event::Outside, parent, say, setup, signals},
+    supervisor::{Options, Progress, Ready, asked, count, event::Outside, parent, say, setup, signals, watch},
 };
 
 /// Events that wait while one is handled.

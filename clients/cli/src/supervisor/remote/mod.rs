@@ -9,7 +9,6 @@ mod orders;
 mod place;
 mod requests;
 mod waiting;
-mod watch;
 
 pub(crate) use cluster::{Make, run};
 pub(crate) use place::Place;

@@ -10,11 +10,8 @@ use super::{
 };
 use crate::{
     control::{EngineProcess, EngineSetStarted, Reply, Report, Request, Which},
-    supervisor::say,
+    supervisor::{MOST_ENGINES, requests::send, say},
 };
-
-/// The most engines that can be asked for.
-const MOST_ENGINES: u32 = 4096;
 
 impl Remote<'_> {
     pub(super) fn answer(&mut self, request: Request, reply: oneshot::Sender<Reply>) {
@@ -22,8 +19,7 @@ impl Remote<'_> {
             Request::Status {} => self.report(reply),
             Request::Stop {} => {
                 say(format_args!("Asked to stop cluster {}", self.folder.name()));
-                // Who asked may have hung up.
-                let _ = reply.send(Reply::Done {});
+                send(reply, Reply::Done {});
                 self.stop();
             }
             Request::StartEngines { n, engine_set, wait } => {
@@ -100,9 +96,4 @@ impl Remote<'_> {
             }
         });
     }
-}
-
-fn send(reply: oneshot::Sender<Reply>, answer: Reply) {
-    // Who asked may have hung up.
-    let _ = reply.send(answer);
 }

@@ -1,6 +1,9 @@
 //! The settings about TLS that services and engines have, by the names that they have everywhere.
 
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use super::{
     client::ClientTls,
@@ -23,6 +26,13 @@ pub struct TlsSettings {
 }
 
 impl TlsSettings {
+    /// What every client of this user trusts and shows: `PARAPLY_CA`, `PARAPLY_CERT` and `PARAPLY_KEY`.
+    #[must_use]
+    pub fn of_clients() -> Self {
+        let file = |variable| env::var_os(variable).filter(|file| !file.is_empty()).map(PathBuf::from);
+        Self { ca: file("PARAPLY_CA"), cert: file("PARAPLY_CERT"), key: file("PARAPLY_KEY"), client_ca: None }
+    }
+
     /// What the service of that name shows where it listens; nothing where it has no certificate.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::cluster_client::{self, ClientError};
 
 /// Between the end of a stream and the next: the controller may be on its way up.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Watches until nobody listens. `launcher`: whether this is who launches engines.
 pub(super) async fn watch<E: From<Event>>(connection: ConnectionFile, launcher: bool, events: mpsc::Sender<E>) {
@@ -27,7 +27,7 @@ async fn follow<E: From<Event>>(
     launcher: bool,
     events: &mpsc::Sender<E>,
 ) -> Result<Infallible, ClientError> {
-    let mut client = ClusterServiceClient::new(cluster_client::connect_as_admin(connection).await?);
+    let mut client = ClusterServiceClient::new(cluster_client::connect(connection).await?);
     let mut changes = client.watch_engines(WatchEnginesRequest { launcher }).await?.into_inner();
     loop {
         let change = changes.message().await?.and_then(|response| response.event);
