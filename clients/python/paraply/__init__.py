@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         unwrap_exception,
         wrap_exception,
     )
-    from paraply.util import PrePickled, Reference, interactive
+    from paraply.util import PrePickled, Reference, interactive, native
 
 __all__ = [
     "ALL_COMPLETED",
@@ -80,6 +80,7 @@ __all__ = [
     "__version__",
     "collect_exceptions",
     "interactive",
+    "native",
     "parallel",
     "remote",
     "unwrap_exception",
@@ -94,7 +95,7 @@ _HOMES = {
     "paraply.client.remotefunction": ("ParallelFunction", "RemoteFunction", "parallel", "remote"),
     "paraply.client.view": ("BroadcastView", "DirectView", "LoadBalancedView", "ViewExecutor"),
     "paraply.cluster": ("Cluster", "ClusterManager"),
-    "paraply.util": ("PrePickled", "Reference", "interactive"),
+    "paraply.util": ("PrePickled", "Reference", "interactive", "native"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 #: Submodules that are used as attributes without an import of their own.

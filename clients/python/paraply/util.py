@@ -6,9 +6,9 @@ import types
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from paraply._serialize import PrePickled, Reference, mark_interactive
+from paraply._serialize import PrePickled, Reference, mark_interactive, native
 
-__all__ = ["PrePickled", "Reference", "interactive"]
+__all__ = ["PrePickled", "Reference", "interactive", "native"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

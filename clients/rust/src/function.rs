@@ -1,4 +1,4 @@
-//! Python functions: named, or written down.
+//! Functions: Python's by name or by source, and those that native engines have.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::Error;
 
-/// A Python function that engines call, by its name or by its source. Cheap to clone; its text goes to the cluster once.
+/// A function that engines call: a Python one by its name or by its source, or one that native engines have registered.
+/// Cheap to clone; its text goes to the cluster once.
 ///
 /// ```
 /// use paraply::Function;
@@ -43,6 +44,23 @@ impl Function {
             }
         };
         Ok(Self::of(name, last))
+    }
+
+    /// The function that native engines have registered under this name.
+    ///
+    /// # Errors
+    /// It is no such name.
+    ///
+    /// ```
+    /// assert_eq!(paraply::Function::native("simulate")?.name(), "simulate");
+    /// # Ok::<(), paraply::Error>(())
+    /// ```
+    pub fn native(name: &str) -> Result<Self, Error> {
+        let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_');
+        if name.split('.').all(is_word) {
+            return Ok(Self::of(&format!(":{name}"), name));
+        }
+        Err(Error::Refused(format!("{name:?} names no function: letters, digits, `_` and dots do")))
     }
 
     /// The function that this Python source makes: one lambda, or one `def`. Its globals are the namespace of the engine
@@ -97,7 +115,7 @@ fn is_identifier(name: &str) -> bool {
         && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// What can be called: a [`Function`], or the name of one.
+/// What can be called: a [`Function`], or the name of one: `"module:name"` in Python, `":name"` on native engines.
 ///
 /// ```no_run
 /// # async fn example(client: paraply::Client) -> Result<(), paraply::Error> {
@@ -130,7 +148,10 @@ impl IntoFunction for &Function {
 
 impl IntoFunction for &str {
     fn into_function(self) -> Result<Function, Error> {
-        Function::reference(self)
+        match self.strip_prefix(':') {
+            Some(name) => Function::native(name),
+            None => Function::reference(self),
+        }
     }
 }
 
@@ -145,6 +166,15 @@ mod tests {
         }
         for bad in ["", "sqrt", "math.sqrt", ":sqrt", "math:", "math:sqrt()", "a b:c", "a:b:c", "1a:b"] {
             assert!(matches!(Function::reference(bad), Err(Error::Refused(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_native_name_follows_a_colon() {
+        assert_eq!(":pi".into_function().unwrap(), Function::native("pi").unwrap());
+        assert_eq!(Function::native("a.b").unwrap().sent().payload.data, ":a.b");
+        for bad in ["", ":pi", "a b", "a.", "a:b"] {
+            assert!(matches!(Function::native(bad), Err(Error::Refused(_))), "{bad}");
         }
     }
 

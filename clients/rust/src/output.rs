@@ -31,7 +31,8 @@ use crate::cell::Cell;
 pub struct Output {
     /// Which stream, or what sort of record.
     pub kind: OutputKind,
-    /// Bytes of a stream, or one record: JSON of a Jupyter message, a pickle where it is [`OutputKind::Published`].
+    /// Bytes of a stream, or one record: JSON of a Jupyter message, a pickle where it is [`OutputKind::Published`],
+    /// and a map in MessagePack where it is [`OutputKind::PublishedPortable`].
     pub data: Bytes,
     /// Bytes of the stream that were dropped before these because the task wrote more than the cluster keeps.
     pub dropped: u64,

@@ -20,6 +20,7 @@ pub mod inherited;
 pub mod line;
 pub mod mailbox;
 pub mod peer;
+pub mod portable;
 pub mod private_file;
 pub mod reflection;
 pub mod reload;

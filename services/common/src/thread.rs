@@ -79,6 +79,15 @@ impl Spawner {
         AbortOnDropHandle::new(self.0.spawn(future.in_current_span()))
     }
 
+    /// Runs `future` on the thread until it is over, or the thread is.
+    pub fn spawn_detached<F>(&self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        #[allow(clippy::disallowed_methods, reason = "on the other thread, and ended with it")]
+        drop(self.0.spawn(future.in_current_span()));
+    }
+
     /// Runs what waits for the system, on one of the threads beside it.
     pub fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
         drop(self.0.spawn_blocking(work));

@@ -121,6 +121,7 @@ pub enum OutputKind {
     ExecuteResult,
     ExecuteInput,
     Published,
+    PublishedPortable,
 }
 
 /// A piece of what a task wrote.

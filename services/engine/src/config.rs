@@ -70,12 +70,11 @@ impl Config {
     pub fn read(path: &Path, tls: TlsSettings, identity: Identity, stop_grace: Duration) -> Result<Self, Error> {
         let connection = read_engine_file(path)?;
         tls.client("engine", None)?;
-        let incarnation = Incarnation(random()?);
-        let mut session = engine_session::Config::default();
-        session.dial.jitter_seed = incarnation.0 as u64;
+        let incarnation = Incarnation(0);
+        let session = engine_session::Config::default();
         let path = path.to_owned();
         let (output_bytes, result_bytes) = (OUTPUT_BYTES, RESULT_BYTES);
-        Ok(Self {
+        let read = Self {
             connection,
             path,
             tls,
@@ -87,7 +86,18 @@ impl Config {
             result_bytes,
             session,
             spans: None,
-        })
+        };
+        read.again()
+    }
+
+    /// The same for another engine.
+    ///
+    /// # Errors
+    /// If the system has no randomness to give.
+    pub(crate) fn again(&self) -> Result<Self, Error> {
+        let mut again = Self { incarnation: Incarnation(random()?), ..self.clone() };
+        again.session.dial.jitter_seed = again.incarnation.0 as u64;
+        Ok(again)
     }
 
     /// What it trusts and shows where it dials.

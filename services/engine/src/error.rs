@@ -30,6 +30,9 @@ pub enum Error {
         /// What it says.
         message: String,
     },
+    /// It was asked to be what it cannot be.
+    #[error("this cannot be an engine: {0}")]
+    Engine(String),
     /// The system refuses something.
     #[error("cannot start the engine: {0}")]
     System(#[from] io::Error),

@@ -3,6 +3,9 @@
 //! [`run`] registers with the controller and keeps the lease, attaches to the scheduler, and drives the engine-session
 //! machine: streams become stimuli, instructions become writes and batches for the runtime. Everything but the runtime
 //! lives on the current-thread tokio runtime that `run` is called on.
+//!
+//! [`native`] is for programs that are engines: Rust functions, called from Python and from Rust. The other runtime, which
+//! has Python in it, is a crate of its own.
 
 mod blobs;
 mod config;
@@ -10,9 +13,12 @@ mod error;
 mod health;
 mod link;
 mod member;
+pub mod native;
+pub mod output;
 mod roads;
 mod runtime;
 mod session;
+mod stream;
 mod terminated;
 mod traces;
 
@@ -21,4 +27,4 @@ pub use error::Error;
 pub use paraply_core::engine_session::{ExitReason, RunTask};
 pub use runtime::{Report, Reporter, Reports, Runtime, reports};
 pub use session::run;
-pub use terminated::Terminated;
+pub use terminated::{Terminate, Terminated};

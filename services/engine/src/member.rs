@@ -32,6 +32,7 @@ use crate::{
     config::{self, Config},
     error::Error,
     roads::Roads,
+    runtime::Runtime,
 };
 
 const MIN_DELAY: Duration = Duration::from_millis(25);
@@ -70,13 +71,17 @@ enum Trouble {
 
 struct Member {
     config: Config,
+    runtime: Arc<dyn Runtime>,
     published: watch::Sender<Option<Registration>>,
 }
 
 /// Starts to be a member. The task ends only when the controller refuses the engine for good.
-pub(crate) fn join(config: Config) -> (Task<Error>, watch::Receiver<Option<Registration>>) {
+pub(crate) fn join(
+    config: Config,
+    runtime: Arc<dyn Runtime>,
+) -> (Task<Error>, watch::Receiver<Option<Registration>>) {
     let (published, watched) = watch::channel(None);
-    (spawn(Member { config, published }.stay()), watched)
+    (spawn(Member { config, runtime, published }.stay()), watched)
 }
 
 impl Member {
@@ -222,7 +227,11 @@ impl Member {
     }
 
     fn answered(&self, answer: KeepAliveResponse) {
-        answer.signals.iter().for_each(|name| deliver(name));
+        for name in &answer.signals {
+            if name != "SIGINT" || !self.runtime.interrupt_running() {
+                deliver(name);
+            }
+        }
         if answer.scheduler_endpoints.is_empty() && !answer.exit && !answer.drain {
             return;
         }

@@ -20,6 +20,12 @@ pub trait Runtime: Send + Sync + 'static {
     /// The engine has its id, which it keeps.
     fn registered(&self, engine: EngineId);
 
+    /// The controller passes on a SIGINT that a client has sent: the running task is to stop, whichever it is. False if that
+    /// is what the signal itself does here.
+    fn interrupt_running(&self) -> bool {
+        false
+    }
+
     /// Bytes of each output stream that are kept for one task from now on.
     fn limit_output(&self, bytes: u64);
 }

@@ -50,7 +50,7 @@ pub async fn run(
     mut terminated: Terminated,
     admin: Option<AdminListener>,
 ) -> Result<ExitReason, Error> {
-    let (mut membership, mut registration) = member::join(config.clone());
+    let (mut membership, mut registration) = member::join(config.clone(), Arc::clone(&runtime));
     let mut session = Session::new(config, runtime, reports);
     let _spare = spawn(heap::keep_for_a_moment());
     let health = admin.map(Health::show);

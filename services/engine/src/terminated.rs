@@ -1,26 +1,69 @@
-//! SIGTERM: whoever started the engine wants it to leave.
+//! SIGTERM, or whoever stands for it: an engine is to leave.
 
 use std::io;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
 
-/// Listens for SIGTERM, which does not end the process by itself any more.
+/// Hears that the engine is to leave: from SIGTERM, which does not end the process by itself any more, or from a
+/// [`Terminate`].
 #[derive(Debug)]
-pub struct Terminated(Signal);
+pub struct Terminated(From);
+
+#[derive(Debug)]
+enum From {
+    Signal(Signal),
+    Said(watch::Receiver<()>),
+}
+
+/// Says to engines that they are to leave.
+#[derive(Debug)]
+pub struct Terminate(watch::Sender<()>);
 
 impl Terminated {
-    /// Starts to listen. Within a runtime.
+    /// Starts to listen for SIGTERM. Within a runtime.
     ///
     /// # Errors
     /// If the handler cannot be installed.
     pub fn new() -> io::Result<Self> {
-        signal(SignalKind::terminate()).map(Self)
+        Ok(Self(From::Signal(signal(SignalKind::terminate())?)))
     }
 
     /// Resolves at each SIGTERM. Cancel-safe.
     pub(crate) async fn received(&mut self) {
-        if self.0.recv().await.is_none() {
+        let heard = match &mut self.0 {
+            From::Signal(signal) => signal.recv().await.is_some(),
+            From::Said(said) => said.changed().await.is_ok(),
+        };
+        if !heard {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+impl Terminate {
+    /// One that nobody listens to yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(watch::Sender::new(()))
+    }
+
+    /// What an engine listens to from now on.
+    #[must_use]
+    pub fn terminated(&self) -> Terminated {
+        Terminated(From::Said(self.0.subscribe()))
+    }
+
+    /// What SIGTERM does: engines finish what they have claimed, and leave. The second time they leave at once.
+    pub fn terminate(&self) {
+        self.0.send_replace(());
+    }
+}
+
+impl Default for Terminate {
+    fn default() -> Self {
+        Self::new()
     }
 }

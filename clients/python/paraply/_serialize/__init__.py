@@ -6,6 +6,7 @@ At the client: `dump_function`, `dump_arguments`, `load_result`, `load_exception
 
 from paraply._serialize.functions import dump_function
 from paraply._serialize.names import mark_interactive
+from paraply._serialize.native import NativeFunction, native
 from paraply._serialize.payload import PYTHON_VERSION, BytesLike, Encoding, Function, Payload
 from paraply._serialize.prepared import Prepared, load_function, prepare_function, run
 from paraply._serialize.prepickled import PrePickled
@@ -24,6 +25,7 @@ __all__ = [
     "BytesLike",
     "Encoding",
     "Function",
+    "NativeFunction",
     "Payload",
     "PrePickled",
     "Prepared",
@@ -37,6 +39,7 @@ __all__ = [
     "load_function",
     "load_result",
     "mark_interactive",
+    "native",
     "prepare_function",
     "run",
 ]

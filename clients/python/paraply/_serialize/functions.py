@@ -12,6 +12,7 @@ from typing import Any
 
 from paraply._serialize import names
 from paraply._serialize.explain import unpicklable
+from paraply._serialize.native import NativeFunction
 from paraply._serialize.payload import Encoding, Function, Payload
 from paraply._serialize.pickler import Pickler
 from paraply._serialize.prepickled import PrePickled
@@ -28,11 +29,20 @@ _cache: OrderedDict[tuple[int, bool], tuple[Any, Snapshot, Function]] = OrderedD
 _cache_lock = threading.Lock()
 
 
-def dump_function(function: Callable[..., Any] | Reference | PrePickled, *, mapped: bool = False) -> Function:
+def dump_function(
+    function: Callable[..., Any] | Reference | PrePickled | NativeFunction, *, mapped: bool = False
+) -> Function:
     """`function` as it is sent; with `mapped`, wrapped to be called once for each element of the sequences it gets.
 
     Raises TypeError where it cannot be called, and `UnpicklableError`, which names what in it cannot be pickled.
     """
+    if isinstance(function, NativeFunction):
+        if mapped:
+            raise TypeError(
+                f"{function!r} cannot be called over and over within one task: map it with a load-balanced view and chunksize=1, "
+                f"whose tasks travel together all the same"
+            )
+        return _finish(Payload(Encoding.TEXT, f":{function.__name__}".encode()), function.__name__)
     key = id(function), mapped
     known = _cache.get(key)
     if known is not None and known[0] is function and known[1].holds():

@@ -48,6 +48,11 @@ class Prepared:
         self._codes: tuple[types.CodeType, ...] = ()
         if payload.encoding == Encoding.TEXT:
             text = bytes(payload.data).decode()
+            if text.startswith(":"):
+                raise error.UnreadableError(
+                    f"this engine runs Python, and {text[1:]!r} is a native function: call it on engines with the label "
+                    f"runtime=native"
+                )
             if is_source(text):
                 self._source = Source(text)
             else:

@@ -7,6 +7,7 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 from paraply._proto.common.v1 import task_pb2
+from paraply._serialize import Encoding, Payload, load_result
 
 if TYPE_CHECKING:
     from paraply._proto.scheduler.v1 import session_pb2
@@ -98,11 +99,13 @@ class TaskOutput:
 
     @property
     def published(self) -> dict[str, Any]:
-        """What the task published with `publish_data`."""
+        """What the task published with `publish_data`, or a native function with its context."""
         values: dict[str, Any] = {}
         for kind, data in self._records:
             if kind == task_pb2.OUTPUT_KIND_PUBLISHED:
                 values.update(pickle.loads(data))
+            elif kind == task_pb2.OUTPUT_KIND_PUBLISHED_PORTABLE:
+                values.update(load_result(Payload(Encoding.MSGPACK, data)))
         return values
 
     def _contents(self, wanted: int) -> list[dict[str, Any]]:

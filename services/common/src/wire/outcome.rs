@@ -74,6 +74,7 @@ pub fn encode_output(output: Output) -> proto::Output {
         OutputKind::ExecuteResult => proto::OutputKind::ExecuteResult,
         OutputKind::ExecuteInput => proto::OutputKind::ExecuteInput,
         OutputKind::Published => proto::OutputKind::Published,
+        OutputKind::PublishedPortable => proto::OutputKind::PublishedPortable,
     };
     proto::Output { kind: kind.into(), offset: output.offset, data: output.data, dropped_bytes: output.dropped }
 }
@@ -93,6 +94,7 @@ fn output_kind(value: i32) -> Result<OutputKind, WireError> {
         Ok(Wire::ExecuteResult) => Ok(OutputKind::ExecuteResult),
         Ok(Wire::ExecuteInput) => Ok(OutputKind::ExecuteInput),
         Ok(Wire::Published) => Ok(OutputKind::Published),
+        Ok(Wire::PublishedPortable) => Ok(OutputKind::PublishedPortable),
         Ok(Wire::Unspecified) | Err(_) => {
             Err(WireError::new("kind", Problem::UnknownValue { name: "OutputKind", value }))
         }

@@ -204,13 +204,14 @@ impl Outbox {
     }
 }
 
-pub(super) const KINDS: [OutputKind; 6] = [
+pub(super) const KINDS: [OutputKind; 7] = [
     OutputKind::Stdout,
     OutputKind::Stderr,
     OutputKind::DisplayData,
     OutputKind::ExecuteResult,
     OutputKind::ExecuteInput,
     OutputKind::Published,
+    OutputKind::PublishedPortable,
 ];
 
 /// Where the piece after this one starts.

@@ -10,7 +10,6 @@ mod output;
 mod process;
 mod runtime;
 mod serve;
-mod stream;
 
 use paraply_common::fork;
 use paraply_core::outcome::OutputKind;

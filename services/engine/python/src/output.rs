@@ -17,11 +17,11 @@ use paraply_common::{
     clock,
     fork::{self, Listed},
 };
-use paraply_core::{
-    id::AttemptId,
-    outcome::{Output, OutputKind},
+use paraply_core::{id::AttemptId, outcome::OutputKind};
+use paraply_engine::{
+    Reporter,
+    output::{RecordError, Std, TaskOutput, Written},
 };
-use paraply_engine::{Report, Reporter};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{OFlags, fstat},
@@ -29,13 +29,8 @@ use rustix::{
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stderr, stdin, stdout},
 };
 
-use crate::stream::{Piece, Stream};
-
 const PIPE_BYTES: usize = 1 << 20;
 const READ_BYTES: usize = 64 << 10;
-
-/// The largest record, in bytes. It goes into one message whole, with what else that message carries.
-const RECORD_BYTES: usize = 512 << 10;
 
 /// This process's, for whoever ends the process.
 static CAPTURE: OnceLock<Arc<Capture>> = OnceLock::new();
@@ -60,33 +55,8 @@ pub(crate) struct Capture {
 
 #[derive(Debug)]
 struct State {
-    attempt: Option<AttemptId>,
-    streams: [Stream; 2],
-    records: u32,
-    record_bytes: u64,
-    limit: u64,
+    output: TaskOutput,
     buffer: Box<[u8]>,
-}
-
-/// How much a task wrote.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Written {
-    pub(crate) stdout: u64,
-    pub(crate) stderr: u64,
-    pub(crate) records: u32,
-}
-
-/// A record did not fit into what a task may send.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum RecordError {
-    #[error("no task is running, so nobody would receive it")]
-    NoTask,
-    #[error("the task has sent {limit} bytes of displays and data, which is the limit (task_output_bytes)")]
-    Limit { limit: u64 },
-    #[error(
-        "it has {size} bytes, and a display or published value has at most {RECORD_BYTES}: return it, or write a file"
-    )]
-    Size { size: usize },
 }
 
 impl Capture {
@@ -100,14 +70,8 @@ impl Capture {
         dup2_stdin(&nothing)?;
         let (out, out_listed, out_write) = pipe()?;
         let (err, err_listed, err_write) = pipe()?;
-        let state = State {
-            attempt: None,
-            streams: [Stream::default(), Stream::default()],
-            records: 0,
-            record_bytes: 0,
-            limit,
-            buffer: vec![0; READ_BYTES].into(),
-        };
+        let output = TaskOutput::new(reporter.clone(), limit);
+        let state = State { output, buffer: vec![0; READ_BYTES].into() };
         let identities = [identity(&out_write)?, identity(&err_write)?];
         dup2_stdout(&out_write)?;
         dup2_stderr(&err_write)?;
@@ -164,7 +128,7 @@ impl Capture {
         if !self.is_writer(1, stderr()) {
             let _put_back = dup2_stderr(&self.writers[1]);
         }
-        self.lock().attempt = Some(attempt);
+        self.lock().output.begin(attempt);
     }
 
     fn is_writer(&self, which: usize, descriptor: BorrowedFd<'_>) -> bool {
@@ -186,33 +150,12 @@ impl Capture {
                 }
             }
         }
-        let attempt = state.attempt.take();
-        let total = [0, 1].map(|which| {
-            let (total, last) = state.streams[which].finish();
-            if let (Some(attempt), Some(piece)) = (attempt, last) {
-                self.report(attempt, which, piece);
-            }
-            total
-        });
-        state.record_bytes = 0;
-        Written { stdout: total[0], stderr: total[1], records: std::mem::take(&mut state.records) }
+        state.output.finish()
     }
 
     /// Sends a display, a result or published data of the running task.
     pub(crate) fn record(&self, kind: OutputKind, data: Bytes) -> Result<(), RecordError> {
-        if data.len() > RECORD_BYTES {
-            return Err(RecordError::Size { size: data.len() });
-        }
-        let mut state = self.lock();
-        let attempt = state.attempt.ok_or(RecordError::NoTask)?;
-        if state.record_bytes + data.len() as u64 > state.limit {
-            return Err(RecordError::Limit { limit: state.limit });
-        }
-        state.record_bytes += data.len() as u64;
-        let offset = u64::from(state.records);
-        state.records += 1;
-        self.reporter.send(Report::Output(attempt, Output { kind, offset, data, dropped: 0 }));
-        Ok(())
+        self.lock().output.record(kind, data)
     }
 
     /// The process is about to end: what is in the pipes goes to the engine's log, as far as it gets in this time.
@@ -227,7 +170,7 @@ impl Capture {
             }
         };
         // Nobody will send what the running task wrote last.
-        state.attempt = None;
+        state.output.abandon();
         for which in 0..2 {
             while clock::now() < until && self.read(&mut state, which, READ_BYTES) > 0 {}
         }
@@ -235,29 +178,19 @@ impl Capture {
 
     /// Keeps at most this much of each stream of a task from now on.
     pub(crate) fn limit(&self, bytes: u64) {
-        self.lock().limit = bytes;
+        self.lock().output.limit(bytes);
     }
 
     /// Reads once, at most `most` bytes. Never waits. How much it read.
     fn read(&self, state: &mut State, which: usize, most: usize) -> usize {
-        let State { attempt, streams, limit, buffer, .. } = state;
+        let State { output, buffer } = state;
         let Ok(read) = rustix::io::read(&self.pipes[which], &mut buffer[..most]) else { return 0 };
         let data = &buffer[..read];
-        match *attempt {
-            Some(attempt) => {
-                if let Some(piece) = streams[which].take(data, *limit) {
-                    self.report(attempt, which, piece);
-                }
-            }
-            None => self.pass_on(which, data),
+        let std = if which == 0 { Std::Out } else { Std::Err };
+        if !output.write(std, data) {
+            self.pass_on(which, data);
         }
         read
-    }
-
-    fn report(&self, attempt: AttemptId, which: usize, piece: Piece) {
-        let kind = if which == 0 { OutputKind::Stdout } else { OutputKind::Stderr };
-        let output = Output { kind, offset: piece.offset, data: piece.data, dropped: piece.dropped };
-        self.reporter.leave(Report::Output(attempt, output));
     }
 
     /// Nobody's output goes where the engine's goes, as long as that does not make anyone wait.

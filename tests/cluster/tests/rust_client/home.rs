@@ -55,7 +55,8 @@ impl Home {
         self.folder.path().join("connection.json")
     }
 
-    fn engine_file(&self) -> PathBuf {
+    /// What engines read.
+    pub(crate) fn engine_file(&self) -> PathBuf {
         self.folder.path().join("engine.json")
     }
 

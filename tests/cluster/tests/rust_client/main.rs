@@ -10,5 +10,6 @@ mod encrypted;
 mod home;
 mod large;
 mod maps;
+mod native;
 mod restarts;
 mod toy;

@@ -173,8 +173,8 @@ pub(super) fn outcome() -> impl Strategy<Value = Outcome> {
 }
 
 pub(super) fn output() -> impl Strategy<Value = Output> {
-    use OutputKind::{DisplayData, ExecuteInput, ExecuteResult, Published, Stderr, Stdout};
-    let kinds = vec![Stdout, Stderr, DisplayData, ExecuteResult, ExecuteInput, Published];
+    use OutputKind::{DisplayData, ExecuteInput, ExecuteResult, Published, PublishedPortable, Stderr, Stdout};
+    let kinds = vec![Stdout, Stderr, DisplayData, ExecuteResult, ExecuteInput, Published, PublishedPortable];
     (select(kinds), any::<u64>(), data(), any::<u64>()).prop_map(|(kind, offset, data, dropped)| Output {
         kind,
         offset,

@@ -38,6 +38,7 @@ class OutputKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTPUT_KIND_EXECUTE_RESULT: _ClassVar[OutputKind]
     OUTPUT_KIND_EXECUTE_INPUT: _ClassVar[OutputKind]
     OUTPUT_KIND_PUBLISHED: _ClassVar[OutputKind]
+    OUTPUT_KIND_PUBLISHED_PORTABLE: _ClassVar[OutputKind]
 TASK_STATE_UNSPECIFIED: TaskState
 TASK_STATE_WAITING: TaskState
 TASK_STATE_QUEUED: TaskState
@@ -61,6 +62,7 @@ OUTPUT_KIND_DISPLAY_DATA: OutputKind
 OUTPUT_KIND_EXECUTE_RESULT: OutputKind
 OUTPUT_KIND_EXECUTE_INPUT: OutputKind
 OUTPUT_KIND_PUBLISHED: OutputKind
+OUTPUT_KIND_PUBLISHED_PORTABLE: OutputKind
 
 class TaskId(_message.Message):
     __slots__ = ("session_id", "index")

@@ -1,0 +1,135 @@
+//! How a function failed, in words that travel.
+
+use std::{any::Any, cell::RefCell, fmt::Display, sync::Once};
+
+use bytes::Bytes;
+use paraply_core::outcome::{Failure, FailureKind};
+use paraply_values::{DecodeError, EncodeError};
+
+/// A failure before it is known where it happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failed {
+    kind: FailureKind,
+    type_name: String,
+    message: String,
+    traceback: String,
+}
+
+impl Failed {
+    /// The function returned an error.
+    pub(super) fn returned<E: Display>(error: &E) -> Self {
+        // The alternate form has the causes too where errors are of `anyhow` and its like.
+        Self::exception(&class::<E>(), format!("{error:#}"))
+    }
+
+    /// The arguments are not what the function takes.
+    pub(super) fn arguments(error: &DecodeError) -> Self {
+        Self::exception("TypeError", format!("the arguments are not what the function takes: {error}"))
+    }
+
+    /// What the function returned has no form that others read.
+    pub(super) fn value(error: &EncodeError) -> Self {
+        Self::exception("TypeError", format!("the result cannot be sent: {error}"))
+    }
+
+    /// The arguments were pickled.
+    pub(super) fn pickled() -> Self {
+        let message = "native functions read portable values, and these arguments are a Python pickle: call \
+                       paraply.native(name), or set `portable` on the view";
+        Self { kind: FailureKind::Unreadable, ..Self::exception("UnreadableError", message.into()) }
+    }
+
+    /// The engine has nothing of this name.
+    pub(super) fn unknown(what: &str, known: &[&str]) -> Self {
+        let message = match what.strip_prefix(':') {
+            Some(name) => format!("this engine has no function {name:?}; it has: {}", known.join(", ")),
+            None => format!("this engine runs native functions and no Python, so it cannot run {what}: give it to an \
+                             engine with the label runtime=python"),
+        };
+        Self { kind: FailureKind::Unreadable, ..Self::exception("LookupError", message) }
+    }
+
+    /// Somebody cancelled the task.
+    pub(super) fn cancelled() -> Self {
+        Self { kind: FailureKind::Cancelled, ..Self::exception("Cancelled", "the task was cancelled".into()) }
+    }
+
+    /// The function panicked.
+    pub(super) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let message = text.unwrap_or("a panic without a message").to_owned();
+        let place = LAST_PANIC.take().map(|place| format!("panicked at {place}")).unwrap_or_default();
+        Self { traceback: place, ..Self::exception("Panic", message) }
+    }
+
+    /// The function failed because, or after, it was told to stop.
+    pub(super) fn because_cancelled(self) -> Self {
+        Self { kind: FailureKind::Cancelled, ..self }
+    }
+
+    pub(super) fn failure(self) -> Failure {
+        let traceback = match &*self.traceback {
+            "" => format!("{}: {}", self.type_name, self.message),
+            place => format!("{place}:\n{}: {}", self.type_name, self.message),
+        };
+        Failure {
+            kind: self.kind,
+            type_name: self.type_name.into(),
+            message: self.message.into(),
+            traceback: Bytes::from(traceback),
+            exception: None,
+            engine: None,
+        }
+    }
+
+    fn exception(type_name: &str, message: String) -> Self {
+        let (type_name, traceback) = (type_name.to_owned(), String::new());
+        Self { kind: FailureKind::Exception, type_name, message, traceback }
+    }
+}
+
+/// The name of an error's type without its path. Text and what stands for any error are called just that.
+fn class<E>() -> String {
+    let full = std::any::type_name::<E>();
+    if full.contains(['<', '&']) {
+        return "Error".into();
+    }
+    match full.rsplit("::").next() {
+        Some("String" | "str") | None => "Error".into(),
+        Some(name) => name.into(),
+    }
+}
+
+thread_local! {
+    static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Remembers where this process's panics happen. What was to happen at a panic still does.
+pub(super) fn remember_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let place = panic.location().map(ToString::to_string);
+            // A thread that is just ending has no such place any more.
+            let _ending = LAST_PANIC.try_with(|last| *last.borrow_mut() = place);
+            before(panic);
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_called_by_their_type() {
+        let parse = "x".parse::<u8>().unwrap_err();
+        assert_eq!(Failed::returned(&parse).type_name, "ParseIntError");
+        assert_eq!(Failed::returned(&"text").type_name, "Error");
+        assert_eq!(Failed::returned(&"text".to_owned()).type_name, "Error");
+        let any: Box<dyn std::error::Error> = Box::new(parse);
+        assert_eq!(Failed::returned(&any).type_name, "Error");
+        assert!(Failed::returned(&any).message.contains("invalid digit"));
+    }
+}
