@@ -8,6 +8,7 @@ mod blobs;
 mod config;
 mod error;
 mod health;
+mod labels;
 mod link;
 mod member;
 mod roads;
@@ -18,6 +19,7 @@ mod traces;
 
 pub use config::{Config, Identity};
 pub use error::Error;
+pub use labels::{RESERVED_LABELS, labelled};
 pub use paraply_core::engine_session::{ExitReason, RunTask};
 pub use runtime::{Report, Reporter, Reports, Runtime, reports};
 pub use session::run;
