@@ -58,6 +58,11 @@ class Engines:
         """What is known of an attached engine."""
         return self._attached.get(engine_id)
 
+    def labels(self, engine_id: int) -> dict[str, str]:
+        """What an attached engine carries; nothing for one that is not."""
+        engine = self._attached.get(engine_id)
+        return {} if engine is None else dict(engine.labels)
+
     def wait_until(self, condition: Callable[[], bool], timeout: float | None) -> bool:
         """Waits until `condition` holds, asked after every change. Returns whether it does."""
         with self._changed:

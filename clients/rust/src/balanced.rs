@@ -14,6 +14,7 @@ use crate::{
     args::{Args, sealed::Sealed as _},
     error::Error,
     function::{Function, IntoFunction},
+    labels::Labels,
     map::{Map, Starmap},
     options::{Options, options},
     session::{Session, Submission},
@@ -39,13 +40,15 @@ pub struct Balanced {
     session: Session,
     options: Options,
     engines: Vec<EngineId>,
+    labels: Labels,
     retries: u32,
     queue_timeout: Option<Duration>,
 }
 
 impl Balanced {
     pub(crate) fn new(session: Session) -> Self {
-        Self { session, options: Options::default(), engines: Vec::new(), retries: 0, queue_timeout: None }
+        let (options, engines, labels) = (Options::default(), Vec::new(), Labels::default());
+        Self { session, options, engines, labels, retries: 0, queue_timeout: None }
     }
 
     options!();
@@ -59,6 +62,19 @@ impl Balanced {
     /// ```
     pub fn only(mut self, engines: impl IntoIterator<Item = u32>) -> Self {
         self.engines = engines.into_iter().map(EngineId).collect();
+        self
+    }
+
+    /// Only engines that carry each of these labels with this value. While none does, tasks wait for one to join. A call with
+    /// more than 16 labels, or 1024 bytes of them, is [`Error::Refused`].
+    ///
+    /// ```no_run
+    /// # fn example(client: paraply::Client) {
+    /// let view = client.balanced().labels([("runtime", "native")]);
+    /// # }
+    /// ```
+    pub fn labels<K: Into<String>, V: Into<String>>(mut self, labels: impl IntoIterator<Item = (K, V)>) -> Self {
+        self.labels = Labels::new(labels);
         self
     }
 
@@ -172,7 +188,12 @@ impl Balanced {
     }
 
     fn placement(&self) -> Placement {
-        Placement::Balanced { engines: self.engines.clone(), retries: self.retries, queue_timeout: self.queue_timeout }
+        Placement::Balanced {
+            engines: self.engines.clone(),
+            labels: self.labels.encoded(),
+            retries: self.retries,
+            queue_timeout: self.queue_timeout,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod find;
 mod function;
+mod labels;
 mod map;
 mod options;
 mod output;
@@ -34,6 +35,7 @@ pub use self::{
     engine::Engine,
     error::{Error, Exception, SessionError, ValueError},
     function::{Function, IntoFunction},
+    labels::Labels,
     map::{Map, Starmap},
     output::{Output, OutputKind, OutputStream},
     targets::Targets,

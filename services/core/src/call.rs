@@ -25,6 +25,11 @@ pub enum Work {
     },
 }
 
+/// Most labels that a call asks for.
+pub const LABELS: usize = 16;
+/// Most bytes of them, keys and values together.
+pub const LABEL_BYTES: usize = 1024;
+
 /// Where a call's tasks may run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Placement {
@@ -37,6 +42,8 @@ pub enum Placement {
     Balanced {
         /// Only these; empty: any.
         engines: Vec<EngineId>,
+        /// Only engines that carry each of these with this value, sorted by key.
+        labels: Vec<(Bytes, Bytes)>,
         /// How often a task may run again after its engine was lost or it failed.
         retries: u32,
         /// How long a task may wait to be claimed.
@@ -140,6 +147,14 @@ impl Call {
     pub fn check(&self) -> Result<(), &'static str> {
         if !self.head.namespace.is_empty() {
             return Err("namespaces are not built yet: leave `namespace` empty");
+        }
+        if let Placement::Balanced { labels, .. } = &self.head.placement {
+            if labels.len() > LABELS {
+                return Err("a call asks for at most 16 labels");
+            }
+            if labels.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() > LABEL_BYTES {
+                return Err("the labels that a call asks for have at most 1024 bytes, keys and values together");
+            }
         }
         let arguments = self.arguments.len();
         match (&self.head.placement, &self.head.work) {

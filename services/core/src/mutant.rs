@@ -37,6 +37,10 @@ mutants! {
     ClaimForgotten,
     /// Scheduler: a replayed task is sent out though an engine of the earlier epoch may hold it.
     RecoveryNotAwaited,
+    /// Scheduler: a task with labels runs on any engine.
+    LabelsUnchecked,
+    /// Scheduler: an engine that comes is not given tasks whose labels were asked for before.
+    LaterEngineUnmatched,
     /// Scheduler: a try that failed does not count.
     RetryUncounted,
     /// Scheduler: clients hear of failed tasks before they hear that the engine is gone.

@@ -150,7 +150,7 @@ fn head(placement: Placement) -> Arc<CallHead> {
 }
 
 fn balanced() -> Placement {
-    Placement::Balanced { engines: Vec::new(), retries: 0, queue_timeout: None }
+    Placement::Balanced { engines: Vec::new(), labels: Vec::new(), retries: 0, queue_timeout: None }
 }
 
 /// A call a task. They have their heads in common, as those that come in one message do.

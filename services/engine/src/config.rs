@@ -30,7 +30,7 @@ pub struct Identity {
     pub python_version: String,
     /// The id to ask for, such as an MPI rank.
     pub engine_id: Option<u32>,
-    /// For people and for placement.
+    /// For people and for placement: what [`labelled`](crate::labelled) gives.
     pub labels: Vec<(String, String)>,
 }
 

@@ -24,6 +24,9 @@ pub enum Error {
     /// A certificate without its key, or the reverse.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A user's label has a key that engines set themselves.
+    #[error("the label '{0}' is set by the engine itself: choose another key")]
+    ReservedLabel(String),
     /// The controller does not want this engine, and trying again does not help.
     #[error("the controller refuses this engine: {message}")]
     Refused {

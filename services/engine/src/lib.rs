@@ -11,6 +11,7 @@ mod blobs;
 mod config;
 mod error;
 mod health;
+mod labels;
 mod link;
 mod member;
 pub mod native;
@@ -24,6 +25,7 @@ mod traces;
 
 pub use config::{Config, Identity};
 pub use error::Error;
+pub use labels::{RESERVED_LABELS, labelled};
 pub use paraply_core::engine_session::{ExitReason, RunTask};
 pub use runtime::{Report, Reporter, Reports, Runtime, reports};
 pub use session::run;

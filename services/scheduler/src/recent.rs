@@ -144,7 +144,8 @@ mod tests {
     use super::*;
 
     fn finished(session: u128, index: u64, event: u64) -> Record {
-        let placement = Placement::Balanced { engines: Vec::new(), retries: 0, queue_timeout: None };
+        let placement =
+            Placement::Balanced { engines: Vec::new(), labels: Vec::new(), retries: 0, queue_timeout: None };
         let mut head = CallHead::new(Work::Function(Digest([0; 32])), placement);
         head.name = Bytes::from_static(b"simulate");
         let mut outcome = Outcome::failed(FailureKind::Exception, "", String::new(), None);

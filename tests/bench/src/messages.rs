@@ -49,7 +49,9 @@ impl Kind {
 
     fn head(self, function: &Function) -> Arc<CallHead> {
         let placement = match self {
-            Self::Map | Self::Balanced => Placement::Balanced { engines: Vec::new(), retries: 0, queue_timeout: None },
+            Self::Map | Self::Balanced => {
+                Placement::Balanced { engines: Vec::new(), labels: Vec::new(), retries: 0, queue_timeout: None }
+            }
             Self::Direct => Placement::Direct { engines: vec![ENGINE_ID] },
         };
         let work = Work::Function(function.digest);

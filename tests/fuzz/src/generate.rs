@@ -75,7 +75,7 @@ fn likelihood(field: &FieldDescriptor) -> u64 {
         "data_blob" | "blob" | "queue_timeout_millis" | "run_timeout_millis" | "namespace" | "draining" => 60,
         "drain" | "exit" => 4,
         "buffers" | "start_once" | "complete" | "traceparent" => 300,
-        "kill_after_millis" => 200,
+        "kill_after_millis" | "labels" => 200,
         "resume" => 150,
         _ if field.is_list() || matches!(field.kind(), Kind::Bool) => 700,
         // What is left out there is refused, as a rule.

@@ -174,7 +174,7 @@ def engine(fresh: Any) -> Iterator[Any]:
 
 def test_it_says_who_it_is(fresh: Any, engine: Any) -> None:
     assert fresh.hello.engine_id == 5 and fresh.hello.ticket == b"ticket"
-    assert dict(fresh.hello.labels) == {"room": "3"} and fresh.hello.peer.agent == "paraply-engine"
+    assert dict(fresh.hello.labels) == {"room": "3", "runtime": "python"} and fresh.hello.peer.agent == "paraply-engine"
     assert fresh.hello.credit.total_tasks > 0
     assert os.getpgid(engine.pid) == engine.pid
 

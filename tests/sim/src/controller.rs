@@ -13,6 +13,7 @@ use paraply_core::{
 
 use crate::{
     agenda::{Event, Pid, Place},
+    labels,
     network::{Ending, Kind, Message, Side},
     setting::LEASE,
     world::{Clock, World},
@@ -114,7 +115,7 @@ impl World {
                     engine: NewEngine {
                         incarnation: engine.incarnation,
                         peer: bytes::Bytes::new(),
-                        labels: Vec::new(),
+                        labels: labels::of_slot(slot),
                         id: held.map(EngineId).or(engine.wish),
                         proven: held.is_some(),
                         registered_unix_nanos: now.0,

@@ -18,6 +18,7 @@ use paraply_core::{
 
 use crate::{
     agenda::{Event, Pid, Place},
+    labels,
     member::Member,
     network::{Ending as StreamEnding, Kind, Message, Side},
     oracle::Violation,
@@ -101,7 +102,7 @@ impl World {
     pub fn engine_registered(&mut self, slot: usize, id: EngineId) {
         let Some(process) = &self.engines[slot] else { return };
         let incarnation = process.incarnation;
-        let info = Arc::new(EngineInfo { id, incarnation, peer: Bytes::new(), labels: Vec::new() });
+        let info = Arc::new(EngineInfo { id, incarnation, peer: Bytes::new(), labels: labels::of_slot(slot) });
         let result = self.oracle.id_given(id, incarnation);
         self.check(result);
         self.to_engine(slot, Stimulus::Registered { info });

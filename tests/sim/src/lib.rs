@@ -12,6 +12,7 @@ mod client;
 mod controller;
 mod driver;
 mod engine;
+mod labels;
 mod member;
 mod network;
 mod oracle;

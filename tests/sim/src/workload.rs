@@ -9,7 +9,7 @@ use paraply_core::{
     payload::Payload,
 };
 
-use crate::{program::Program, world::World};
+use crate::{labels, program::Program, world::World};
 
 impl World {
     /// A client makes some call.
@@ -70,6 +70,7 @@ impl World {
         let restricted = self.random.chance(150) && !engines.is_empty();
         Placement::Balanced {
             engines: if restricted { self.some_of(engines, 3) } else { Vec::new() },
+            labels: if self.random.chance(200) { labels::asked(&mut self.random) } else { Vec::new() },
             retries: self.random.pick(&[0, 0, 1, 2]).unwrap_or_default(),
             queue_timeout: self.random.chance(80).then(|| Duration::from_millis(self.random.between(1, 3000))),
         }

@@ -65,6 +65,7 @@ def call_head(
     direct: bool,
     engine_ids: tuple[int, ...],
     options: tuple[str, str, int, int, float | None, float | None, bool],
+    labels: tuple[tuple[str, str], ...] = (),
 ) -> bytes:
     """What the tasks of a call share, encoded. Calls in a loop share it too, so it is remembered.
 
@@ -72,6 +73,7 @@ def call_head(
         digest: Of the function to call, or None for code.
         execute: Source, silent, filename.
         options: name, label, priority, retries, queue time-out and run time-out in seconds, start once.
+        labels: What its engine has to carry, where it is for any that does.
     """
     name, label, priority, retries, queue_timeout, run_timeout, start_once = options
     message = session_pb2.Call(
@@ -93,7 +95,10 @@ def call_head(
     else:
         message.balanced.CopyFrom(
             session_pb2.BalancedPlacement(
-                engine_ids=engine_ids, retries=retries, queue_timeout_millis=_millis(queue_timeout)
+                engine_ids=engine_ids,
+                retries=retries,
+                queue_timeout_millis=_millis(queue_timeout),
+                labels=dict(labels),
             )
         )
     return message.SerializeToString()

@@ -24,6 +24,7 @@ class CallSpec:
             Code: none.
         direct: On exactly `engine_ids`, one task each in that order; else on any engine that may.
         engine_ids: Direct: where. Balanced: the only engines that may; empty for any.
+        labels: Balanced: what its engine has to carry, sorted.
         name: What errors and `repr` call the work.
         verb: What is done with it, for who traces: "apply", "map", or nothing where the name says it all.
         label: The user's own label, for queries.
@@ -38,6 +39,7 @@ class CallSpec:
     arguments: list[Payload] = field(default_factory=list)
     direct: bool = True
     engine_ids: list[int] = field(default_factory=list)
+    labels: tuple[tuple[str, str], ...] = ()
     name: str = ""
     verb: str = ""
     label: str = ""

@@ -30,6 +30,12 @@ class ClusterCalls:
         """The engines that there are, sorted."""
         return list(self._link.engines.ids)
 
+    @property
+    def engine_labels(self) -> dict[int, dict[str, str]]:
+        """What each engine carries, by its id: `runtime`, which it sets itself, and what it was started with."""
+        engines = self._link.engines
+        return {engine: engines.labels(engine) for engine in engines.ids}
+
     def direct_view(self, targets: Any = "all", **flags: Any) -> DirectView:
         """A view on certain engines."""
         raise NotImplementedError

@@ -99,8 +99,8 @@ class _Submission:
         work = spec.work
         if isinstance(work, Execute):
             code = (work.source, work.silent, work.filename)
-            return wire.call_head.__wrapped__(None, code, spec.direct, ids, options)
-        return wire.call_head(work.digest, None, spec.direct, ids, options)
+            return wire.call_head.__wrapped__(None, code, spec.direct, ids, options, spec.labels)
+        return wire.call_head(work.digest, None, spec.direct, ids, options, spec.labels)
 
     def _send_whole(self) -> None:
         """A call whose tasks belong together, in one piece."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from paraply._serialize import Function, Payload, dump_arguments, dump_function
 from paraply.client._call import CallSpec
+from paraply.client._targets import engine_ids
 from paraply.client._view_base import View, check_seconds
 from paraply.client.asyncresult import AsyncMapResult, AsyncResult
 from paraply.client.map import Chunks, Items, Mapper, Parts, bounds
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LoadBalancedView(View):
-    """A view whose tasks run on the next engine that is free, of all or of those in `targets`.
+    """A view whose tasks run on the next engine that is free, of all or of those in `targets` and with its `labels`.
 
     Args:
         retries: How often a task that failed, or whose engine was lost, is tried again.
@@ -70,7 +71,8 @@ class LoadBalancedView(View):
             work=function,
             arguments=arguments,
             direct=False,
-            engine_ids=self._engines(self.targets) if restricted else [],
+            engine_ids=engine_ids(self.client, self.targets) if restricted else [],
+            labels=tuple((self.labels or {}).items()),
             name=function.name,
             verb=verb,
             label=(self.label if label is None else label) or "",

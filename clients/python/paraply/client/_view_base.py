@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from paraply import error
 from paraply.client._history import History
+from paraply.client._labels import carriers, check_labels
 from paraply.client._targets import engine_ids
 
 if TYPE_CHECKING:
@@ -31,13 +33,15 @@ class View:
         block: Whether calls wait for their results.
         track: Accepted; whether sent buffers may be edited is in `AsyncResult.sent` always.
         label: Kept with every task, for queries.
+        labels: Only engines that carry each of these labels with this value; None for any. A load-balanced view's tasks wait
+            until there is such an engine; for a direct view they are looked for at each call.
         run_timeout: Seconds that a task may run: then it is interrupted, and fails with `TaskTimeout`. 0 or None for no
             limit.
     """
 
     __module__ = "paraply.client.view"
 
-    _flag_names: ClassVar[tuple[str, ...]] = ("targets", "block", "track", "label", "run_timeout")
+    _flag_names: ClassVar[tuple[str, ...]] = ("targets", "block", "track", "label", "run_timeout", "labels")
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class View:
         track: bool = False,
         label: str | None = None,
         run_timeout: float | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         check_seconds("run_timeout", run_timeout)
         self.client = client
@@ -56,15 +61,21 @@ class View:
         self.track = track
         self.label = label
         self.run_timeout = run_timeout
+        self.labels: dict[str, str] | None = check_labels(labels)
         self._history = History()
 
     def __repr__(self) -> str:
         text = str(self.targets)
         if len(text) > _REPR_CHARACTERS:
             text = f"{text[:12]}...]"
-        return f"<{type(self).__name__} {text}>"
+        return f"<{type(self).__name__} {text}{_labels_text(self.labels)}>"
 
     def __len__(self) -> int:
+        if self.labels:
+            try:
+                return len(self._engines(self.targets))
+            except error.NoEnginesRegistered:
+                return 0
         if isinstance(self.targets, int):
             return 1
         return len(self.client) if self.targets is None or isinstance(self.targets, str) else len(self.targets)
@@ -85,6 +96,8 @@ class View:
         for name in flags:
             if name not in self._flag_names:
                 raise KeyError(f"{type(self).__name__} has no flag {name!r}: it has {', '.join(self._flag_names)}")
+        if "labels" in flags:
+            flags["labels"] = check_labels(flags["labels"])
         for name, value in flags.items():
             setattr(self, name, value)
         return self
@@ -128,7 +141,8 @@ class View:
         return tasks
 
     def _engines(self, targets: Any) -> list[int]:
-        return engine_ids(self.client, targets)
+        ids = engine_ids(self.client, targets)
+        return carriers(self.client._link.engines, ids, self.labels) if self.labels else ids
 
     def _finish(self, result: AsyncResult, block: bool | None, *, waits: bool = False) -> Any:
         """The value where the call blocks, else the AsyncResult.
@@ -262,6 +276,10 @@ class View:
     def spin(self) -> None:
         """Nothing: results arrive by themselves."""
         warnings.warn("spin() does nothing: results arrive by themselves", DeprecationWarning, stacklevel=2)
+
+
+def _labels_text(labels: Mapping[str, str] | None) -> str:
+    return "".join(f" {key}={value}" for key, value in (labels or {}).items())
 
 
 def check_seconds(flag: str, value: Any) -> None:

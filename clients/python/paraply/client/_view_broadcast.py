@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class BroadcastView(DirectView):
-    """A direct view on the engines that there are when it is made.
+    """A direct view on the engines that there are, and carry its `labels`, when it is made.
 
     A call on n engines is one message to the scheduler and one stored payload whatever the view.
     """

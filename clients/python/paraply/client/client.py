@@ -174,7 +174,10 @@ class Client(JobCalls):
     # Views.
 
     def direct_view(self, targets: Any = "all", **flags: Any) -> DirectView:
-        """A view on certain engines. `'all'` is asked for anew at each call."""
+        """A view on certain engines. `'all'` is asked for anew at each call, and so are `labels`.
+
+        `rc.direct_view(labels={"zone": "a"})` is on the engines that carry the label when a call is made.
+        """
         from paraply.client.view import DirectView
 
         if not isinstance(targets, int) and targets != "all":
@@ -182,7 +185,10 @@ class Client(JobCalls):
         return DirectView(self, targets=targets, **flags)
 
     def load_balanced_view(self, targets: Any = None, **flags: Any) -> LoadBalancedView:
-        """A view whose tasks run on any engine, or on any of `targets`."""
+        """A view whose tasks run on any engine, or on any of `targets`.
+
+        With `labels={"runtime": "native"}`, only on engines that carry them: also on those that join later.
+        """
         from paraply.client.view import LoadBalancedView
 
         if isinstance(targets, str) and targets == "all":
@@ -192,7 +198,7 @@ class Client(JobCalls):
         return LoadBalancedView(self, targets=targets, **flags)
 
     def broadcast_view(self, targets: Any = "all", is_coalescing: bool = False, **flags: Any) -> BroadcastView:
-        """A direct view on the engines that there are now."""
+        """A direct view on the engines that there are now, or on those of them that carry its `labels`."""
         from paraply.client.view import BroadcastView
 
         return BroadcastView(self, targets=targets, is_coalescing=is_coalescing, **flags)

@@ -11,7 +11,7 @@ use paraply_proto::scheduler::v1 as proto;
 use super::{
     error::{WireError, each, required},
     field::{NAME_BYTES, cut, millis, text},
-    id, payload,
+    id, payload, peer,
 };
 
 /// A call as a client submits it.
@@ -54,6 +54,7 @@ fn decode_placement(placement: proto::call::Placement) -> Placement {
         Wire::Direct(direct) => Placement::Direct { engines: engines(direct.engine_ids) },
         Wire::Balanced(balanced) => Placement::Balanced {
             engines: engines(balanced.engine_ids),
+            labels: peer::decode_labels(balanced.labels),
             retries: balanced.retries,
             queue_timeout: balanced.queue_timeout_millis.map(Duration::from_millis),
         },

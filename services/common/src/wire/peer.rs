@@ -31,9 +31,15 @@ pub fn engine_info(
     peer: Option<proto::PeerInfo>,
     labels: HashMap<String, String>,
 ) -> EngineInfo {
+    let peer = peer.unwrap_or_default().encode_to_vec().into();
+    EngineInfo { id: engine, incarnation, peer, labels: decode_labels(labels) }
+}
+
+/// Labels, sorted by key.
+pub(crate) fn decode_labels(labels: HashMap<String, String>) -> Vec<(Bytes, Bytes)> {
     let mut labels: Vec<(Bytes, Bytes)> = labels.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
     labels.sort_unstable();
-    EngineInfo { id: engine, incarnation, peer: peer.unwrap_or_default().encode_to_vec().into(), labels }
+    labels
 }
 
 /// The wire form of an engine.
@@ -43,7 +49,7 @@ pub fn encode_engine(info: &EngineInfo) -> proto::Engine {
         engine_id: info.id.0,
         incarnation: id::encode_id(info.incarnation.to_bytes()),
         peer: Some(peer_info(info)),
-        labels: encode_labels(info),
+        labels: encode_labels(&info.labels),
         draining: false,
     }
 }
@@ -54,6 +60,6 @@ pub fn peer_info(info: &EngineInfo) -> proto::PeerInfo {
     proto::PeerInfo::decode(info.peer.clone()).unwrap_or_default()
 }
 
-pub(crate) fn encode_labels(info: &EngineInfo) -> HashMap<String, String> {
-    info.labels.iter().map(|(key, value)| (text(key), text(value))).collect()
+pub(crate) fn encode_labels(labels: &[(Bytes, Bytes)]) -> HashMap<String, String> {
+    labels.iter().map(|(key, value)| (text(key), text(value))).collect()
 }

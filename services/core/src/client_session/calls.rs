@@ -153,9 +153,13 @@ impl Kept {
         let engines = match &head.placement {
             Placement::Direct { engines } | Placement::Balanced { engines, .. } => engines.len(),
         };
+        let labels = match &head.placement {
+            Placement::Balanced { labels, .. } => labels.iter().map(|(key, value)| 8 + key.len() + value.len()).sum(),
+            Placement::Direct { .. } => 0,
+        };
         let code =
             if let Work::Execute { source, filename, .. } = &head.work { source.len() + filename.len() } else { 0 };
-        let head = 128 + 5 * engines + code + head.label.len() + head.name.len() + head.traceparent.len();
+        let head = 128 + 5 * engines + labels + code + head.label.len() + head.name.len() + head.traceparent.len();
         self.bytes + (head + 16 * self.call.arguments.len()) as u64
     }
 

@@ -40,7 +40,7 @@ fn head(placement: Placement) -> Arc<CallHead> {
 }
 
 fn anywhere() -> Arc<CallHead> {
-    head(Placement::Balanced { engines: vec![], retries: 0, queue_timeout: None })
+    head(Placement::Balanced { engines: vec![], labels: vec![], retries: 0, queue_timeout: None })
 }
 
 fn call(first_index: u64, tasks: usize) -> Call {

@@ -4,10 +4,11 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
+use super::labels::Selector;
 use crate::id::{EngineId, SessionId};
 
 /// What a session may use up in its turn.
@@ -37,7 +38,28 @@ struct Queue {
     deficit: u64,
     in_turn: bool,
     any: VecDeque<u64>,
+    /// By the labels that an engine has to carry. A task may wait here for ever, so one that leaves is taken out at once.
+    carriers: BTreeMap<Selector, BTreeSet<u64>>,
     only: BTreeMap<EngineId, VecDeque<u64>>,
+}
+
+/// Where a task is put.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lists<'a> {
+    /// Any engine may take it.
+    Any,
+    /// Any that carries these labels.
+    Carriers(Selector),
+    /// These.
+    Only(&'a [EngineId]),
+}
+
+/// Which of a queue's lists has a task.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum List {
+    Any,
+    Carriers(Selector),
+    Only,
 }
 
 /// What the queues have for an engine.
@@ -65,22 +87,18 @@ pub(super) type Lookup<'a> = dyn Fn(SessionId, u64, EngineId) -> Option<Size> + 
 
 impl Balanced {
     /// Puts a task at the back of its session's queue, or at the front if it was there before.
-    pub(super) fn push(
-        &mut self,
-        priority: i32,
-        session: SessionId,
-        index: u64,
-        only: Option<&[EngineId]>,
-        front: bool,
-    ) {
+    pub(super) fn push(&mut self, priority: i32, session: SessionId, index: u64, lists: Lists<'_>, front: bool) {
         let queue = self.queue(priority, session);
         let put = |list: &mut VecDeque<u64>| if front { list.push_front(index) } else { list.push_back(index) };
-        match only {
-            None => put(&mut queue.any),
-            Some(engines) => engines.iter().for_each(|engine| put(queue.only.entry(*engine).or_default())),
+        match lists {
+            Lists::Any => put(&mut queue.any),
+            Lists::Carriers(selector) => {
+                queue.carriers.entry(selector).or_default().insert(index);
+            }
+            Lists::Only(engines) => engines.iter().for_each(|engine| put(queue.only.entry(*engine).or_default())),
         }
         self.waiting += 1;
-        self.restricted += u64::from(only.is_some());
+        self.restricted += u64::from(matches!(lists, Lists::Only(_)));
     }
 
     /// An engine came that a task in the queue may run on.
@@ -99,7 +117,16 @@ impl Balanced {
         })
     }
 
-    /// A task left the state `Queued` by another way than `take`.
+    /// A task that waits for whoever carries these labels left the state `Queued` by another way than `take`.
+    pub(super) fn left_carriers(&mut self, priority: i32, session: SessionId, index: u64, selector: Selector) {
+        let level = self.levels.get_mut(&Reverse(priority));
+        if let Some(queue) = level.and_then(|level| level.queues.get_mut(&session)) {
+            queue.pop(List::Carriers(selector), EngineId(0), index);
+        }
+        self.waiting -= 1;
+    }
+
+    /// Another left it so.
     pub(super) fn left(&mut self, restricted: bool) {
         self.waiting -= 1;
         self.restricted -= u64::from(restricted);
@@ -110,16 +137,22 @@ impl Balanced {
         self.waiting
     }
 
-    /// Those of them that any engine may run, also one that is yet to come.
+    /// Those of them that any engine may run, or any that carries their labels: also one that is yet to come.
     pub(super) fn waiting_for_any(&self) -> u64 {
         self.waiting - self.restricted
     }
 
-    /// The next task for an engine, if it `fits`.
-    pub(super) fn take(&mut self, engine: EngineId, lookup: &Lookup<'_>, fits: &dyn Fn(Size) -> bool) -> Offer {
+    /// The next task for an engine, which carries these sets of labels, if it `fits`.
+    pub(super) fn take(
+        &mut self,
+        engine: EngineId,
+        carried: &BTreeSet<Selector>,
+        lookup: &Lookup<'_>,
+        fits: &dyn Fn(Size) -> bool,
+    ) -> Offer {
         let mut offer = Offer::Nothing;
         for level in self.levels.values_mut() {
-            offer = level.take(engine, lookup, fits, &mut self.restricted);
+            offer = level.take(engine, carried, lookup, fits, &mut self.restricted);
             if offer != Offer::Nothing {
                 break;
             }
@@ -146,6 +179,7 @@ impl Level {
     fn take(
         &mut self,
         engine: EngineId,
+        carried: &BTreeSet<Selector>,
         lookup: &Lookup<'_>,
         fits: &dyn Fn(Size) -> bool,
         restricted: &mut u64,
@@ -158,7 +192,7 @@ impl Level {
                 self.turns.pop_front();
                 continue;
             };
-            let Some((index, size)) = queue.peek(session, engine, lookup) else {
+            let Some((index, list, size)) = queue.peek(session, engine, carried, lookup) else {
                 if queue.is_empty() {
                     self.queues.remove(&session);
                     self.turns.pop_front();
@@ -185,7 +219,8 @@ impl Level {
                 continue;
             }
             queue.deficit -= cost;
-            *restricted -= u64::from(queue.pop(engine, index));
+            queue.pop(list, engine, index);
+            *restricted -= u64::from(list == List::Only);
             if queue.is_empty() {
                 self.queues.remove(&session);
                 self.turns.pop_front();
@@ -198,12 +233,18 @@ impl Level {
 
 impl Queue {
     fn is_empty(&self) -> bool {
-        self.any.is_empty() && self.only.is_empty()
+        self.any.is_empty() && self.only.is_empty() && self.carriers.is_empty()
     }
 
-    /// The oldest task for this engine, after dropping entries whose task has left.
-    fn peek(&mut self, session: SessionId, engine: EngineId, lookup: &Lookup<'_>) -> Option<(u64, Size)> {
-        let mut head = |list: &mut VecDeque<u64>| {
+    /// The oldest task for this engine and the list that has it, after dropping entries whose task has left.
+    fn peek(
+        &mut self,
+        session: SessionId,
+        engine: EngineId,
+        carried: &BTreeSet<Selector>,
+        lookup: &Lookup<'_>,
+    ) -> Option<(u64, List, Size)> {
+        let head = |list: &mut VecDeque<u64>| {
             while let Some(index) = list.front() {
                 if let Some(size) = lookup(session, *index, engine) {
                     return Some((*index, size));
@@ -212,27 +253,51 @@ impl Queue {
             }
             None
         };
-        let any = head(&mut self.any);
-        let only = self.only.get_mut(&engine).and_then(&mut head);
+        let any = head(&mut self.any).map(|(index, size)| (index, List::Any, size));
+        let only = self.only.get_mut(&engine).and_then(head).map(|(index, size)| (index, List::Only, size));
         if only.is_none() {
             self.only.remove(&engine);
         }
-        any.into_iter().chain(only).min_by_key(|(index, _)| *index)
+        let carriers = self.oldest_carried(carried).and_then(|(index, selector)| {
+            let size = lookup(session, index, engine)?;
+            Some((index, List::Carriers(selector), size))
+        });
+        any.into_iter().chain(only).chain(carriers).min_by_key(|(index, ..)| *index)
     }
 
-    /// Takes out what `peek` found; says whether only certain engines may run it.
-    fn pop(&mut self, engine: EngineId, index: u64) -> bool {
-        if self.any.front() == Some(&index) {
-            self.any.pop_front();
-            return false;
+    /// The oldest task that waits for labels which are all among these. Either may have many sets.
+    fn oldest_carried(&self, carried: &BTreeSet<Selector>) -> Option<(u64, Selector)> {
+        let oldest = |selector: &Selector| Some((*self.carriers.get(selector)?.first()?, *selector));
+        if carried.len() < self.carriers.len() {
+            carried.iter().filter_map(oldest).min()
+        } else {
+            self.carriers.keys().filter(|selector| carried.contains(selector)).filter_map(oldest).min()
         }
-        if let Some(list) = self.only.get_mut(&engine) {
-            list.pop_front();
-            if list.is_empty() {
-                self.only.remove(&engine);
+    }
+
+    /// Takes a task out of the list that has it. It is the first of an engine's own list, or of the one for any.
+    fn pop(&mut self, list: List, engine: EngineId, index: u64) {
+        match list {
+            List::Any => {
+                self.any.pop_front();
+            }
+            List::Carriers(selector) => {
+                if let Some(tasks) = self.carriers.get_mut(&selector) {
+                    tasks.remove(&index);
+                    if tasks.is_empty() {
+                        self.carriers.remove(&selector);
+                    }
+                }
+            }
+            List::Only => {
+                if let Some(tasks) = self.only.get_mut(&engine) {
+                    tasks.pop_front();
+                    if tasks.is_empty() {
+                        self.only.remove(&engine);
+                    }
+                }
             }
         }
-        true
     }
 }
 
@@ -246,7 +311,7 @@ mod tests {
 
     fn drain(queues: &mut Balanced, engine: EngineId, expected: Option<Duration>) -> Vec<(SessionId, u64)> {
         let lookup = move |_: SessionId, _: u64, _: EngineId| Some(Size { expected, bytes: 0 });
-        std::iter::from_fn(|| match queues.take(engine, &lookup, &|_| true) {
+        std::iter::from_fn(|| match queues.take(engine, &BTreeSet::new(), &lookup, &|_| true) {
             Offer::Task(session, index) => Some((session, index)),
             Offer::DoesNotFit | Offer::Nothing => None,
         })
@@ -256,9 +321,9 @@ mod tests {
     #[test]
     fn sessions_take_turns_and_priorities_go_first() {
         let mut queues = Balanced::default();
-        (0..3).for_each(|index| queues.push(0, A, index, None, false));
-        (0..2).for_each(|index| queues.push(0, B, index, None, false));
-        queues.push(7, B, 9, None, false);
+        (0..3).for_each(|index| queues.push(0, A, index, Lists::Any, false));
+        (0..2).for_each(|index| queues.push(0, B, index, Lists::Any, false));
+        queues.push(7, B, 9, Lists::Any, false);
         assert_eq!(queues.waiting(), 6);
         assert_eq!(drain(&mut queues, E, None), [(B, 9), (A, 0), (B, 0), (A, 1), (B, 1), (A, 2)]);
         assert_eq!(queues.waiting(), 0);
@@ -268,8 +333,8 @@ mod tests {
     fn a_turn_is_worth_time_not_tasks() {
         let mut queues = Balanced::default();
         for index in 0..4 {
-            queues.push(0, A, index, None, false);
-            queues.push(0, B, index, None, false);
+            queues.push(0, A, index, Lists::Any, false);
+            queues.push(0, B, index, Lists::Any, false);
         }
         // A's tasks take a quantum each, B's half of one.
         let lookup = |session: SessionId, _: u64, _: EngineId| {
@@ -277,7 +342,7 @@ mod tests {
             Some(Size { expected, bytes: 0 })
         };
         let mut order = Vec::new();
-        while let Offer::Task(session, _) = queues.take(E, &lookup, &|_| true) {
+        while let Offer::Task(session, _) = queues.take(E, &BTreeSet::new(), &lookup, &|_| true) {
             order.push(session);
         }
         assert_eq!(order, [A, B, B, A, B, B, A, A]);
@@ -286,24 +351,24 @@ mod tests {
     #[test]
     fn restricted_tasks_wait_for_their_engines_and_block_nobody() {
         let mut queues = Balanced::default();
-        queues.push(0, A, 0, Some(&[EngineId(1), EngineId(2)]), false);
-        queues.push(0, A, 1, None, false);
+        queues.push(0, A, 0, Lists::Only(&[EngineId(1), EngineId(2)]), false);
+        queues.push(0, A, 1, Lists::Any, false);
         assert_eq!((queues.waiting(), queues.waiting_for_any()), (2, 1));
         assert_eq!(drain(&mut queues, E, None), [(A, 1)]);
         assert_eq!((queues.waiting(), queues.waiting_for_any()), (1, 0));
         assert_eq!(drain(&mut queues, EngineId(2), None), [(A, 0)]);
         // Its entry in engine 1's list is stale now, and goes when it comes up.
         let gone = |_: SessionId, _: u64, _: EngineId| None;
-        assert_eq!(queues.take(EngineId(1), &gone, &|_| true), Offer::Nothing);
+        assert_eq!(queues.take(EngineId(1), &BTreeSet::new(), &gone, &|_| true), Offer::Nothing);
         assert!(queues.levels.is_empty());
     }
 
     #[test]
     fn what_does_not_fit_stays() {
         let mut queues = Balanced::default();
-        queues.push(0, A, 0, None, false);
+        queues.push(0, A, 0, Lists::Any, false);
         let lookup = |_: SessionId, _: u64, _: EngineId| Some(Size::default());
-        assert_eq!(queues.take(E, &lookup, &|_| false), Offer::DoesNotFit);
-        assert_eq!(queues.take(E, &lookup, &|_| true), Offer::Task(A, 0));
+        assert_eq!(queues.take(E, &BTreeSet::new(), &lookup, &|_| false), Offer::DoesNotFit);
+        assert_eq!(queues.take(E, &BTreeSet::new(), &lookup, &|_| true), Offer::Task(A, 0));
     }
 }

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use super::labels::Selector;
 use crate::{
     engine_link::{AssignedCall, Credit, Orders, Welcome},
     id::{AttemptId, ConnectionId, Digest, TaskId},
@@ -18,6 +19,8 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     pub(super) balanced: bool,
+    /// The labels that it asks for.
+    pub(super) selector: Option<Selector>,
     /// Since when, if it is.
     pub(super) claimed: Option<Time>,
     /// Expected run time, nanoseconds; the whole prefetch where nothing is measured.
@@ -49,6 +52,8 @@ pub(super) struct Engine {
     pub(super) held_cost: u64,
     pub(super) held_balanced: usize,
     pub(super) held_balanced_cost: u64,
+    /// Of `held`, how many ask for which labels.
+    pub(super) held_labelled: BTreeMap<Selector, usize>,
     pub(super) retracting: usize,
     /// Its key in `Scheduler::room`, while it is there.
     pub(super) open_at: Option<u64>,
@@ -83,6 +88,7 @@ impl Engine {
             held_cost: 0,
             held_balanced: 0,
             held_balanced_cost: 0,
+            held_labelled: BTreeMap::new(),
             retracting: 0,
             open_at: None,
             credit,
@@ -115,12 +121,23 @@ impl Engine {
             self.held_balanced_cost += held.cost;
             self.sent_balanced.push_back(task);
         }
+        if let Some(selector) = held.selector {
+            *self.held_labelled.entry(selector).or_default() += 1;
+        }
         self.held.insert(task, held);
     }
 
     pub(super) fn release(&mut self, task: TaskId) -> Option<Held> {
         let held = self.held.remove(&task)?;
         self.held_cost -= held.cost;
+        if let Some(selector) = held.selector
+            && let Some(count) = self.held_labelled.get_mut(&selector)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.held_labelled.remove(&selector);
+            }
+        }
         if held.balanced {
             self.held_balanced -= 1;
             self.held_balanced_cost -= held.cost;
@@ -129,6 +146,12 @@ impl Engine {
             }
         }
         Some(held)
+    }
+
+    /// Some of the balanced work that it has may be run by an engine which carries these sets of labels.
+    pub(super) fn may_give_to(&self, carried: &BTreeSet<Selector>) -> bool {
+        self.held_balanced > self.held_labelled.values().sum()
+            || self.held_labelled.keys().any(|selector| carried.contains(selector))
     }
 
     /// Balanced work that it has beyond the task it runs, in nanoseconds: the average stands for that task.

@@ -174,7 +174,10 @@ impl Scheduler {
         if !task.excluded.is_empty() {
             let _infallible = write!(why, "; it has failed on {}", list(&task.excluded));
         }
-        let mut able = self.engines.iter().filter(|(id, _)| task.may_run_on(**id)).peekable();
+        if !task.labels().is_empty() {
+            why.push_str(&self.why_labels(task));
+        }
+        let mut able = self.engines.iter().filter(|(id, _)| self.may_run(task, **id)).peekable();
         if able.peek().is_none() {
             why.push_str("; no engine that may run it is attached");
         }
@@ -186,6 +189,25 @@ impl Scheduler {
             more => why + &format!("; and {more} more engines"),
         }
     }
+
+    fn why_labels(&self, task: &Task) -> String {
+        let labels = labelled(task.labels());
+        let carriers = self.engines.keys().filter(|id| self.selectors.admits(**id, task.selector)).count();
+        let who = match (carriers, self.engines.len()) {
+            (0, 0) => return format!("; it waits for an engine with labels {labels}"),
+            (0, 1) => "the engine that is attached does not have them".to_owned(),
+            (0, engines) => format!("none of the {engines} engines has them"),
+            (some, engines) => format!("{some} of {engines} have them"),
+        };
+        format!("; it waits for an engine with labels {labels}; {who}")
+    }
+}
+
+/// As people write them.
+fn labelled(labels: &[(Bytes, Bytes)]) -> String {
+    let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
+    let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{}={}", text(key), text(value))).collect();
+    pairs.join(" ")
 }
 
 /// Tasks without a record: their outcome is an event, or was one.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Record, Scheduler, Transition,
     blobs::Holder,
-    task::{State, Task},
+    task::{State, Takers, Task},
 };
 use crate::{
     call::CallHead,
@@ -178,9 +178,8 @@ impl Scheduler {
     /// Takes a task out of wherever its state says it is. The caller gives it another state or removes it.
     pub(super) fn leave_state(&mut self, id: TaskId) {
         let Some(task) = self.task_mut(id) else { return };
-        let (direct, restricted) = (task.is_direct(), task.is_restricted());
         match task.state {
-            State::Queued if !direct => self.balanced.left(restricted),
+            State::Queued if !task.is_direct() => self.leave_balanced(id),
             State::Assigned(engine) | State::Retracting(engine) | State::Claimed(engine) => {
                 let retracting = matches!(task.state, State::Retracting(_));
                 if let Some(held_by) = self.engines.get_mut(&engine) {
@@ -194,6 +193,19 @@ impl Scheduler {
         }
     }
 
+    /// Takes a task out of its balanced queue.
+    pub(super) fn leave_balanced(&mut self, id: TaskId) {
+        let Some(task) = self.task(id) else { return };
+        match task.takers() {
+            Takers::Any => self.balanced.left(false),
+            Takers::Listed => self.balanced.left(true),
+            Takers::Carriers(selector) => {
+                self.balanced.left_carriers(task.head.priority, id.session, id.index, selector);
+                self.selectors.left(selector);
+            }
+        }
+    }
+
     /// Drops a task's record and what it names.
     pub(super) fn remove_task(&mut self, id: TaskId) -> Option<Box<Task>> {
         let session = self.sessions.get_mut(&id.session)?;
@@ -204,6 +216,9 @@ impl Scheduler {
         }
         if let Some(digest) = task.digest() {
             self.functions.release(digest);
+        }
+        if let Some(selector) = task.selector {
+            self.selectors.release(selector);
         }
         for blob in task.arguments.blobs().filter(|_| !forgets(Mutant::BlobLeaked)) {
             self.release_blob(blob.id);

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Peer, Scheduler, task::State};
+use super::{
+    Peer, Scheduler,
+    task::{State, Takers},
+};
 use crate::id::{BlobId, Digest, TaskId};
 
 impl Scheduler {
@@ -19,6 +22,7 @@ impl Scheduler {
 
     fn check_tasks(&self) -> Result<(), String> {
         let (mut queued, mut for_any) = (0, 0);
+        let mut selectors = BTreeMap::new();
         for (session, owner) in &self.sessions {
             let mut bytes = 0;
             for (index, task) in owner.tasks.iter() {
@@ -26,7 +30,12 @@ impl Scheduler {
                 bytes += task.size();
                 let balanced = task.state == State::Queued && !task.is_direct();
                 queued += u64::from(balanced);
-                for_any += u64::from(balanced && !task.is_restricted());
+                for_any += u64::from(balanced && task.takers() != Takers::Listed);
+                if let Some(selector) = task.selector {
+                    let (tasks, queued) = selectors.entry(selector).or_insert((0, 0));
+                    *tasks += 1;
+                    *queued += u64::from(balanced && matches!(task.takers(), Takers::Carriers(_)));
+                }
                 if let Some(engine) = task.engine() {
                     let held = self.engines.get(&engine).is_some_and(|engine| engine.held.contains_key(&id));
                     ensure(held, || format!("task {id:?} is {:?}, and the engine does not hold it", task.state))?;
@@ -57,6 +66,7 @@ impl Scheduler {
         ensure(queued == self.balanced.waiting(), || {
             format!("{queued} balanced tasks are queued, {} counted", self.balanced.waiting())
         })?;
+        self.selectors.check(&selectors, self.engines.values().map(|engine| &engine.info))?;
         ensure(for_any == self.balanced.waiting_for_any(), || {
             format!("any engine may run {for_any} queued tasks, {} counted", self.balanced.waiting_for_any())
         })
@@ -77,6 +87,8 @@ impl Scheduler {
             }
             let cost: u64 = engine.held.values().map(|held| held.cost).sum();
             ensure(cost == engine.held_cost, || format!("engine {id} weighs {cost}, not {}", engine.held_cost))?;
+            let labelled = engine.held.values().filter(|held| held.selector.is_some()).count();
+            ensure(labelled == engine.held_labelled.values().sum(), || format!("engine {id} miscounts labels"))?;
             let balanced = engine.held.values().filter(|held| held.balanced).count();
             ensure(balanced == engine.held_balanced, || format!("engine {id} has {balanced} balanced tasks"))?;
             let retracting = engine

@@ -38,6 +38,9 @@ impl Scheduler {
         let mut engine = Engine::new(hello.info.clone(), connection, hello.credit, now);
         engine.direct = self.recovery.came_back(id);
         self.engines.insert(id, engine);
+        if self.selectors.attached(&hello.info) {
+            self.transitions.took(Transition::LabelsCame);
+        }
         let mut dropped = Vec::new();
         let mut kept = BTreeSet::new();
         for held in hello.held {
@@ -91,6 +94,7 @@ impl Scheduler {
     /// An engine is gone. Clients hear of it before they hear what became of its tasks.
     pub(super) fn lose_engine(&mut self, now: Time, id: EngineId, reason: &'static str, status: CloseStatus) {
         let Some(engine) = self.engines.remove(&id) else { return };
+        self.selectors.lost(&engine.info);
         if self.connections.remove(&engine.connection).is_some() {
             self.out.push(Instruction::Close { connection: engine.connection, status });
         }

@@ -21,6 +21,7 @@ mod functions;
 mod indexed;
 mod invariants;
 mod keepers;
+mod labels;
 mod list;
 mod loss;
 mod on_engine;
@@ -45,7 +46,10 @@ pub use explain::{Place, TaskReport};
 pub use list::RunningTask;
 pub use transition::Transition;
 
-use self::{balanced::Balanced, blobs::Blobs, engine::Engine, functions::Functions, session::Session, timers::Timer};
+use self::{
+    balanced::Balanced, blobs::Blobs, engine::Engine, functions::Functions, labels::Selectors, session::Session,
+    timers::Timer,
+};
 use crate::{
     id::{AttemptId, ConnectionId, EngineId, Epoch, Incarnation, SessionId, TaskId},
     time::Time,
@@ -65,6 +69,7 @@ pub struct Scheduler {
     functions: Functions,
     blobs: Blobs,
     balanced: Balanced,
+    selectors: Selectors,
     /// Engines to offer balanced work to, least loaded first. One that an offer did not fit leaves until it changes.
     room: BTreeSet<(u64, EngineId)>,
     recovery: recovery::Recovery,
@@ -116,6 +121,7 @@ impl Scheduler {
             functions: Functions::default(),
             blobs: Blobs::default(),
             balanced: Balanced::default(),
+            selectors: Selectors::default(),
             room: BTreeSet::new(),
             recovery,
             timers,
@@ -208,7 +214,7 @@ impl Scheduler {
             recovering: self.recovery.is_on(),
             engines: engines.collect(),
             unassigned: self.balanced.waiting(),
-            waiting_for_any: self.balanced.waiting_for_any(),
+            waiting_for_any: self.waiting_for_any(),
             held_bytes: self.functions.bytes() + self.sessions.values().map(Session::held_bytes).sum::<u64>(),
             sessions: sessions.collect(),
             blobs: self.blobs.len(),
@@ -216,10 +222,25 @@ impl Scheduler {
         }
     }
 
-    /// Tasks wait that any engine may run, and there is none to run them.
+    /// Tasks wait that more engines would help, and there is none to run them.
     #[must_use]
     pub fn is_starved(&self) -> bool {
-        self.balanced.waiting_for_any() > 0 && self.engines.values().all(|engine| engine.draining)
+        self.waiting_for_any() > 0 && self.engines.values().all(|engine| engine.draining)
+    }
+
+    /// Tasks in balanced queues that another engine of a kind that has been here may run.
+    fn waiting_for_any(&self) -> u64 {
+        self.balanced.waiting_for_any() - self.selectors.hopeless()
+    }
+
+    /// Those that an engine which is here may run.
+    fn placeable(&self) -> u64 {
+        self.balanced.waiting() - self.selectors.unserved()
+    }
+
+    /// The task may run on this engine, which is here.
+    fn may_run(&self, task: &task::Task, engine: EngineId) -> bool {
+        task.may_run_on(engine) && self.selectors.admits(engine, task.selector)
     }
 
     /// Wall clock at a time.

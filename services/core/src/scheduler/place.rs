@@ -2,13 +2,13 @@
 //!
 //! Direct tasks go to their engine as far as its credit reaches. Balanced tasks go to the least loaded engine that may
 //! run them, at most `prefetch` ahead of what it runs. An engine with nothing to do, when the queue has nothing for it,
-//! gets back what another was sent and has not claimed.
+//! gets back what another was sent and has not claimed, if it may run that.
 
 use super::{
     Scheduler, Transition,
     balanced::{Offer, Size},
     engine::{Engine, Held, nanos},
-    task::State,
+    task::{State, Takers, Task},
 };
 use crate::{
     call::{Placement, Work},
@@ -27,7 +27,7 @@ impl Scheduler {
     }
 
     fn place_direct(&mut self, now: Time, id: EngineId) {
-        let mut placed = false;
+        let (mut placed, balanced_waits) = (false, self.placeable() > 0);
         loop {
             let Some(engine) = self.engines.get_mut(&id) else { return };
             let Some(task) = engine.direct.front().copied() else { break };
@@ -39,7 +39,7 @@ impl Scheduler {
             };
             // The last of the credit is left for balanced work, if there is some: neither starves the other.
             let left = engine.credit.total_tasks.saturating_sub(engine.used.total_tasks);
-            let reserved = left <= 1 && engine.held_balanced == 0 && self.balanced.waiting() > 0 && placed;
+            let reserved = left <= 1 && engine.held_balanced == 0 && balanced_waits && placed;
             if reserved || !engine.has_credit(record.size()) {
                 break;
             }
@@ -54,7 +54,7 @@ impl Scheduler {
 
     fn place_balanced(&mut self, now: Time) {
         let mut passed = Vec::new();
-        while self.balanced.waiting() > 0 {
+        while self.placeable() > 0 {
             let Some((_, id)) = self.room.pop_first() else { break };
             if let Some(engine) = self.engines.get_mut(&id) {
                 engine.open_at = None;
@@ -72,7 +72,7 @@ impl Scheduler {
                 }
             }
         }
-        if self.balanced.waiting() == 0 && passed.is_empty() {
+        if self.placeable() == 0 && passed.is_empty() {
             let idle: Vec<EngineId> = self.room.iter().take_while(|(load, _)| *load == 0).map(|(_, id)| *id).collect();
             for id in idle {
                 if !self.take_back_for(id) {
@@ -84,18 +84,26 @@ impl Scheduler {
     }
 
     fn offer(&mut self, id: EngineId) -> Offer {
-        let Self { engines, balanced, sessions, functions, config, .. } = self;
+        let Self { engines, balanced, selectors, sessions, functions, config, .. } = self;
         let Some(engine) = engines.get(&id).filter(|engine| engine.has_credit(0)) else { return Offer::DoesNotFit };
         let lookup = |session: SessionId, index: u64, engine: EngineId| {
             let task = sessions.get(&session)?.tasks.get(index)?;
-            let queued = task.state == State::Queued && task.may_run_on(engine);
+            let may_run = task.may_run_on(engine) && selectors.admits(engine, task.selector);
+            let queued = task.state == State::Queued && may_run;
             let expected = task.digest().and_then(|digest| functions.expected(digest));
             queued.then(|| Size { expected, bytes: task.size() })
         };
         let (held, prefetched) = (engine.held_balanced, engine.prefetched());
-        balanced.take(id, &lookup, &|size| {
+        let carried = selectors.of(id);
+        let offer = balanced.take(id, carried, &lookup, &|size| {
             engine.has_credit(size.bytes) && Engine::fits(held, prefetched, size.expected, config.prefetch)
-        })
+        });
+        if let Offer::Task(session, index) = offer
+            && let Some(Takers::Carriers(selector)) = self.task(TaskId { session, index }).map(Task::takers)
+        {
+            self.selectors.left(selector);
+        }
+        offer
     }
 
     /// Sends a queued task to an engine.
@@ -112,6 +120,7 @@ impl Scheduler {
             Transition::AssignedBalanced
         });
         let (head, arguments, direct) = (record.head.clone(), record.arguments.clone(), record.is_direct());
+        let selector = record.selector;
         // One that has bytes to wait for may still be taken back.
         let claimed = engine.is_idle() && !head.start_once && arguments.blobs().next().is_none();
         let several = matches!(&head.placement, Placement::Direct { engines } if engines.len() > 1);
@@ -120,7 +129,7 @@ impl Scheduler {
         let attempt = record.attempt;
         engine.used.total_tasks += 1;
         engine.used.total_bytes += arguments.inline_size();
-        engine.hold(task, Held { balanced: !direct, claimed: claimed.then_some(now), cost });
+        engine.hold(task, Held { balanced: !direct, selector, claimed: claimed.then_some(now), cost });
         let mut expected = None;
         if let Work::Function(digest) = head.work {
             expected = self.functions.expected(digest);
@@ -155,7 +164,7 @@ impl Scheduler {
 
     /// What a task weighs, in nanoseconds: unmeasured ones fill the prefetch.
     pub(super) fn cost(&self, task: TaskId) -> u64 {
-        let digest = self.task(task).and_then(super::task::Task::digest);
+        let digest = self.task(task).and_then(Task::digest);
         nanos(digest.and_then(|digest| self.functions.expected(digest)).unwrap_or(self.config.prefetch))
     }
 
@@ -171,7 +180,7 @@ impl Scheduler {
         }
     }
 
-    /// Asks the engine with the most unclaimed balanced work for half of it, for one that has nothing. False if none has
+    /// Asks the engine with the most unclaimed balanced work for half of it, for one that has nothing: of what that one may run. False if none has
     /// any to give.
     fn take_back_for(&mut self, idle: EngineId) -> bool {
         if self.engines.get(&idle).is_none_or(|engine| !engine.is_idle()) {
@@ -180,7 +189,9 @@ impl Scheduler {
         if self.engines.values().any(|engine| engine.retracting > 0) {
             return true; // One engine's answer first: it may be enough for all.
         }
-        let spare = |engine: &Engine| (engine.held_balanced > 1).then(|| engine.prefetched());
+        let carried = self.selectors.of(idle);
+        let spare =
+            |engine: &Engine| (engine.held_balanced > 1 && engine.may_give_to(carried)).then(|| engine.prefetched());
         let victims = self.engines.iter().filter(|(id, _)| **id != idle);
         let victims = victims.filter_map(|(id, engine)| Some((spare(engine)?, *id)));
         let Some((prefetched, victim)) = victims.max() else { return false };
@@ -193,14 +204,11 @@ impl Scheduler {
             .sent_balanced
             .iter()
             .copied()
-            .filter(|id| engine.held.get(id).is_some_and(|held| held.claimed.is_none()));
+            .filter(|id| engine.held.get(id).is_some_and(|held| held.claimed.is_none()))
+            .filter(|id| self.task(*id).is_some_and(|task| self.may_run(task, idle)));
         let mut unclaimed: Vec<TaskId> = unclaimed.collect();
         let give: Vec<TaskId> = unclaimed.split_off(unclaimed.len() / 2);
-        for task in give {
-            if self.task(task).is_some_and(|record| record.may_run_on(idle)) {
-                self.retract(task);
-            }
-        }
+        give.into_iter().for_each(|task| self.retract(task));
         true
     }
 

@@ -9,7 +9,13 @@ use std::{
     mem,
 };
 
-use super::{Scheduler, Transition, session::PendingCall, task::State, timers::Timer};
+use super::{
+    Scheduler, Transition,
+    balanced::Lists,
+    session::PendingCall,
+    task::{State, Takers},
+    timers::Timer,
+};
 use crate::{
     id::{EngineId, SessionId, TaskId},
     mutant::{Mutant, forgets},
@@ -61,11 +67,11 @@ impl Scheduler {
                 continue;
             }
             // Most tasks may run anywhere: for these it is one walk through the session's tasks.
-            if task.is_direct() || task.is_restricted() || task.queue_deadline.is_some() {
+            if task.is_direct() || task.takers() != Takers::Any || task.queue_deadline.is_some() {
                 others.push(index);
             } else {
                 task.state = State::Queued;
-                self.balanced.push(task.head.priority, id, index, None, false);
+                self.balanced.push(task.head.priority, id, index, Lists::Any, false);
             }
         }
         for index in others {
@@ -85,17 +91,26 @@ impl Scheduler {
         }
         let Some(task) = self.task(id) else { return };
         let priority = task.head.priority;
-        if !task.is_restricted() {
-            return self.balanced.push(priority, id.session, id.index, None, front);
+        match task.takers() {
+            Takers::Any => return self.balanced.push(priority, id.session, id.index, Lists::Any, front),
+            Takers::Carriers(selector) => {
+                self.balanced.push(priority, id.session, id.index, Lists::Carriers(selector), front);
+                if !self.selectors.queued(selector) {
+                    self.transitions.took(Transition::WaitedForLabels);
+                }
+                return;
+            }
+            Takers::Listed => {}
         }
-        let engines: Vec<EngineId> = self.engines.keys().copied().filter(|engine| task.may_run_on(*engine)).collect();
+        let engines: Vec<EngineId> =
+            self.engines.keys().copied().filter(|engine| self.may_run(task, *engine)).collect();
         if engines.is_empty() && !self.recovery.is_on() {
             return self.give_up(id);
         }
-        // While engines are still coming back, the ones it names may be among them.
+        // While engines are still coming back, the ones it names may be among them, and their labels are not known yet.
         let named: Vec<EngineId> = task.allowed().map_or_else(|| engines.clone(), <[EngineId]>::to_vec);
         let named: Vec<EngineId> = named.into_iter().filter(|engine| task.may_run_on(*engine)).collect();
-        self.balanced.push(priority, id.session, id.index, Some(&named), front);
+        self.balanced.push(priority, id.session, id.index, Lists::Only(&named), front);
     }
 
     fn queue_direct(&mut self, id: TaskId, engine: EngineId) {
@@ -120,7 +135,7 @@ impl Scheduler {
         for (session, owner) in &self.sessions {
             for (index, task) in owner.tasks.iter() {
                 let waits = task.state == State::Queued && !task.excluded.is_empty() && task.allowed().is_none();
-                if waits && !task.is_direct() && task.may_run_on(engine) {
+                if waits && !task.is_direct() && self.may_run(task, engine) {
                     self.balanced.also(task.head.priority, *session, index, engine);
                 }
             }
@@ -134,7 +149,8 @@ impl Scheduler {
         let (engine, outcome) = match task.last_failure.take() {
             Some((engine, outcome)) => (Some(engine), (*outcome).clone()),
             None => {
-                let message = "none of the engines that the task is limited to is attached".to_owned();
+                let and = if task.labels().is_empty() { "" } else { " and carries the labels that it asks for" };
+                let message = format!("none of the engines that the task is limited to is attached{and}");
                 (None, Outcome::failed(FailureKind::EngineLost, "EngineError", message, None))
             }
         };
@@ -151,9 +167,8 @@ impl Scheduler {
         let mut stranded = Vec::new();
         for (session, tasks) in self.sessions.iter().map(|(id, session)| (*id, &session.tasks)) {
             let restricted = tasks.iter().filter(|(_, task)| task.state == State::Queued && !task.is_direct());
-            let restricted = restricted.filter(|(_, task)| task.is_restricted());
-            for (index, _) in restricted.filter(|(_, task)| !self.engines.keys().any(|engine| task.may_run_on(*engine)))
-            {
+            let restricted = restricted.filter(|(_, task)| task.takers() == Takers::Listed);
+            for (index, _) in restricted.filter(|(_, task)| !self.engines.keys().any(|id| self.may_run(task, *id))) {
                 stranded.push(TaskId { session, index });
             }
         }

@@ -214,11 +214,11 @@ impl Scheduler {
     /// A task turns out to be with an engine already.
     pub(super) fn give_to(&mut self, now: Time, id: TaskId, engine: EngineId, attempt: u32, state: HeldState) {
         let cost = self.cost(id);
-        let Some(task) = self.task_mut(id) else { return };
+        let Some(task) = self.task(id) else { return };
         let claimed = state != HeldState::Queued;
-        let (balanced, restricted) = (!task.is_direct(), task.is_restricted());
+        let (balanced, selector) = (!task.is_direct(), task.selector);
         if balanced && task.state == State::Queued {
-            self.balanced.left(restricted);
+            self.leave_balanced(id);
         }
         let Some(task) = self.task_mut(id) else { return };
         task.was_on(attempt);
@@ -227,7 +227,7 @@ impl Scheduler {
         self.recovery.unsure.remove(&id);
         if let Some(holder) = self.engines.get_mut(&engine) {
             holder.others.remove(&AttemptId { task: id, attempt });
-            holder.hold(id, Weight { balanced, claimed: claimed.then_some(now), cost });
+            holder.hold(id, Weight { balanced, selector, claimed: claimed.then_some(now), cost });
             if state == HeldState::Claimed && start_once {
                 holder.orders.start.push(AttemptId { task: id, attempt });
                 self.dirty_engines.insert(engine);

@@ -114,9 +114,18 @@ impl Scheduler {
             Placement::Direct { engines } => engines.as_slice(),
             Placement::Balanced { .. } => &[],
         };
+        let labels = match &call.head.placement {
+            Placement::Balanced { labels, .. } => labels.as_slice(),
+            Placement::Direct { .. } => &[],
+        };
+        let count = nth.clone().count() as u64;
+        if count == 0 || !self.sessions.contains_key(&id) {
+            return;
+        }
+        let selector = self.selectors.hold(labels, count, self.engines.values().map(|engine| &engine.info));
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let mut blobs: Vec<BlobId> = Vec::new();
-        for nth in nth.clone() {
+        for nth in nth {
             let Ok(nth_engine) = usize::try_from(nth) else { return };
             let arguments = call.argument(nth_engine);
             for blob in arguments.blobs() {
@@ -124,13 +133,10 @@ impl Scheduler {
                 blobs.push(blob.id);
             }
             let mut task = Task::new(call.head.clone(), arguments, engines.get(nth_engine).copied(), now);
+            task.selector = selector;
             task.queue_deadline = task.queue_timeout().map(|timeout| now + timeout);
             session.task_bytes += task.size();
             session.tasks.insert(call.first_index + nth, task);
-        }
-        let count = nth.count() as u64;
-        if count == 0 {
-            return;
         }
         let function = match call.head.work {
             Work::Function(digest) => Some(digest),

@@ -2,6 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
+
+use super::labels::Selector;
 use crate::{
     call::{CallHead, Placement, Work},
     id::{Digest, EngineId},
@@ -27,6 +30,17 @@ pub(super) enum State {
     Claimed(EngineId),
 }
 
+/// Who may take a task out of a balanced queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Takers {
+    /// Any engine.
+    Any,
+    /// Any that carries these labels.
+    Carriers(Selector),
+    /// Certain engines, in whose lists it is.
+    Listed,
+}
+
 /// A task that is accepted and not finished.
 #[derive(Debug)]
 pub(super) struct Task {
@@ -39,6 +53,8 @@ pub(super) struct Task {
     pub(super) heard_of: u32,
     /// Runs that ended in failure or with their engine.
     pub(super) failures: u32,
+    /// The labels that its engine has to carry.
+    pub(super) selector: Option<Selector>,
     /// Which engine a direct task is for.
     pub(super) target: Option<EngineId>,
     /// Its client does not want it any more: it may end, and does not run again.
@@ -63,6 +79,7 @@ impl Task {
             attempt: 0,
             heard_of: 0,
             failures: 0,
+            selector: None,
             target,
             cancelled: false,
             excluded: Vec::new(),
@@ -104,13 +121,25 @@ impl Task {
         }
     }
 
+    /// The labels that its caller asks for.
+    pub(super) fn labels(&self) -> &[(Bytes, Bytes)] {
+        match &self.head.placement {
+            Placement::Balanced { labels, .. } => labels,
+            Placement::Direct { .. } => &[],
+        }
+    }
+
+    /// It is not kept from this engine by its number. What labels say, [`Selectors`](super::labels::Selectors) knows.
     pub(super) fn may_run_on(&self, engine: EngineId) -> bool {
         self.allowed().is_none_or(|allowed| allowed.contains(&engine)) && !self.excluded.contains(&engine)
     }
 
-    /// It can run on only some engines and waits in their queues.
-    pub(super) fn is_restricted(&self) -> bool {
-        self.allowed().is_some() || !self.excluded.is_empty()
+    /// Who may take it out of a balanced queue.
+    pub(super) fn takers(&self) -> Takers {
+        if self.allowed().is_some() || !self.excluded.is_empty() {
+            return Takers::Listed;
+        }
+        self.selector.map_or(Takers::Any, Takers::Carriers)
     }
 
     pub(super) fn may_retry(&self) -> bool {

@@ -66,6 +66,8 @@ transitions!(
         Adopted,
         RefusedHeld,
         WaitedForEngine,
+        WaitedForLabels,
+        LabelsCame,
         SettledUnsure,
         LostUnsure,
         RecoveredAll,

@@ -6,6 +6,7 @@ mod balanced;
 mod blobs;
 mod direct;
 mod explain;
+mod labels;
 mod list;
 mod placement;
 mod recovery;

@@ -11,7 +11,7 @@ use paraply_core::{
     session_link::{KnownClaim, ResumePoint, ToClient, ToScheduler},
 };
 
-use crate::world::{A, World, attempt_id, balanced, direct, function, held};
+use crate::world::{A, World, attempt_id, balanced, direct, function, held, labelled};
 
 /// A world whose scheduler has just been restarted, with these engines still to come back.
 fn restarted(engines: &[u32]) -> World {
@@ -177,4 +177,19 @@ fn a_function_that_was_asked_for_on_a_stream_that_broke_is_asked_for_again() {
         .iter()
         .any(|message| matches!(message, ToClient::Update(update) if update.need_functions == [function().digest]));
     assert!(asked, "its task waits for an engine that may have it, and then for the function");
+}
+
+#[test]
+fn a_task_with_labels_is_adopted_or_waits_for_an_engine_that_carries_them() {
+    let mut world = restarted(&[0, 1]);
+    let calls =
+        vec![labelled(0, 2, "zone=a", &[], 0), labelled(2, 1, "zone=a", &[1], 0), labelled(3, 1, "zone=a", &[0], 0)];
+    let client = replay(&mut world, calls, vec![], vec![]);
+    let back = world.attach_holding_with(1, "zone=a", vec![held(A, 0, HeldState::Claimed)]);
+    let other = world.attach_with(0, "zone=b");
+    assert_eq!(world.indexes(other), []);
+    assert_eq!(world.finished(client), [(3, Err(FailureKind::EngineLost))], "the one that it names does not");
+    world.finish(back, A, 0, 1);
+    assert_eq!(world.indexes(back), [1, 2]);
+    assert_eq!(world.finished(client), [(0, Ok(()))]);
 }

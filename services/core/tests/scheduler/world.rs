@@ -154,10 +154,21 @@ impl World {
     }
 
     pub fn attach_holding(&mut self, id: u32, held: Vec<Held>) -> ConnectionId {
+        self.attach_engine(engine(id), held)
+    }
+
+    pub fn attach_with(&mut self, id: u32, labels: &'static str) -> ConnectionId {
+        self.attach_holding_with(id, labels, Vec::new())
+    }
+
+    pub fn attach_holding_with(&mut self, id: u32, labels: &'static str, held: Vec<Held>) -> ConnectionId {
+        self.attach_engine(Arc::new(EngineInfo { labels: self::labels(labels), ..(*engine(id)).clone() }), held)
+    }
+
+    fn attach_engine(&mut self, info: Arc<EngineInfo>, held: Vec<Held>) -> ConnectionId {
         let connection = self.connect();
         let credit = Credit { total_tasks: 1000, total_bytes: 1 << 30 };
-        let hello =
-            engine_link::Hello { info: engine(id), last_epoch: None, held, credit, stream: 0, kept_blobs: Vec::new() };
+        let hello = engine_link::Hello { info, last_epoch: None, held, credit, stream: 0, kept_blobs: Vec::new() };
         self.step(Stimulus::EngineOpened { connection, hello });
         connection
     }
@@ -218,6 +229,15 @@ pub fn engine(id: u32) -> Arc<EngineInfo> {
     Arc::new(EngineInfo { id: EngineId(id), incarnation, peer: Bytes::new(), labels: Vec::new() })
 }
 
+/// Such as "zone=a disk=ssd".
+pub fn labels(text: &'static str) -> Vec<(Bytes, Bytes)> {
+    let pairs = text.split_whitespace().map(|label| label.split_once('=').unwrap());
+    let mut labels: Vec<(Bytes, Bytes)> =
+        pairs.map(|(key, value)| (Bytes::from_static(key.as_bytes()), Bytes::from_static(value.as_bytes()))).collect();
+    labels.sort();
+    labels
+}
+
 pub fn function() -> Arc<Function> {
     Arc::new(Function {
         digest: F,
@@ -236,13 +256,19 @@ pub fn direct(first_index: u64, engines: &[u32]) -> Call {
 }
 
 pub fn balanced(first_index: u64, tasks: usize, retries: u32) -> Call {
-    let placement = Placement::Balanced { engines: Vec::new(), retries, queue_timeout: None };
+    let placement = Placement::Balanced { engines: Vec::new(), labels: Vec::new(), retries, queue_timeout: None };
     Call { first_index, head: head(placement), arguments: vec![Payload::default(); tasks] }
 }
 
 pub fn limited(first_index: u64, tasks: usize, engines: &[u32], queue_timeout: Option<Duration>) -> Call {
     let engines = engines.iter().copied().map(EngineId).collect();
-    let placement = Placement::Balanced { engines, retries: 0, queue_timeout };
+    let placement = Placement::Balanced { engines, labels: Vec::new(), retries: 0, queue_timeout };
+    Call { first_index, head: head(placement), arguments: vec![Payload::default(); tasks] }
+}
+
+pub fn labelled(first_index: u64, tasks: usize, labels: &'static str, engines: &[u32], retries: u32) -> Call {
+    let (labels, engines) = (self::labels(labels), engines.iter().copied().map(EngineId).collect());
+    let placement = Placement::Balanced { engines, labels, retries, queue_timeout: None };
     Call { first_index, head: head(placement), arguments: vec![Payload::default(); tasks] }
 }
 

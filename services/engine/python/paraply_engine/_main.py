@@ -83,7 +83,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--wait", action="store_true", help="wait for the connection file if it is not there yet")
     parser.add_argument("--id", type=int, metavar="N", help="the engine id to ask for, given if it was never used")
     parser.add_argument(
-        "--label", action="append", default=[], type=_label, metavar="KEY=VALUE", help="a label; may be repeated"
+        "--label",
+        action="append",
+        default=[],
+        type=_label,
+        metavar="KEY=VALUE",
+        help="a label that views can select by; may be repeated",
     )
     parser.add_argument("--threads", type=int, metavar="N", help="threads of OpenMP, OpenBLAS and MKL, where unset")
     parser.add_argument("--parent-fd", type=int, metavar="N", help="end with all children when this pipe is closed")
@@ -147,6 +152,8 @@ def _label(text: str) -> tuple[str, str]:
     key, found, value = text.partition("=")
     if not (key and found):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=VALUE")
+    if key in _native.RESERVED_LABELS:
+        raise argparse.ArgumentTypeError(f"{text!r}: engines set {key!r} themselves, choose another key")
     return key, value
 
 

@@ -2,6 +2,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+#: Keys of labels that engines set themselves.
+RESERVED_LABELS: Sequence[str]
+
 class Engine:
     def __init__(
         self,

@@ -9,7 +9,7 @@ use paraply_common::{
     transport::tls::TlsSettings,
 };
 use paraply_core::id::AttemptId;
-use paraply_engine::{Config, ExitReason, Identity, Reporter, Reports, reports};
+use paraply_engine::{Config, ExitReason, Identity, Reporter, Reports, labelled, reports};
 use pyo3::{exceptions::PyValueError, prelude::*};
 
 use crate::{
@@ -61,6 +61,7 @@ impl Engine {
             Duration::try_from_secs_f64(seconds).map_err(|_| invalid(format!("{flag} is not a number of seconds")))
         };
         let stop_grace = seconds("--stop-grace", stop_grace)?;
+        let labels = labelled("python", labels).map_err(|error| invalid(error.to_string()))?;
         let identity = Identity { python_version, engine_id, labels };
         let tls = TlsSettings { ca: tls_ca_file, cert: tls_cert_file, key: tls_key_file, client_ca: None };
         let config = Config::read(&connection, tls, identity, stop_grace);

@@ -25,6 +25,10 @@ use pyo3::{
 mod native {
     #[pymodule_export]
     use super::{current_task, emit, engine::Engine, engine_id, is_child, leave};
+
+    /// Keys of labels that engines set themselves.
+    #[pymodule_export]
+    const RESERVED_LABELS: [&str; 2] = paraply_engine::RESERVED_LABELS;
 }
 
 /// The id of this process's engine, and of the engine that forked it. It has one by the time that it runs tasks.

@@ -55,7 +55,7 @@ fn traces(most: usize) -> (Traces, Receiver<Span>) {
 }
 
 fn call(first_index: u64, tasks: usize, traceparent: &'static [u8]) -> Call {
-    let placement = Placement::Balanced { engines: Vec::new(), retries: 0, queue_timeout: None };
+    let placement = Placement::Balanced { engines: Vec::new(), labels: Vec::new(), retries: 0, queue_timeout: None };
     let head = CallHead {
         name: Bytes::from_static(b"simulate"),
         traceparent: Bytes::from_static(traceparent),
@@ -81,7 +81,7 @@ fn finished(index: u64, error: Option<&'static str>) -> Record {
     if error.is_none() {
         outcome.value = Ok(Payload::default());
     }
-    let placement = Placement::Balanced { engines: Vec::new(), retries: 0, queue_timeout: None };
+    let placement = Placement::Balanced { engines: Vec::new(), labels: Vec::new(), retries: 0, queue_timeout: None };
     Record::Finished {
         attempt: attempt(index),
         event: 1,

@@ -12,7 +12,7 @@ use paraply_common::{
     connection::{ConnectionFile, Role, VERSION},
     transport::tls::TlsSettings,
 };
-use paraply_engine::{Config, Identity, Terminated, reports};
+use paraply_engine::{Config, Identity, Terminated, labelled, reports};
 use tempfile::TempDir;
 use tokio::{runtime::Builder, sync::oneshot};
 
@@ -85,7 +85,14 @@ impl Home {
     }
 
     pub(crate) fn start_engine(&mut self, id: u32) {
-        let identity = Identity { engine_id: Some(id), ..Identity::default() };
+        self.start_engine_with(id, &[]);
+    }
+
+    /// An engine with labels.
+    pub(crate) fn start_engine_with(&mut self, id: u32, labels: &[(&str, &str)]) {
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let identity =
+            Identity { engine_id: Some(id), labels: labelled("toy", labels).unwrap(), ..Identity::default() };
         let grace = Duration::from_millis(100);
         let config = Config::read(&self.engine_file(), TlsSettings::default(), identity, grace).unwrap();
         let (kill, killed) = oneshot::channel();

@@ -8,6 +8,7 @@ mod cancelling;
 mod connecting;
 mod encrypted;
 mod home;
+mod labels;
 mod large;
 mod maps;
 mod native;

@@ -2,7 +2,11 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Condvar, Mutex, mpsc},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
     thread,
 };
 
@@ -23,6 +27,7 @@ pub(crate) struct Toy {
     // A sender alone could not be shared by old standards of `Sync`.
     batches: Mutex<mpsc::Sender<Vec<RunTask>>>,
     interrupts: Arc<Interrupts>,
+    engine: Arc<AtomicU32>,
 }
 
 #[derive(Default)]
@@ -34,9 +39,14 @@ struct Interrupts {
 impl Toy {
     pub(crate) fn start(reporter: Reporter) -> Arc<Self> {
         let (batches, incoming) = mpsc::channel::<Vec<RunTask>>();
-        let interrupts = Arc::new(Interrupts::default());
-        let mut interpreter =
-            Interpreter { reporter, interrupts: Arc::clone(&interrupts), namespace: HashMap::new(), runs: 0 };
+        let (interrupts, engine) = (Arc::new(Interrupts::default()), Arc::new(AtomicU32::new(0)));
+        let mut interpreter = Interpreter {
+            reporter,
+            interrupts: Arc::clone(&interrupts),
+            engine: Arc::clone(&engine),
+            namespace: HashMap::new(),
+            runs: 0,
+        };
         thread::spawn(move || {
             while let Ok(batch) = incoming.recv() {
                 for task in batch {
@@ -45,7 +55,7 @@ impl Toy {
                 interpreter.reporter.send(Report::Idle);
             }
         });
-        Arc::new(Self { batches: Mutex::new(batches), interrupts })
+        Arc::new(Self { batches: Mutex::new(batches), interrupts, engine })
     }
 }
 
@@ -60,7 +70,9 @@ impl Runtime for Toy {
         self.interrupts.changed.notify_all();
     }
 
-    fn registered(&self, _engine: EngineId) {}
+    fn registered(&self, engine: EngineId) {
+        self.engine.store(engine.0, Ordering::Relaxed);
+    }
 
     fn limit_output(&self, _bytes: u64) {}
 }
@@ -68,6 +80,7 @@ impl Runtime for Toy {
 struct Interpreter {
     reporter: Reporter,
     interrupts: Arc<Interrupts>,
+    engine: Arc<AtomicU32>,
     namespace: HashMap<String, Value>,
     runs: u64,
 }
@@ -110,6 +123,7 @@ impl Interpreter {
             "toy:echo" => Ok(arguments.remove(0)),
             "toy:length" => Ok(json!(arguments[0].as_str().unwrap().len())),
             "toy:repeat" => Ok(json!("x".repeat(usize::try_from(arguments[0].as_u64().unwrap()).unwrap()))),
+            "toy:engine" => Ok(json!(self.engine.load(Ordering::Relaxed))),
             "toy:runs" => Ok(json!(self.runs)),
             "toy:attempt" if attempt.attempt < 3 => Err((FailureKind::Exception, "ValueError", "not yet".to_owned())),
             "toy:attempt" => Ok(json!(attempt.attempt)),

@@ -151,7 +151,9 @@ impl World {
         let balanced = random.chance(500);
         let retries = random.below(3) as u32;
         let placement = if balanced {
-            Placement::Balanced { engines, retries, queue_timeout: None }
+            let label = (Bytes::from_static(b"key 0"), Bytes::from_static(b"value"));
+            let labels = if random.chance(200) { vec![label] } else { Vec::new() };
+            Placement::Balanced { engines, labels, retries, queue_timeout: None }
         } else {
             Placement::Direct { engines }
         };

@@ -18,7 +18,7 @@ use paraply_core::{
 };
 
 use super::{Oracle, Violation};
-use crate::program::signature_of;
+use crate::{labels, program::signature_of};
 
 /// How soon an engine's shell comes to what is due.
 const PROMPT: Duration = Duration::from_millis(20);
@@ -170,6 +170,9 @@ impl Oracle {
         }
         if facts.target.is_some_and(|target| target != engine.id) {
             return Err(Violation::of(id, format!("is for {:?} and runs on {:?}", facts.target, engine.id)));
+        }
+        if !labels::admits(&engine.labels, &facts.head.placement) {
+            return Err(Violation::of(id, format!("asks for {:?} and runs on {engine:?}", facts.head.placement)));
         }
         let epoch = self.order.epoch_of(task.attempt, engine.id);
         let same = |run: &Run| (run.attempt, run.incarnation, run.epoch) == (attempt, engine.incarnation, epoch);

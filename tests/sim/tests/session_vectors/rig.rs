@@ -125,7 +125,8 @@ impl Rig {
 
     /// A balanced call of a function, a task an argument.
     pub fn map(&mut self, function: &'static str, arguments: usize) {
-        let placement = Placement::Balanced { engines: vec![EngineId(1)], retries: 1, queue_timeout: None };
+        let placement =
+            Placement::Balanced { engines: vec![EngineId(1)], labels: Vec::new(), retries: 1, queue_timeout: None };
         self.call(function, placement, arguments);
     }
 
@@ -137,7 +138,8 @@ impl Rig {
 
     /// A call of one task with a large argument.
     pub fn large(&mut self, function: &'static str, size: usize) {
-        let placement = Placement::Balanced { engines: Vec::new(), retries: 0, queue_timeout: None };
+        let placement =
+            Placement::Balanced { engines: Vec::new(), labels: Vec::new(), retries: 0, queue_timeout: None };
         let (head, function) = named(function, placement);
         let argument = Payload { data: Bytes::from(vec![b'x'; size]), ..Payload::default() };
         self.submit(head, vec![argument], Some(function));

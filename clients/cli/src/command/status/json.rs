@@ -60,6 +60,7 @@ fn engine(status: &EngineStatus) -> Value {
         "python_version": about.python_version,
         "hostname": about.hostname,
         "pid": about.pid,
+        "labels": engine.labels,
     })
 }
 

@@ -1,6 +1,9 @@
 //! The status for people.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use paraply_common::{clock, connection::ConnectionFile, wire::id};
 use paraply_proto::{
@@ -10,6 +13,9 @@ use paraply_proto::{
 
 use super::{answers::Answers, state};
 use crate::table;
+
+/// Characters of an engine's labels.
+const LABELS: usize = 60;
 
 /// Finished tasks a second between two looks.
 pub(super) struct Rates {
@@ -66,15 +72,27 @@ fn engine_table(engines: &[EngineStatus], rates: Option<&Rates>) -> Vec<String> 
             peer.pid.to_string(),
             peer.python_version,
             peer.hostname,
+            labels(engine.labels),
         ]
     };
     let rows: Vec<_> = engines.iter().map(row).collect();
     if rates.is_some() {
-        let heading = ["ENGINE", "STATE", "QUEUED", "CLAIMED", "DONE", "DONE/S", "PID", "PYTHON", "HOST"];
+        let heading = ["ENGINE", "STATE", "QUEUED", "CLAIMED", "DONE", "DONE/S", "PID", "PYTHON", "HOST", "LABELS"];
         return table::lines(heading, &rows).collect();
     }
-    let rows: Vec<_> = rows.into_iter().map(|[a, b, c, d, e, _, f, g, h]| [a, b, c, d, e, f, g, h]).collect();
-    table::lines(["ENGINE", "STATE", "QUEUED", "CLAIMED", "DONE", "PID", "PYTHON", "HOST"], &rows).collect()
+    let rows: Vec<_> = rows.into_iter().map(|[a, b, c, d, e, _, f, g, h, i]| [a, b, c, d, e, f, g, h, i]).collect();
+    table::lines(["ENGINE", "STATE", "QUEUED", "CLAIMED", "DONE", "PID", "PYTHON", "HOST", "LABELS"], &rows).collect()
+}
+
+/// As people give them, cut where a table would be hard to read.
+fn labels(labels: HashMap<String, String>) -> String {
+    let mut pairs: Vec<String> = labels.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+    pairs.sort_unstable();
+    let text = pairs.join(" ");
+    match text.char_indices().nth(LABELS) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
 }
 
 fn running(task: &RunningTask, now: u64) -> [String; 4] {

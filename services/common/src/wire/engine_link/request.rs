@@ -62,7 +62,7 @@ fn encode_hello(hello: Hello, ticket: Bytes) -> proto::EngineHello {
         incarnation: id::encode_id(hello.info.incarnation.to_bytes()),
         ticket,
         peer: Some(peer::peer_info(&hello.info)),
-        labels: peer::encode_labels(&hello.info),
+        labels: peer::encode_labels(&hello.info.labels),
         last_epoch: hello.last_epoch.map_or(0, |epoch| epoch.0),
         held: hello.held.into_iter().map(encode_held).collect(),
         credit: Some(encode_credit(hello.credit)),

@@ -105,7 +105,7 @@ fn decode_assigned(assigned: proto::AssignedCall) -> Result<AssignedCall, WireEr
     let placement = if assigned.direct {
         Placement::Direct { engines: Vec::new() }
     } else {
-        Placement::Balanced { engines: Vec::new(), retries: 0, queue_timeout: None }
+        Placement::Balanced { engines: Vec::new(), labels: Vec::new(), retries: 0, queue_timeout: None }
     };
     Ok(AssignedCall {
         head: Arc::new(call::decode_head(work, placement, assigned.options.unwrap_or_default())),

@@ -15,7 +15,7 @@ use super::response::encode_cancel_mode;
 use crate::wire::{
     call,
     field::{millis, text},
-    id, payload,
+    id, payload, peer,
 };
 
 /// The wire form of what a client says. The peer's description goes into a hello.
@@ -94,11 +94,12 @@ fn encode_call(call: Call) -> proto::Call {
         }),
         placement: Some(match &call.head.placement {
             Placement::Direct { engines } => WirePlacement::Direct(proto::DirectPlacement { engine_ids: ids(engines) }),
-            Placement::Balanced { engines, retries, queue_timeout } => {
+            Placement::Balanced { engines, labels, retries, queue_timeout } => {
                 WirePlacement::Balanced(proto::BalancedPlacement {
                     engine_ids: ids(engines),
                     retries: *retries,
                     queue_timeout_millis: queue_timeout.map(millis),
+                    labels: peer::encode_labels(labels),
                 })
             }
         }),

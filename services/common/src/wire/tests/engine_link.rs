@@ -71,7 +71,7 @@ fn assigned() -> impl Strategy<Value = AssignedCall> {
     // The engine is told the queue, not the placement.
     let placement = select(vec![
         Placement::Direct { engines: Vec::new() },
-        Placement::Balanced { engines: Vec::new(), retries: 0, queue_timeout: None },
+        Placement::Balanced { engines: Vec::new(), labels: Vec::new(), retries: 0, queue_timeout: None },
     ]);
     let span = option::of(any::<u64>());
     let task = (any::<u64>(), 1..=1_u32 << 31, any::<bool>(), payload(), option::of(millis()), span).prop_map(

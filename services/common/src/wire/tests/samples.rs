@@ -111,8 +111,16 @@ fn work() -> impl Strategy<Value = Work> {
 pub(super) fn placement() -> impl Strategy<Value = Placement> {
     prop_oneof![
         vec(engine(), 0..3).prop_map(|engines| Placement::Direct { engines }),
-        (vec(engine(), 0..3), any::<u32>(), option::of(millis()))
-            .prop_map(|(engines, retries, queue_timeout)| Placement::Balanced { engines, retries, queue_timeout }),
+        (
+            vec(engine(), 0..3),
+            proptest::collection::hash_map("[a-z]{1,3}", "[a-z]{0,3}", 0..3),
+            any::<u32>(),
+            option::of(millis())
+        )
+            .prop_map(|(engines, labels, retries, queue_timeout)| {
+                let labels = peer::decode_labels(labels);
+                Placement::Balanced { engines, labels, retries, queue_timeout }
+            }),
     ]
 }
 

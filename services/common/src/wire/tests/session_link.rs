@@ -182,6 +182,28 @@ proptest! {
 }
 
 #[test]
+fn labels_that_a_call_asks_for_are_sorted_whatever_their_order_on_the_wire() {
+    let labels = [("zone", "a"), ("disk", "ssd"), ("runtime", "native")];
+    let call = |labels: &[(&str, &str)]| {
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let placement = proto::BalancedPlacement { labels, ..proto::BalancedPlacement::default() };
+        proto::Call {
+            work: Some(proto::call::Work::FunctionDigest(Bytes::from_static(&[1; 32]))),
+            placement: Some(proto::call::Placement::Balanced(placement)),
+            ..proto::Call::default()
+        }
+    };
+    let reversed: Vec<_> = labels.into_iter().rev().collect();
+    let submit = proto::Submit { calls: vec![call(&labels), call(&reversed)], ..proto::Submit::default() };
+    let message = Some(open_session_request::Message::Submit(submit));
+    let Ok(ToScheduler::Submit { calls, .. }) = decode_request(OpenSessionRequest { message }) else { unreachable!() };
+    let Placement::Balanced { labels, .. } = &calls[0].head.placement else { unreachable!() };
+    let keys: Vec<&[u8]> = labels.iter().map(|(key, _)| &key[..]).collect();
+    assert_eq!(keys, [&b"disk"[..], b"runtime", b"zone"]);
+    assert!(Arc::ptr_eq(&calls[0].head, &calls[1].head), "and they are shared");
+}
+
+#[test]
 fn an_argument_that_says_nothing_stands_for_no_arguments() {
     let call = proto::Call {
         work: Some(proto::call::Work::FunctionDigest(Bytes::from_static(&[1; 32]))),

@@ -27,17 +27,19 @@ from paraply._proto.common.v1 import peer_pb2 as paraply_dot_common_dot_v1_dot_p
 from paraply._proto.common.v1 import task_pb2 as paraply_dot_common_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"paraply/scheduler/v1/session.proto\x12\x14paraply.scheduler.v1\x1a\x1fparaply/common/v1/payload.proto\x1a\x1cparaply/common/v1/peer.proto\x1a\x1cparaply/common/v1/task.proto\"\xbb\x03\n\x12OpenSessionRequest\x12\x33\n\x05hello\x18\x01 \x01(\x0b\x32\".paraply.scheduler.v1.SessionHelloH\x00\x12.\n\x06submit\x18\x02 \x01(\x0b\x32\x1c.paraply.scheduler.v1.SubmitH\x00\x12.\n\x06replay\x18\x03 \x01(\x0b\x32\x1c.paraply.scheduler.v1.ReplayH\x00\x12\x35\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32#.paraply.scheduler.v1.CancelIndexesH\x00\x12-\n\x03\x61\x63k\x18\x05 \x01(\x0b\x32\x1e.paraply.scheduler.v1.EventAckH\x00\x12\x33\n\x06\x63redit\x18\x06 \x01(\x0b\x32!.paraply.scheduler.v1.EventCreditH\x00\x12\x33\n\x05\x63lose\x18\x07 \x01(\x0b\x32\".paraply.scheduler.v1.CloseSessionH\x00\x12\x35\n\x07release\x18\x08 \x01(\x0b\x32\".paraply.scheduler.v1.ReleaseBlobsH\x00\x42\t\n\x07message\"\xc7\x01\n\x13OpenSessionResponse\x12\x37\n\x07welcome\x18\x01 \x01(\x0b\x32$.paraply.scheduler.v1.SessionWelcomeH\x00\x12\x35\n\x06update\x18\x02 \x01(\x0b\x32#.paraply.scheduler.v1.SessionUpdateH\x00\x12\x35\n\x06\x63losed\x18\x03 \x01(\x0b\x32#.paraply.scheduler.v1.SessionClosedH\x00\x42\t\n\x07message\"\xee\x01\n\x0cSessionHello\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\x12)\n\x04peer\x18\x02 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12\x36\n\x06resume\x18\x03 \x01(\x0b\x32!.paraply.scheduler.v1.ResumePointH\x00\x88\x01\x01\x12=\n\ron_disconnect\x18\x04 \x01(\x0e\x32&.paraply.scheduler.v1.DisconnectPolicy\x12\r\n\x05label\x18\x05 \x01(\t\x12\x0e\n\x06stream\x18\x06 \x01(\x04\x42\t\n\x07_resume\"B\n\x0bResumePoint\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x12\n\nnext_index\x18\x03 \x01(\x04\"\xb4\x02\n\x0eSessionWelcome\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x16\n\x0e\x61\x63\x63\x65pted_up_to\x18\x03 \x01(\x04\x12\x0e\n\x06replay\x18\x04 \x01(\x08\x12)\n\x06limits\x18\x05 \x01(\x0b\x32\x19.paraply.common.v1.Limits\x12.\n\tscheduler\x18\x06 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12*\n\x07\x65ngines\x18\x07 \x03(\x0b\x32\x19.paraply.common.v1.Engine\x12\x32\n\x06\x63redit\x18\x08 \x01(\x0b\x32\".paraply.scheduler.v1.SubmitCredit\x12\x1c\n\x14session_grace_millis\x18\t \x01(\x04\"\x8f\x01\n\x06Submit\x12)\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x1a.paraply.scheduler.v1.Call\x12.\n\tfunctions\x18\x02 \x03(\x0b\x32\x1b.paraply.common.v1.Function\x12\x19\n\x0c\x61\x63k_sequence\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x0f\n\r_ack_sequence\"\xda\x02\n\x04\x43\x61ll\x12\x13\n\x0b\x66irst_index\x18\x01 \x01(\x04\x12\x19\n\x0f\x66unction_digest\x18\x02 \x01(\x0cH\x00\x12\x34\n\x07\x65xecute\x18\x03 \x01(\x0b\x32!.paraply.scheduler.v1.ExecuteCodeH\x00\x12\x37\n\x06\x64irect\x18\x04 \x01(\x0b\x32%.paraply.scheduler.v1.DirectPlacementH\x01\x12;\n\x08\x62\x61lanced\x18\x05 \x01(\x0b\x32\'.paraply.scheduler.v1.BalancedPlacementH\x01\x12\x32\n\x07options\x18\x06 \x01(\x0b\x32!.paraply.scheduler.v1.CallOptions\x12-\n\targuments\x18\x07 \x03(\x0b\x32\x1a.paraply.common.v1.PayloadB\x06\n\x04workB\x0b\n\tplacement\"?\n\x0b\x45xecuteCode\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06silent\x18\x02 \x01(\x08\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\"%\n\x0f\x44irectPlacement\x12\x12\n\nengine_ids\x18\x01 \x03(\r\"t\n\x11\x42\x61lancedPlacement\x12\x12\n\nengine_ids\x18\x01 \x03(\r\x12\x0f\n\x07retries\x18\x02 \x01(\r\x12!\n\x14queue_timeout_millis\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x17\n\x15_queue_timeout_millis\"\xb0\x01\n\x0b\x43\x61llOptions\x12\r\n\x05label\x18\x01 \x01(\t\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x12\n\nstart_once\x18\x03 \x01(\x08\x12\x1f\n\x12run_timeout_millis\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12\x11\n\tnamespace\x18\x05 \x01(\t\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\x13\n\x0btraceparent\x18\x07 \x01(\tB\x15\n\x13_run_timeout_millis\"\xc1\x01\n\x06Replay\x12)\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x1a.paraply.scheduler.v1.Call\x12.\n\tfunctions\x18\x02 \x03(\x0b\x32\x1b.paraply.common.v1.Function\x12\x18\n\x10\x66inished_indexes\x18\x03 \x03(\x04\x12\x30\n\x06\x63laims\x18\x04 \x03(\x0b\x32 .paraply.scheduler.v1.KnownClaim\x12\x10\n\x08\x63omplete\x18\x05 \x01(\x08\"T\n\nKnownClaim\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x11\n\tengine_id\x18\x03 \x01(\r\x12\x13\n\x0bincarnation\x18\x04 \x01(\x0c\"\x86\x01\n\rCancelIndexes\x12\x0f\n\x07indexes\x18\x01 \x03(\x04\x12.\n\x04mode\x18\x02 \x01(\x0e\x32 .paraply.scheduler.v1.CancelMode\x12\x1e\n\x11kill_after_millis\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x14\n\x12_kill_after_millis\"\x1c\n\x08\x45ventAck\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"\"\n\x0b\x45ventCredit\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x04\"\x0e\n\x0c\x43loseSession\" \n\x0cReleaseBlobs\x12\x10\n\x08\x62lob_ids\x18\x01 \x03(\x0c\"\x80\x02\n\rSessionUpdate\x12\x1b\n\x0e\x61\x63\x63\x65pted_up_to\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x32\n\x06\x63redit\x18\x02 \x01(\x0b\x32\".paraply.scheduler.v1.SubmitCredit\x12\x16\n\x0eneed_functions\x18\x03 \x03(\x0c\x12+\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x1b.paraply.scheduler.v1.Event\x12\x31\n\x0cwanted_blobs\x18\x05 \x03(\x0b\x32\x1b.paraply.common.v1.BlobWant\x12\x13\n\x0btaken_blobs\x18\x06 \x03(\x0c\x42\x11\n\x0f_accepted_up_to\"8\n\x0cSubmitCredit\x12\x13\n\x0btotal_tasks\x18\x01 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\"\xb1\x02\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x34\n\x07\x63laimed\x18\x02 \x01(\x0b\x32!.paraply.scheduler.v1.TaskClaimedH\x00\x12\x32\n\x06output\x18\x03 \x01(\x0b\x32 .paraply.scheduler.v1.TaskOutputH\x00\x12\x36\n\x08\x66inished\x18\x04 \x01(\x0b\x32\".paraply.scheduler.v1.TaskFinishedH\x00\x12\x32\n\rengine_joined\x18\x05 \x01(\x0b\x32\x19.paraply.common.v1.EngineH\x00\x12\x37\n\x0b\x65ngine_left\x18\x06 \x01(\x0b\x32 .paraply.scheduler.v1.EngineLeftH\x00\x42\x07\n\x05\x65vent\"U\n\x0bTaskClaimed\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x11\n\tengine_id\x18\x03 \x01(\r\x12\x13\n\x0bincarnation\x18\x04 \x01(\x0c\"j\n\nTaskOutput\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x11\n\tengine_id\x18\x03 \x01(\r\x12)\n\x06output\x18\x04 \x01(\x0b\x32\x19.paraply.common.v1.Output\"\x9e\x01\n\x0cTaskFinished\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x16\n\tengine_id\x18\x03 \x01(\rH\x00\x88\x01\x01\x12+\n\x07outcome\x18\x04 \x01(\x0b\x32\x1a.paraply.common.v1.Outcome\x12\x1b\n\x13\x61\x63\x63\x65pted_unix_nanos\x18\x05 \x01(\x06\x42\x0c\n\n_engine_id\"/\n\nEngineLeft\x12\x11\n\tengine_id\x18\x01 \x01(\r\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xb0\x02\n\rSessionClosed\x12:\n\x06reason\x18\x01 \x01(\x0e\x32*.paraply.scheduler.v1.SessionClosed.Reason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x16\n\x0e\x65xpected_index\x18\x03 \x01(\x04\"\xb9\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n\rREASON_CLOSED\x10\x01\x12\x15\n\x11REASON_SUPERSEDED\x10\x02\x12\x12\n\x0eREASON_EXPIRED\x10\x03\x12\x17\n\x13REASON_OUT_OF_ORDER\x10\x04\x12\x19\n\x15REASON_PROTOCOL_ERROR\x10\x05\x12\x10\n\x0cREASON_LIMIT\x10\x06\x12\x13\n\x0fREASON_SHUTDOWN\x10\x07*o\n\x10\x44isconnectPolicy\x12!\n\x1d\x44ISCONNECT_POLICY_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44ISCONNECT_POLICY_KEEP\x10\x01\x12\x1c\n\x18\x44ISCONNECT_POLICY_CANCEL\x10\x02*[\n\nCancelMode\x12\x1b\n\x17\x43\x41NCEL_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43\x41NCEL_MODE_ABORT\x10\x01\x12\x19\n\x15\x43\x41NCEL_MODE_INTERRUPT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"paraply/scheduler/v1/session.proto\x12\x14paraply.scheduler.v1\x1a\x1fparaply/common/v1/payload.proto\x1a\x1cparaply/common/v1/peer.proto\x1a\x1cparaply/common/v1/task.proto\"\xbb\x03\n\x12OpenSessionRequest\x12\x33\n\x05hello\x18\x01 \x01(\x0b\x32\".paraply.scheduler.v1.SessionHelloH\x00\x12.\n\x06submit\x18\x02 \x01(\x0b\x32\x1c.paraply.scheduler.v1.SubmitH\x00\x12.\n\x06replay\x18\x03 \x01(\x0b\x32\x1c.paraply.scheduler.v1.ReplayH\x00\x12\x35\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32#.paraply.scheduler.v1.CancelIndexesH\x00\x12-\n\x03\x61\x63k\x18\x05 \x01(\x0b\x32\x1e.paraply.scheduler.v1.EventAckH\x00\x12\x33\n\x06\x63redit\x18\x06 \x01(\x0b\x32!.paraply.scheduler.v1.EventCreditH\x00\x12\x33\n\x05\x63lose\x18\x07 \x01(\x0b\x32\".paraply.scheduler.v1.CloseSessionH\x00\x12\x35\n\x07release\x18\x08 \x01(\x0b\x32\".paraply.scheduler.v1.ReleaseBlobsH\x00\x42\t\n\x07message\"\xc7\x01\n\x13OpenSessionResponse\x12\x37\n\x07welcome\x18\x01 \x01(\x0b\x32$.paraply.scheduler.v1.SessionWelcomeH\x00\x12\x35\n\x06update\x18\x02 \x01(\x0b\x32#.paraply.scheduler.v1.SessionUpdateH\x00\x12\x35\n\x06\x63losed\x18\x03 \x01(\x0b\x32#.paraply.scheduler.v1.SessionClosedH\x00\x42\t\n\x07message\"\xee\x01\n\x0cSessionHello\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\x12)\n\x04peer\x18\x02 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12\x36\n\x06resume\x18\x03 \x01(\x0b\x32!.paraply.scheduler.v1.ResumePointH\x00\x88\x01\x01\x12=\n\ron_disconnect\x18\x04 \x01(\x0e\x32&.paraply.scheduler.v1.DisconnectPolicy\x12\r\n\x05label\x18\x05 \x01(\t\x12\x0e\n\x06stream\x18\x06 \x01(\x04\x42\t\n\x07_resume\"B\n\x0bResumePoint\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x12\n\nnext_index\x18\x03 \x01(\x04\"\xb4\x02\n\x0eSessionWelcome\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x16\n\x0e\x61\x63\x63\x65pted_up_to\x18\x03 \x01(\x04\x12\x0e\n\x06replay\x18\x04 \x01(\x08\x12)\n\x06limits\x18\x05 \x01(\x0b\x32\x19.paraply.common.v1.Limits\x12.\n\tscheduler\x18\x06 \x01(\x0b\x32\x1b.paraply.common.v1.PeerInfo\x12*\n\x07\x65ngines\x18\x07 \x03(\x0b\x32\x19.paraply.common.v1.Engine\x12\x32\n\x06\x63redit\x18\x08 \x01(\x0b\x32\".paraply.scheduler.v1.SubmitCredit\x12\x1c\n\x14session_grace_millis\x18\t \x01(\x04\"\x8f\x01\n\x06Submit\x12)\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x1a.paraply.scheduler.v1.Call\x12.\n\tfunctions\x18\x02 \x03(\x0b\x32\x1b.paraply.common.v1.Function\x12\x19\n\x0c\x61\x63k_sequence\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x0f\n\r_ack_sequence\"\xda\x02\n\x04\x43\x61ll\x12\x13\n\x0b\x66irst_index\x18\x01 \x01(\x04\x12\x19\n\x0f\x66unction_digest\x18\x02 \x01(\x0cH\x00\x12\x34\n\x07\x65xecute\x18\x03 \x01(\x0b\x32!.paraply.scheduler.v1.ExecuteCodeH\x00\x12\x37\n\x06\x64irect\x18\x04 \x01(\x0b\x32%.paraply.scheduler.v1.DirectPlacementH\x01\x12;\n\x08\x62\x61lanced\x18\x05 \x01(\x0b\x32\'.paraply.scheduler.v1.BalancedPlacementH\x01\x12\x32\n\x07options\x18\x06 \x01(\x0b\x32!.paraply.scheduler.v1.CallOptions\x12-\n\targuments\x18\x07 \x03(\x0b\x32\x1a.paraply.common.v1.PayloadB\x06\n\x04workB\x0b\n\tplacement\"?\n\x0b\x45xecuteCode\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06silent\x18\x02 \x01(\x08\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\"%\n\x0f\x44irectPlacement\x12\x12\n\nengine_ids\x18\x01 \x03(\r\"\xe8\x01\n\x11\x42\x61lancedPlacement\x12\x12\n\nengine_ids\x18\x01 \x03(\r\x12\x0f\n\x07retries\x18\x02 \x01(\r\x12!\n\x14queue_timeout_millis\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\x43\n\x06labels\x18\x04 \x03(\x0b\x32\x33.paraply.scheduler.v1.BalancedPlacement.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x17\n\x15_queue_timeout_millis\"\xb0\x01\n\x0b\x43\x61llOptions\x12\r\n\x05label\x18\x01 \x01(\t\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x12\n\nstart_once\x18\x03 \x01(\x08\x12\x1f\n\x12run_timeout_millis\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12\x11\n\tnamespace\x18\x05 \x01(\t\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\x13\n\x0btraceparent\x18\x07 \x01(\tB\x15\n\x13_run_timeout_millis\"\xc1\x01\n\x06Replay\x12)\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x1a.paraply.scheduler.v1.Call\x12.\n\tfunctions\x18\x02 \x03(\x0b\x32\x1b.paraply.common.v1.Function\x12\x18\n\x10\x66inished_indexes\x18\x03 \x03(\x04\x12\x30\n\x06\x63laims\x18\x04 \x03(\x0b\x32 .paraply.scheduler.v1.KnownClaim\x12\x10\n\x08\x63omplete\x18\x05 \x01(\x08\"T\n\nKnownClaim\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x11\n\tengine_id\x18\x03 \x01(\r\x12\x13\n\x0bincarnation\x18\x04 \x01(\x0c\"\x86\x01\n\rCancelIndexes\x12\x0f\n\x07indexes\x18\x01 \x03(\x04\x12.\n\x04mode\x18\x02 \x01(\x0e\x32 .paraply.scheduler.v1.CancelMode\x12\x1e\n\x11kill_after_millis\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x14\n\x12_kill_after_millis\"\x1c\n\x08\x45ventAck\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"\"\n\x0b\x45ventCredit\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x04\"\x0e\n\x0c\x43loseSession\" \n\x0cReleaseBlobs\x12\x10\n\x08\x62lob_ids\x18\x01 \x03(\x0c\"\x80\x02\n\rSessionUpdate\x12\x1b\n\x0e\x61\x63\x63\x65pted_up_to\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x32\n\x06\x63redit\x18\x02 \x01(\x0b\x32\".paraply.scheduler.v1.SubmitCredit\x12\x16\n\x0eneed_functions\x18\x03 \x03(\x0c\x12+\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x1b.paraply.scheduler.v1.Event\x12\x31\n\x0cwanted_blobs\x18\x05 \x03(\x0b\x32\x1b.paraply.common.v1.BlobWant\x12\x13\n\x0btaken_blobs\x18\x06 \x03(\x0c\x42\x11\n\x0f_accepted_up_to\"8\n\x0cSubmitCredit\x12\x13\n\x0btotal_tasks\x18\x01 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\"\xb1\x02\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x34\n\x07\x63laimed\x18\x02 \x01(\x0b\x32!.paraply.scheduler.v1.TaskClaimedH\x00\x12\x32\n\x06output\x18\x03 \x01(\x0b\x32 .paraply.scheduler.v1.TaskOutputH\x00\x12\x36\n\x08\x66inished\x18\x04 \x01(\x0b\x32\".paraply.scheduler.v1.TaskFinishedH\x00\x12\x32\n\rengine_joined\x18\x05 \x01(\x0b\x32\x19.paraply.common.v1.EngineH\x00\x12\x37\n\x0b\x65ngine_left\x18\x06 \x01(\x0b\x32 .paraply.scheduler.v1.EngineLeftH\x00\x42\x07\n\x05\x65vent\"U\n\x0bTaskClaimed\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x11\n\tengine_id\x18\x03 \x01(\r\x12\x13\n\x0bincarnation\x18\x04 \x01(\x0c\"j\n\nTaskOutput\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x11\n\tengine_id\x18\x03 \x01(\r\x12)\n\x06output\x18\x04 \x01(\x0b\x32\x19.paraply.common.v1.Output\"\x9e\x01\n\x0cTaskFinished\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x16\n\tengine_id\x18\x03 \x01(\rH\x00\x88\x01\x01\x12+\n\x07outcome\x18\x04 \x01(\x0b\x32\x1a.paraply.common.v1.Outcome\x12\x1b\n\x13\x61\x63\x63\x65pted_unix_nanos\x18\x05 \x01(\x06\x42\x0c\n\n_engine_id\"/\n\nEngineLeft\x12\x11\n\tengine_id\x18\x01 \x01(\r\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xb0\x02\n\rSessionClosed\x12:\n\x06reason\x18\x01 \x01(\x0e\x32*.paraply.scheduler.v1.SessionClosed.Reason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x16\n\x0e\x65xpected_index\x18\x03 \x01(\x04\"\xb9\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n\rREASON_CLOSED\x10\x01\x12\x15\n\x11REASON_SUPERSEDED\x10\x02\x12\x12\n\x0eREASON_EXPIRED\x10\x03\x12\x17\n\x13REASON_OUT_OF_ORDER\x10\x04\x12\x19\n\x15REASON_PROTOCOL_ERROR\x10\x05\x12\x10\n\x0cREASON_LIMIT\x10\x06\x12\x13\n\x0fREASON_SHUTDOWN\x10\x07*o\n\x10\x44isconnectPolicy\x12!\n\x1d\x44ISCONNECT_POLICY_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44ISCONNECT_POLICY_KEEP\x10\x01\x12\x1c\n\x18\x44ISCONNECT_POLICY_CANCEL\x10\x02*[\n\nCancelMode\x12\x1b\n\x17\x43\x41NCEL_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43\x41NCEL_MODE_ABORT\x10\x01\x12\x19\n\x15\x43\x41NCEL_MODE_INTERRUPT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'paraply._proto.scheduler.v1.session_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DISCONNECTPOLICY']._serialized_start=4189
-  _globals['_DISCONNECTPOLICY']._serialized_end=4300
-  _globals['_CANCELMODE']._serialized_start=4302
-  _globals['_CANCELMODE']._serialized_end=4393
+  _globals['_BALANCEDPLACEMENT_LABELSENTRY']._loaded_options = None
+  _globals['_BALANCEDPLACEMENT_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_DISCONNECTPOLICY']._serialized_start=4306
+  _globals['_DISCONNECTPOLICY']._serialized_end=4417
+  _globals['_CANCELMODE']._serialized_start=4419
+  _globals['_CANCELMODE']._serialized_end=4510
   _globals['_OPENSESSIONREQUEST']._serialized_start=154
   _globals['_OPENSESSIONREQUEST']._serialized_end=597
   _globals['_OPENSESSIONRESPONSE']._serialized_start=600
@@ -56,40 +58,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXECUTECODE']._serialized_end=1979
   _globals['_DIRECTPLACEMENT']._serialized_start=1981
   _globals['_DIRECTPLACEMENT']._serialized_end=2018
-  _globals['_BALANCEDPLACEMENT']._serialized_start=2020
-  _globals['_BALANCEDPLACEMENT']._serialized_end=2136
-  _globals['_CALLOPTIONS']._serialized_start=2139
-  _globals['_CALLOPTIONS']._serialized_end=2315
-  _globals['_REPLAY']._serialized_start=2318
-  _globals['_REPLAY']._serialized_end=2511
-  _globals['_KNOWNCLAIM']._serialized_start=2513
-  _globals['_KNOWNCLAIM']._serialized_end=2597
-  _globals['_CANCELINDEXES']._serialized_start=2600
-  _globals['_CANCELINDEXES']._serialized_end=2734
-  _globals['_EVENTACK']._serialized_start=2736
-  _globals['_EVENTACK']._serialized_end=2764
-  _globals['_EVENTCREDIT']._serialized_start=2766
-  _globals['_EVENTCREDIT']._serialized_end=2800
-  _globals['_CLOSESESSION']._serialized_start=2802
-  _globals['_CLOSESESSION']._serialized_end=2816
-  _globals['_RELEASEBLOBS']._serialized_start=2818
-  _globals['_RELEASEBLOBS']._serialized_end=2850
-  _globals['_SESSIONUPDATE']._serialized_start=2853
-  _globals['_SESSIONUPDATE']._serialized_end=3109
-  _globals['_SUBMITCREDIT']._serialized_start=3111
-  _globals['_SUBMITCREDIT']._serialized_end=3167
-  _globals['_EVENT']._serialized_start=3170
-  _globals['_EVENT']._serialized_end=3475
-  _globals['_TASKCLAIMED']._serialized_start=3477
-  _globals['_TASKCLAIMED']._serialized_end=3562
-  _globals['_TASKOUTPUT']._serialized_start=3564
-  _globals['_TASKOUTPUT']._serialized_end=3670
-  _globals['_TASKFINISHED']._serialized_start=3673
-  _globals['_TASKFINISHED']._serialized_end=3831
-  _globals['_ENGINELEFT']._serialized_start=3833
-  _globals['_ENGINELEFT']._serialized_end=3880
-  _globals['_SESSIONCLOSED']._serialized_start=3883
-  _globals['_SESSIONCLOSED']._serialized_end=4187
-  _globals['_SESSIONCLOSED_REASON']._serialized_start=4002
-  _globals['_SESSIONCLOSED_REASON']._serialized_end=4187
+  _globals['_BALANCEDPLACEMENT']._serialized_start=2021
+  _globals['_BALANCEDPLACEMENT']._serialized_end=2253
+  _globals['_BALANCEDPLACEMENT_LABELSENTRY']._serialized_start=2183
+  _globals['_BALANCEDPLACEMENT_LABELSENTRY']._serialized_end=2228
+  _globals['_CALLOPTIONS']._serialized_start=2256
+  _globals['_CALLOPTIONS']._serialized_end=2432
+  _globals['_REPLAY']._serialized_start=2435
+  _globals['_REPLAY']._serialized_end=2628
+  _globals['_KNOWNCLAIM']._serialized_start=2630
+  _globals['_KNOWNCLAIM']._serialized_end=2714
+  _globals['_CANCELINDEXES']._serialized_start=2717
+  _globals['_CANCELINDEXES']._serialized_end=2851
+  _globals['_EVENTACK']._serialized_start=2853
+  _globals['_EVENTACK']._serialized_end=2881
+  _globals['_EVENTCREDIT']._serialized_start=2883
+  _globals['_EVENTCREDIT']._serialized_end=2917
+  _globals['_CLOSESESSION']._serialized_start=2919
+  _globals['_CLOSESESSION']._serialized_end=2933
+  _globals['_RELEASEBLOBS']._serialized_start=2935
+  _globals['_RELEASEBLOBS']._serialized_end=2967
+  _globals['_SESSIONUPDATE']._serialized_start=2970
+  _globals['_SESSIONUPDATE']._serialized_end=3226
+  _globals['_SUBMITCREDIT']._serialized_start=3228
+  _globals['_SUBMITCREDIT']._serialized_end=3284
+  _globals['_EVENT']._serialized_start=3287
+  _globals['_EVENT']._serialized_end=3592
+  _globals['_TASKCLAIMED']._serialized_start=3594
+  _globals['_TASKCLAIMED']._serialized_end=3679
+  _globals['_TASKOUTPUT']._serialized_start=3681
+  _globals['_TASKOUTPUT']._serialized_end=3787
+  _globals['_TASKFINISHED']._serialized_start=3790
+  _globals['_TASKFINISHED']._serialized_end=3948
+  _globals['_ENGINELEFT']._serialized_start=3950
+  _globals['_ENGINELEFT']._serialized_end=3997
+  _globals['_SESSIONCLOSED']._serialized_start=4000
+  _globals['_SESSIONCLOSED']._serialized_end=4304
+  _globals['_SESSIONCLOSED_REASON']._serialized_start=4119
+  _globals['_SESSIONCLOSED_REASON']._serialized_end=4304
 # @@protoc_insertion_point(module_scope)

@@ -151,14 +151,23 @@ class DirectPlacement(_message.Message):
     def __init__(self, engine_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class BalancedPlacement(_message.Message):
-    __slots__ = ("engine_ids", "retries", "queue_timeout_millis")
+    __slots__ = ("engine_ids", "retries", "queue_timeout_millis", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     ENGINE_IDS_FIELD_NUMBER: _ClassVar[int]
     RETRIES_FIELD_NUMBER: _ClassVar[int]
     QUEUE_TIMEOUT_MILLIS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     engine_ids: _containers.RepeatedScalarFieldContainer[int]
     retries: int
     queue_timeout_millis: int
-    def __init__(self, engine_ids: _Optional[_Iterable[int]] = ..., retries: _Optional[int] = ..., queue_timeout_millis: _Optional[int] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, engine_ids: _Optional[_Iterable[int]] = ..., retries: _Optional[int] = ..., queue_timeout_millis: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class CallOptions(_message.Message):
     __slots__ = ("label", "priority", "start_once", "run_timeout_millis", "namespace", "name", "traceparent")
