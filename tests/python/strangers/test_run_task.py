@@ -111,6 +111,12 @@ def test_a_wrong_token_opens_nothing(known: tuple[str, str], stranger: Any) -> N
     assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
+def labels(stranger: Any) -> set[str]:
+    """Of the sessions that there are."""
+    status = stranger.call("GetSchedulerStatus", with_sessions=True).result()
+    return {row.get("label", "") for row in status.get("session_rows", [])}
+
+
 WAITING = """def wait(begun, gate):
     import os, time
     print("begun", flush=True)
@@ -160,8 +166,7 @@ def test_a_call_that_is_given_up_interrupts_its_task(stranger: Any, tmp_path: Pa
         if how == "timeout":
             assert "had no result within 2000 ms: " in late.value.details()
     eventually(Path(f"{begun}.interrupted").exists, "the task is interrupted")
-    status = lambda: stranger.call("GetSchedulerStatus", with_sessions=True).result()  # noqa: E731
-    eventually(lambda: not any(row["label"] == "RunTask" for row in status()["session_rows"]), "no session is left")
+    eventually(lambda: "RunTask" not in labels(stranger), "no session is left")
 
 
 def test_who_reads_slowly_gets_everything(stranger: Any) -> None:
@@ -193,6 +198,6 @@ def test_without_an_engine_a_task_waits_and_says_so(home: Any) -> None:
     connection = json.loads((home.folder / "home/default/default/connection.json").read_text())
     address = next(each["tcp"] for each in connection["endpoints"] if "tcp" in each)
     stranger = example().Stranger(address, connection["token"])
-    with stranger.channel, pytest.raises(grpc.RpcError, match="no result within 500 ms: .*no engine") as late:
+    with stranger.channel, pytest.raises(grpc.RpcError, match=r"no result within 500 ms: .*no engine") as late:
         eventually(lambda: not stranger.run("1", timeout_millis=500), "a scheduler is there")
     assert late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED

@@ -37,7 +37,7 @@ def test_json_is_answered_in_json(arguments: bytes) -> None:
         ((1, (2,)), "[1,[2]]"),
         (namedtuple("P", "x y")(1, 2), "[1,2]"),
         (Counter("aab"), '{"a":2,"b":1}'),
-        ({1: "a", None: "b", True: "c"}, '{"1":"c","null":"b"}'),
+        ({1: "a", None: "b", False: "c"}, '{"1":"a","null":"b","false":"c"}'),
         (np.float32(0.5), "0.5"),
         (np.float64(0.1), "0.1"),
         (np.int64(-3), "-3"),
