@@ -26,7 +26,7 @@ def dump(value: Any) -> Payload:
     try:
         text = json.dumps(value, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         return Payload(Encoding.JSON, text.encode())
-    except Exception as failure:
+    except Exception as failure:  # noqa: BLE001  # users' classes are asked for their items
         raise _explained(value, failure) from None
 
 
