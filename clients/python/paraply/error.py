@@ -70,6 +70,10 @@ class UnpicklableError(pickle.PicklingError, TypeError):
     """A value cannot be sent: the message starts with the path to the part that cannot."""
 
 
+class NotJSONError(TypeError):
+    """A result has no JSON form, and JSON was asked for: the message starts with the path to the part that has none."""
+
+
 class UnreadableError(KernelError):
     """A payload cannot be read here: made by another Python minor version, or in an encoding this end does not know."""
 

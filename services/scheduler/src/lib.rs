@@ -16,6 +16,7 @@ pub mod observe;
 mod parts;
 mod recent;
 mod run;
+mod run_task;
 mod shell;
 pub mod store;
 mod stream;

@@ -29,6 +29,7 @@ use crate::{
     engine_link_service::EngineLinks,
     figures::{BlobTraffic, Figures},
     recent::Recent,
+    run_task::Runner,
     shell::{Shell, Stimulus},
     store::Store,
     stream::Access,
@@ -93,11 +94,13 @@ pub(crate) fn parts<S: Store>(
     let blobs = Blobs { store, transfers, thread: bulk.clone() };
 
     let access = Access::new(mailbox.clone(), identity);
-    let engine_links = EngineLinks { access: access.clone(), ticket_key: ticket_key.clone() };
+    let runner = Runner { access: access.clone(), blobs: blob_calls.clone(), bulk: bulk.clone() };
+    let tasks = Tasks { access: access.clone(), runner };
+    let engine_links = EngineLinks { access, ticket_key: ticket_key.clone() };
     let mut routes = RoutesBuilder::default();
     routes
         .add_service(health::server(pulse.clone(), SERVICES))
-        .add_service(TaskServiceServer::new(Tasks(access)).max_decoding_message_size(MAX_MESSAGE_BYTES))
+        .add_service(TaskServiceServer::new(tasks).max_decoding_message_size(MAX_MESSAGE_BYTES))
         .add_service(EngineLinkServiceServer::new(engine_links).max_decoding_message_size(MAX_MESSAGE_BYTES))
         .add_service(OnBlobThread::new(blob_calls, bulk.clone()));
 

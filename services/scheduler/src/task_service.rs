@@ -16,24 +16,28 @@ use paraply_core::scheduler;
 use paraply_proto::scheduler::v1::{
     CancelTasksRequest, CancelTasksResponse, GetSchedulerStatusRequest, GetSchedulerStatusResponse, GetTasksRequest,
     GetTasksResponse, ListTasksRequest, ListTasksResponse, OpenSessionRequest, OpenSessionResponse, PurgeTasksRequest,
-    PurgeTasksResponse, RunTaskRequest, RunTaskResponse, WatchSessionRequest, WatchSessionResponse,
-    open_session_request::Message, task_service_server::TaskService,
+    PurgeTasksResponse, RunTaskRequest, RunTaskResponse, RunTaskStreamRequest, RunTaskStreamResponse,
+    WatchSessionRequest, WatchSessionResponse, open_session_request::Message, task_service_server::TaskService,
 };
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::{described, listing, shell::Stimulus, stream::Access};
+use crate::{described, listing, run_task::Runner, shell::Stimulus, stream::Access};
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
-pub(crate) struct Tasks(pub(crate) Access);
+pub(crate) struct Tasks {
+    pub(crate) access: Access,
+    pub(crate) runner: Runner,
+}
 
 type Responses<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl TaskService for Tasks {
     type OpenSessionStream = Responses<OpenSessionResponse>;
+    type RunTaskStreamStream = Responses<RunTaskStreamResponse>;
     type WatchSessionStream = Responses<WatchSessionResponse>;
 
     async fn open_session(
@@ -48,7 +52,7 @@ impl TaskService for Tasks {
         described::cut_label(&mut hello.label);
         let hello = decode_hello(hello).map_err(|error| Status::invalid_argument(format!("hello.{error}")))?;
 
-        let access = self.0.clone();
+        let access = self.access.clone();
         let connection = access.next_connection();
         let (line, responses) = access.line(connection);
         let closed = CancellationToken::new();
@@ -73,7 +77,7 @@ impl TaskService for Tasks {
         let GetTasksRequest { task_ids, with_outcomes } = request.into_inner();
         let ids = tasks::decode_ids(task_ids).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let (reply, answer) = oneshot::channel();
-        self.0.tell(Stimulus::Find { ids, reply }).await?;
+        self.access.tell(Stimulus::Find { ids, reply }).await?;
         let found = answer.await.map_err(|_| shutting_down())?;
         Ok(Response::new(GetTasksResponse { tasks: tasks::encode(found, with_outcomes) }))
     }
@@ -81,7 +85,7 @@ impl TaskService for Tasks {
     async fn list_tasks(&self, request: Request<ListTasksRequest>) -> Result<Response<ListTasksResponse>, Status> {
         let page = listing::page(request.get_ref())?;
         let (reply, answer) = oneshot::channel();
-        self.0.tell(Stimulus::List { page, reply }).await?;
+        self.access.tell(Stimulus::List { page, reply }).await?;
         Ok(Response::new(listing::response(page, answer.await.map_err(|_| shutting_down())?)))
     }
 
@@ -93,8 +97,15 @@ impl TaskService for Tasks {
         Err(not_built("CancelTasks (of other sessions; one's own are cancelled in the session stream)"))
     }
 
-    async fn run_task(&self, _: Request<RunTaskRequest>) -> Result<Response<RunTaskResponse>, Status> {
-        Err(not_built("RunTask"))
+    async fn run_task(&self, request: Request<RunTaskRequest>) -> Result<Response<RunTaskResponse>, Status> {
+        self.runner.run(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn run_task_stream(
+        &self,
+        request: Request<RunTaskStreamRequest>,
+    ) -> Result<Response<Self::RunTaskStreamStream>, Status> {
+        Ok(Response::new(self.runner.stream(request.into_inner())?.boxed()))
     }
 
     async fn get_scheduler_status(
@@ -104,10 +115,10 @@ impl TaskService for Tasks {
         let GetSchedulerStatusRequest { with_sessions, longest_running } = request.into_inner();
         let longest_running = (longest_running as usize).min(status::RUNNING_ROWS);
         let (reply, answer) = oneshot::channel();
-        self.0.tell(Stimulus::Ask { longest_running, reply }).await?;
+        self.access.tell(Stimulus::Ask { longest_running, reply }).await?;
         let answer = answer.await.map_err(|_| shutting_down())?;
         let running = answer.running.into_iter().map(status::encode_running).collect();
-        let status = status::encode(answer.status, &self.0.identity, with_sessions);
+        let status = status::encode(answer.status, &self.access.identity, with_sessions);
         Ok(Response::new(GetSchedulerStatusResponse { running_tasks: running, ..status }))
     }
 }

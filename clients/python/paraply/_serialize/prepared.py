@@ -129,23 +129,23 @@ def load_function(payload: Payload, namespace: dict[str, Any]) -> Callable[..., 
 def run(prepared: Prepared, arguments: Payload, namespace: dict[str, Any], engine_id: int) -> Payload:
     """Calls a function as one task, and makes a payload of its result: what an engine does.
 
-    Whoever sends arguments that are no pickle gets none, unless the result cannot be anything else.
+    Whoever sends arguments that are no pickle gets none, unless the result cannot be anything else; whoever sends JSON gets
+    JSON or an error.
 
     The helpers that function and arguments brought along are bound until the result is pickled, and no longer. `arguments`
     is empty when the function is called.
     """
     scope = Scope(namespace)
     function = prepared.bind(scope)
-    portably = arguments.encoding not in (Encoding.UNSPECIFIED, Encoding.PICKLE5)
     args, kwargs = values.load_arguments(arguments, scope)
     # They have what they need of these.
     arguments.data = b""
     arguments.buffers.clear()
     try:
         if not scope.has_helpers:
-            return values.dump_result(function(*args, **kwargs), portably=portably)
+            return values.dump_result(function(*args, **kwargs), arguments.encoding)
         with scope.entered():
-            return values.dump_result(function(*args, **kwargs), portably=portably)
+            return values.dump_result(function(*args, **kwargs), arguments.encoding)
     except NameError as failure:
         explain_name_error(failure, scope, engine_id)
         raise

@@ -144,9 +144,15 @@ def load_arguments(payload: Payload, scope: Scope | dict[str, Any]) -> tuple[tup
     return args, kwargs
 
 
-def dump_result(value: Any, *, portably: bool = False) -> Payload:
-    """The result of a task, pickled only if need be where it is asked for `portably`. Raises `UnpicklableError`."""
-    if portably:
+def dump_result(value: Any, asked_in: Encoding = Encoding.PICKLE5) -> Payload:
+    """The result of a task whose arguments were `asked_in` an encoding: JSON for JSON, and pickled only if need be for the
+    others that are no pickle. Raises `UnpicklableError` or `NotJSONError`.
+    """
+    if asked_in == Encoding.JSON:
+        from paraply._serialize import json_values
+
+        return json_values.dump(value)
+    if asked_in not in (Encoding.UNSPECIFIED, Encoding.PICKLE5):
         from paraply._serialize import portable
 
         try:

@@ -144,7 +144,9 @@ fn decode_failure(message: proto::Failure) -> Result<Failure, WireError> {
     })
 }
 
-fn encode_failure(failure: Failure) -> proto::Failure {
+/// The wire form of a failure.
+#[must_use]
+pub fn encode_failure(failure: Failure) -> proto::Failure {
     proto::Failure {
         kind: encode_failure_kind(failure.kind).into(),
         type_name: text(&failure.type_name),

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use paraply_core::payload::{BlobRef, BlobWant, Buffer, Encoding, Function, Payload};
+use paraply_core::{
+    id::Digest,
+    payload::{BlobRef, BlobWant, Buffer, Encoding, Function, Payload},
+};
 use paraply_proto::common::v1 as proto;
 use proto::buffer::Holder;
 use sha2::{Digest as _, Sha256};
@@ -52,6 +55,13 @@ pub fn encode(payload: Payload) -> proto::Payload {
         data_blob: payload.data_blob.map(encode_blob_ref),
         data: payload.data,
     }
+}
+
+/// A function of this process's own making, under the digest of its data.
+#[must_use]
+pub fn new_function(payload: Payload, name: String) -> Arc<Function> {
+    let digest = Digest(Sha256::digest(&payload.data).into());
+    Arc::new(Function { digest, payload, name: cut(name, NAME_BYTES) })
 }
 
 /// A function, whose digest is checked.

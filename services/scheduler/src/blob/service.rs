@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, stream};
 use http::{Request, Response, header::CONTENT_TYPE};
 use http_body::Frame;
@@ -131,6 +131,39 @@ impl Blobs {
         Ok(QueryWriteStatusResponse { committed_bytes: committed, size_bytes: size, durable })
     }
 
+    /// Stores a blob of this process's own.
+    ///
+    /// # Errors
+    /// If the store has no room for it.
+    pub(crate) async fn put(&self, blob: BlobId, session: SessionId, data: Bytes) -> Result<(), Status> {
+        let before = self.store.begin(blob, session, data.len() as u64, false, clock::now()).await?;
+        let after = self.store.append(blob, 0, data, clock::now()).await?;
+        self.tell(blob, Some(before), after);
+        Ok(())
+    }
+
+    /// Reads a blob of that size whole.
+    ///
+    /// # Errors
+    /// As `ReadBlob`; what has another size is DATA_LOSS.
+    pub(crate) async fn get(&self, blob: BlobId, session: SessionId, size: u64) -> Result<Bytes, Status> {
+        let mut data = BytesMut::new();
+        let mut reader = Reader { blobs: self.clone(), blob, source: self.source(blob, session, 0).await?, offset: 0 };
+        while let Some(more) = reader.next_bytes().await? {
+            data.extend_from_slice(&more);
+            if data.len() as u64 > size {
+                break;
+            }
+        }
+        let read = data.len();
+        let whole = read as u64 == size;
+        if whole {
+            Ok(data.freeze())
+        } else {
+            Err(Status::data_loss(format!("blob {blob} has {size} bytes, {read} came")))
+        }
+    }
+
     /// Where to read a blob from, once there is something to read.
     async fn source(&self, blob: BlobId, session: SessionId, offset: u64) -> Result<Source, Status> {
         loop {
@@ -190,15 +223,19 @@ struct Reader {
 
 impl Reader {
     async fn next(&mut self) -> Result<Option<[Frame<Bytes>; 2]>, Status> {
+        let start = self.offset;
+        let Some(data) = self.next_bytes().await? else { return Ok(None) };
+        self.blobs.traffic.sent(data.len());
+        Ok(Some(chunks::chunk(Carrier::Read, start, data)))
+    }
+
+    async fn next_bytes(&mut self) -> Result<Option<Bytes>, Status> {
         let next = match &mut self.source {
             Source::Store => next_stored(&self.blobs.store, self.blob, self.offset).await?,
             Source::Writer(incoming) => incoming.next(self.offset).await?,
         };
-        let Some(data) = next else { return Ok(None) };
-        self.blobs.traffic.sent(data.len());
-        let start = self.offset;
-        self.offset += data.len() as u64;
-        Ok(Some(chunks::chunk(Carrier::Read, start, data)))
+        self.offset += next.as_ref().map_or(0, Bytes::len) as u64;
+        Ok(next)
     }
 
     fn frames(self) -> impl Stream<Item = Frame<Bytes>> {

@@ -13,6 +13,7 @@ mod malformed;
 mod membership;
 mod no_op;
 mod reflection;
+mod run_task;
 mod scheduler_restart;
 mod shutdown;
 mod slow_reader;

@@ -112,24 +112,70 @@ class CancelTasksResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class RunTaskRequest(_message.Message):
-    __slots__ = ("function", "arguments_json", "engine_id")
+    __slots__ = ("function", "arguments_json", "engine_id", "timeout_millis", "label")
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_JSON_FIELD_NUMBER: _ClassVar[int]
     ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MILLIS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
     function: str
     arguments_json: str
     engine_id: int
-    def __init__(self, function: _Optional[str] = ..., arguments_json: _Optional[str] = ..., engine_id: _Optional[int] = ...) -> None: ...
+    timeout_millis: int
+    label: str
+    def __init__(self, function: _Optional[str] = ..., arguments_json: _Optional[str] = ..., engine_id: _Optional[int] = ..., timeout_millis: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
 
 class RunTaskResponse(_message.Message):
-    __slots__ = ("result_json", "failure", "stdout")
+    __slots__ = ("result_json", "failure", "stdout", "stderr", "dropped_output_bytes", "engine_id", "task_id")
     RESULT_JSON_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     STDOUT_FIELD_NUMBER: _ClassVar[int]
+    STDERR_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_OUTPUT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
     result_json: str
     failure: _task_pb2.Failure
     stdout: str
-    def __init__(self, result_json: _Optional[str] = ..., failure: _Optional[_Union[_task_pb2.Failure, _Mapping]] = ..., stdout: _Optional[str] = ...) -> None: ...
+    stderr: str
+    dropped_output_bytes: int
+    engine_id: int
+    task_id: _task_pb2.TaskId
+    def __init__(self, result_json: _Optional[str] = ..., failure: _Optional[_Union[_task_pb2.Failure, _Mapping]] = ..., stdout: _Optional[str] = ..., stderr: _Optional[str] = ..., dropped_output_bytes: _Optional[int] = ..., engine_id: _Optional[int] = ..., task_id: _Optional[_Union[_task_pb2.TaskId, _Mapping]] = ...) -> None: ...
+
+class RunTaskStreamRequest(_message.Message):
+    __slots__ = ("function", "arguments_json", "engine_id", "timeout_millis", "label")
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_JSON_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MILLIS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    function: str
+    arguments_json: str
+    engine_id: int
+    timeout_millis: int
+    label: str
+    def __init__(self, function: _Optional[str] = ..., arguments_json: _Optional[str] = ..., engine_id: _Optional[int] = ..., timeout_millis: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
+
+class RunTaskStreamResponse(_message.Message):
+    __slots__ = ("accepted", "output", "finished")
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    accepted: _task_pb2.TaskId
+    output: WrittenText
+    finished: RunTaskResponse
+    def __init__(self, accepted: _Optional[_Union[_task_pb2.TaskId, _Mapping]] = ..., output: _Optional[_Union[WrittenText, _Mapping]] = ..., finished: _Optional[_Union[RunTaskResponse, _Mapping]] = ...) -> None: ...
+
+class WrittenText(_message.Message):
+    __slots__ = ("kind", "text", "dropped_bytes")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    kind: _task_pb2.OutputKind
+    text: str
+    dropped_bytes: int
+    def __init__(self, kind: _Optional[_Union[_task_pb2.OutputKind, str]] = ..., text: _Optional[str] = ..., dropped_bytes: _Optional[int] = ...) -> None: ...
 
 class GetSchedulerStatusRequest(_message.Message):
     __slots__ = ("with_sessions", "longest_running")

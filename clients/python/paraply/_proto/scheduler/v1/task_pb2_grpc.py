@@ -72,6 +72,11 @@ class TaskServiceStub(object):
                 request_serializer=paraply_dot_scheduler_dot_v1_dot_task__pb2.RunTaskRequest.SerializeToString,
                 response_deserializer=paraply_dot_scheduler_dot_v1_dot_task__pb2.RunTaskResponse.FromString,
                 _registered_method=True)
+        self.RunTaskStream = channel.unary_stream(
+                '/paraply.scheduler.v1.TaskService/RunTaskStream',
+                request_serializer=paraply_dot_scheduler_dot_v1_dot_task__pb2.RunTaskStreamRequest.SerializeToString,
+                response_deserializer=paraply_dot_scheduler_dot_v1_dot_task__pb2.RunTaskStreamResponse.FromString,
+                _registered_method=True)
         self.GetSchedulerStatus = channel.unary_unary(
                 '/paraply.scheduler.v1.TaskService/GetSchedulerStatus',
                 request_serializer=paraply_dot_scheduler_dot_v1_dot_task__pb2.GetSchedulerStatusRequest.SerializeToString,
@@ -144,9 +149,21 @@ class TaskServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RunTask(self, request, context):
-        """One task by hand: what a person types into grpcurl. Not idempotent.
-        Errors: UNAUTHENTICATED; INVALID_ARGUMENT; DEADLINE_EXCEEDED; UNIMPLEMENTED (until it is built). The task's own
-        failure is data in the answer.
+        """One task by hand: what a person types into grpcurl, and a program without our client calls. The task is cancelled, and
+        interrupted where it runs, when the call is: by its caller, by its deadline, or with its connection. Where no engine
+        may take it yet it waits. Its own failure is data in the answer. Not idempotent.
+        Errors: UNAUTHENTICATED; INVALID_ARGUMENT (names the field, and in JSON the place); NOT_FOUND (no such engine);
+        DEADLINE_EXCEEDED (`timeout_millis` have passed; says where the task was); RESOURCE_EXHAUSTED (too many sessions or
+        bytes, or the result is over 768 KiB; names the limit); UNAVAILABLE (shutting down, or passed on in vain).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunTaskStream(self, request, context):
+        """The same, and what the task writes comes as it is written. Who reads slowly loses nothing but what is over the
+        task's output limit.
+        Errors: as RunTask; those that are known only in the end come at the end of the stream.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -197,6 +214,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.RunTask,
                     request_deserializer=paraply_dot_scheduler_dot_v1_dot_task__pb2.RunTaskRequest.FromString,
                     response_serializer=paraply_dot_scheduler_dot_v1_dot_task__pb2.RunTaskResponse.SerializeToString,
+            ),
+            'RunTaskStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.RunTaskStream,
+                    request_deserializer=paraply_dot_scheduler_dot_v1_dot_task__pb2.RunTaskStreamRequest.FromString,
+                    response_serializer=paraply_dot_scheduler_dot_v1_dot_task__pb2.RunTaskStreamResponse.SerializeToString,
             ),
             'GetSchedulerStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSchedulerStatus,
@@ -395,6 +417,33 @@ class TaskService(object):
             '/paraply.scheduler.v1.TaskService/RunTask',
             paraply_dot_scheduler_dot_v1_dot_task__pb2.RunTaskRequest.SerializeToString,
             paraply_dot_scheduler_dot_v1_dot_task__pb2.RunTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunTaskStream(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/paraply.scheduler.v1.TaskService/RunTaskStream',
+            paraply_dot_scheduler_dot_v1_dot_task__pb2.RunTaskStreamRequest.SerializeToString,
+            paraply_dot_scheduler_dot_v1_dot_task__pb2.RunTaskStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,
