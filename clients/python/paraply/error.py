@@ -70,6 +70,10 @@ class UnpicklableError(pickle.PicklingError, TypeError):
     """A value cannot be sent: the message starts with the path to the part that cannot."""
 
 
+class NotPortableError(TypeError):
+    """A value was to be what every language reads, and is not. For an argument, the message starts with the path to it."""
+
+
 class UnreadableError(KernelError):
     """A payload cannot be read here: made by another Python minor version, or in an encoding this end does not know."""
 

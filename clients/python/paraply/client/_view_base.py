@@ -33,11 +33,13 @@ class View:
         label: Kept with every task, for queries.
         run_timeout: Seconds that a task may run: then it is interrupted, and fails with `TaskTimeout`. 0 or None for no
             limit.
+        portable: Arguments and results travel as what every language reads, so that engines in other languages can be
+            called: what has no such form raises `NotPortableError`. Tuples arrive as lists.
     """
 
     __module__ = "paraply.client.view"
 
-    _flag_names: ClassVar[tuple[str, ...]] = ("targets", "block", "track", "label", "run_timeout")
+    _flag_names: ClassVar[tuple[str, ...]] = ("targets", "block", "track", "label", "run_timeout", "portable")
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class View:
         track: bool = False,
         label: str | None = None,
         run_timeout: float | None = None,
+        portable: bool = False,
     ) -> None:
         check_seconds("run_timeout", run_timeout)
         self.client = client
@@ -56,6 +59,7 @@ class View:
         self.track = track
         self.label = label
         self.run_timeout = run_timeout
+        self.portable = portable
         self._history = History()
 
     def __repr__(self) -> str:
@@ -149,6 +153,11 @@ class View:
         return value
 
     # calls
+
+    def _is_portable(self, f: Any) -> bool:
+        """Whether what a call of `f` takes and gives has to be what every language reads."""
+        del f
+        return self.portable
 
     def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool | None) -> Any:
         raise NotImplementedError(f"{type(self).__name__} is no view to call functions with")
