@@ -13,6 +13,7 @@ mod error;
 mod find;
 mod function;
 mod map;
+mod named;
 mod options;
 mod output;
 mod place;
@@ -35,8 +36,15 @@ pub use self::{
     error::{Error, Exception, SessionError, ValueError},
     function::{Function, IntoFunction},
     map::{Map, Starmap},
+    named::WithNamed,
     output::{Output, OutputKind, OutputStream},
     targets::Targets,
     task::Task,
     tasks::Tasks,
 };
+
+/// What [`args!`] expands to.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::named::{End, Field};
+}
