@@ -47,6 +47,11 @@ def keep(payload: payload_pb2.Payload, blobs: Blobs) -> Kept:
     return KeptParts(payload.encoding, payload.python_version, parts)
 
 
+def is_pickled(kept: Kept) -> bool:
+    """Whether only Python reads it."""
+    return isinstance(kept, bytes) or kept.encoding == payload_pb2.ENCODING_PICKLE5
+
+
 def fetch(results: list[KeptParts], blobs: Blobs, *, joined: bool) -> None:
     """Fetches what is elsewhere of several results side by side, `joined` in the same memory if they will be one.
 

@@ -74,6 +74,10 @@ class NotJSONError(TypeError):
     """A result has no JSON form, and JSON was asked for: the message starts with the path to the part that has none."""
 
 
+class NotPortableError(TypeError):
+    """A value was to be what every language reads, and is not. For an argument, the message starts with the path to it."""
+
+
 class UnreadableError(KernelError):
     """A payload cannot be read here: made by another Python minor version, or in an encoding this end does not know."""
 

@@ -14,6 +14,7 @@ mod find;
 mod function;
 mod labels;
 mod map;
+mod named;
 mod options;
 mod output;
 mod place;
@@ -37,8 +38,15 @@ pub use self::{
     function::{Function, IntoFunction},
     labels::Labels,
     map::{Map, Starmap},
+    named::WithNamed,
     output::{Output, OutputKind, OutputStream},
     targets::Targets,
     task::Task,
     tasks::Tasks,
 };
+
+/// What [`args!`] expands to.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::named::{End, Field};
+}

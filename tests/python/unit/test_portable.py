@@ -39,6 +39,7 @@ Pair = collections.namedtuple("Pair", ["a", "b"])
 PLAIN: dict[str, tuple[Any, Any]] = {
     "tuple": ((1, (2, 3)), [1, [2, 3]]),
     "named tuple": (Pair(1, "b"), [1, "b"]),
+    "range": (range(1, 6, 2), [1, 3, 5]),
     "enum": (Colour.RED, 1),
     "ordered dict": (collections.OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
     "counter": (collections.Counter("aab"), {"a": 2, "b": 1}),

@@ -17,7 +17,7 @@ from paraply._serialize.rebuild import Scope
 #: Objects looked at before the search gives up and names the deepest culprit found.
 _BUDGET = 2000
 
-_PATH_CHARACTERS = 400
+PATH_CHARACTERS = 400
 _KEY_CHARACTERS = 80
 
 
@@ -38,7 +38,7 @@ class _Search:
         while found is not None:
             path, value, failure = found
             found = self._culprit(value, path)
-        return _shortened(path, _PATH_CHARACTERS), _reason(failure)
+        return shortened(path, PATH_CHARACTERS), _reason(failure)
 
     def _culprit(self, value: Any, path: str) -> tuple[str, Any, BaseException] | None:
         """The first part of `value` that cannot be pickled by itself."""
@@ -72,15 +72,15 @@ def _reason(failure: BaseException) -> str:
     return text or type(failure).__name__
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """`repr(value)`, whatever its class does there."""
     try:
-        return _shortened(repr(value), _KEY_CHARACTERS)
+        return shortened(repr(value), _KEY_CHARACTERS)
     except Exception:  # noqa: BLE001  # a user's __repr__ may raise anything
         return f"<{type(value).__name__}>"
 
 
-def _shortened(text: str, most: int) -> str:
+def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most // 2]}...{text[-most // 2 :]}"
 
 
@@ -103,10 +103,10 @@ def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield f"{path}[{index}]", part
     elif isinstance(value, dict):
         for key, part in value.items():
-            yield f"{path}[{_shown(key)}]", part
+            yield f"{path}[{shown(key)}]", part
     elif isinstance(value, (set, frozenset)):
         for part in value:
-            yield f"{path}{{{_shown(part)}}}", part
+            yield f"{path}{{{shown(part)}}}", part
     elif isinstance(value, types.FunctionType):
         yield from _parts_of_function(value, path)
     elif isinstance(value, types.MethodType):

@@ -17,6 +17,9 @@ from paraply._serialize.payload import Encoding, Payload
 #: How deep lists and maps may be inside each other.
 MAX_DEPTH = 128
 
+#: Among named arguments, the name of the list of positional ones. No parameter can be called so.
+POSITIONAL = "*"
+
 _ATOMS = frozenset({int, float, str, bool, bytes, type(None)})
 _KEYS = frozenset({str, int, bytes})
 _TOO_LARGE = 1 << 32
@@ -75,6 +78,8 @@ class _Parts:
             part = arrays.dump_part(value, self.buffers)
             if part is not None:
                 return part
+        if type(value) is range:
+            return list(value)
         numpy = sys.modules.get("numpy")
         if (
             numpy is not None
@@ -104,7 +109,8 @@ def load(payload: Payload) -> Any:
 
 
 def load_arguments(payload: Payload) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of one call: a list of positional ones or a map of named ones; an array, a table or a text is one alone.
+    """The arguments of one call: a list of positional ones or a map of named ones, which may have the positional ones under
+    `POSITIONAL`; an array, a table or a text is one alone.
 
     Raises `UnreadableError`.
     """
@@ -114,7 +120,12 @@ def load_arguments(payload: Payload) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if isinstance(value, list):
         return tuple(value), {}
     if isinstance(value, dict) and all(isinstance(name, str) for name in value):
-        return (), value
+        args = value.pop(POSITIONAL, [])
+        if not isinstance(args, list):
+            raise error.UnreadableError(
+                f"{POSITIONAL!r} names the list of positional arguments, not a {type(args).__name__}"
+            )
+        return tuple(args), value
     raise error.UnreadableError(
         f"the arguments of a call are a list of positional ones or a map of named ones, not a {type(value).__name__}"
     )

@@ -102,8 +102,16 @@ def _writable(buffer: BytesLike) -> BytesLike:
     return bytearray(buffer) if memoryview(buffer).readonly else buffer
 
 
-def dump_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
-    """The arguments of one call. Where there are none, there is nothing to pickle either."""
+def dump_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], *, portable: bool = False) -> Payload:
+    """The arguments of one call; if `portable`, as every language reads them. Where there are none, there is nothing to
+    pickle either.
+
+    Raises `UnpicklableError`, or `NotPortableError` if `portable`, which start with the path to the culprit.
+    """
+    if portable:
+        from paraply._serialize import portable_call  # what few programs need costs the others no time
+
+        return portable_call.dump(args, kwargs)
     if not args and not kwargs:
         return Payload(Encoding.PICKLE5, b"")
     for value in args:

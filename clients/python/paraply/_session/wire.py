@@ -119,7 +119,7 @@ def argument(payload: Payload, inline_bytes: int, blobs: list[Blob], *, kept: bo
     What of it is over `inline_bytes` is added to `blobs`, and named in its place, as `kept` here if it is.
     """
     data = payload.data
-    if not data and not payload.buffers:
+    if not data and not payload.buffers and payload.encoding == 1:
         return _NO_ARGUMENTS, 0
     if not payload.buffers and payload.encoding == 1 and not payload.python_version and len(data) <= inline_bytes:
         body = b"".join((_PICKLE5_DATA, varint(len(data)), data))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from paraply._serialize import Encoding
 from paraply.client._execute import Execute
 from paraply.client._task import Task
 
@@ -20,7 +21,7 @@ class CallSpec:
 
     Args:
         work: The function to call, or code to execute.
-        arguments: Pickled `(args, kwargs)`. Direct: one for all engines, or one an engine. Balanced: one a task.
+        arguments: `(args, kwargs)`, pickled or portable. Direct: one for all engines, or one an engine. Balanced: one a task.
             Code: none.
         direct: On exactly `engine_ids`, one task each in that order; else on any engine that may.
         engine_ids: Direct: where. Balanced: the only engines that may; empty for any.
@@ -48,6 +49,11 @@ class CallSpec:
     queue_timeout: float | None = None
     run_timeout: float | None = None
     start_once: bool = False
+
+    @property
+    def portable(self) -> bool:
+        """Whether arguments travel as what every language reads, and so are results to."""
+        return bool(self.arguments) and self.arguments[0].encoding != Encoding.PICKLE5
 
     def count(self) -> int:
         """How many tasks, and so how many results, the call has."""

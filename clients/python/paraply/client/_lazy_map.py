@@ -50,7 +50,9 @@ class LazyMapIterator(Iterator[Any]):
             raise ValueError(f"max_outstanding is 'auto' or 0 or more, not {max_outstanding!r}")
         self._return_exceptions = return_exceptions
         self._process = os.getpid()
-        self._feed = _Feed(view, dump_function(f), zip(*sequences, strict=False), limit, ordered)
+        self._feed = _Feed(
+            view, dump_function(f), zip(*sequences, strict=False), limit, ordered, portable=view._is_portable(f)
+        )
         # The thread knows the feed and not this iterator, so that it can be seen when nobody reads any more.
         weakref.finalize(self, self._feed.stop).atexit = False
         # Calls are made in the context of whoever asks for them, such as a span of theirs.
@@ -96,9 +98,17 @@ class _Feed:
     """What the thread that submits and the iterator share."""
 
     def __init__(
-        self, view: LoadBalancedView, function: Function, items: Iterator[tuple[Any, ...]], limit: int, ordered: bool
+        self,
+        view: LoadBalancedView,
+        function: Function,
+        items: Iterator[tuple[Any, ...]],
+        limit: int,
+        ordered: bool,
+        *,
+        portable: bool,
     ) -> None:
         self.function = function
+        self._portable = portable
         #: How many elements were submitted, and how many results were read.
         self.submitted = self.read = 0
         self._view = view
@@ -119,7 +129,7 @@ class _Feed:
         """Takes elements and submits them, until there are no more or nobody wants them."""
         try:
             while self._has_room() and (item := next(self._items, None)) is not None:
-                result = self._view._call(self.function, dump_arguments(item, {}))
+                result = self._view._call(self.function, dump_arguments(item, {}, portable=self._portable))
                 with self._changed:
                     self.submitted += 1
                     self._running.add(result)

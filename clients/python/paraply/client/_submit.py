@@ -171,6 +171,7 @@ class _Submission:
             blobs=blobs,
             keeps_blobs=kept,
             span=self._span,
+            portable=self._spec.portable,
         )
         self.tasks += call.tasks()
         self._link.submit(call)

@@ -8,7 +8,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from paraply._results import KeptParts, fetch, keep
+from paraply import error
+from paraply._results import KeptParts, fetch, is_pickled, keep
 from paraply._session.call import Call
 from paraply.client._failure import exception_of
 from paraply.client._metadata import Metadata
@@ -45,9 +46,10 @@ class SubmittedCall(Call["Task"]):
         blobs: What of its arguments is too large for a message.
         keeps_blobs: They stay here until an engine reads them.
         span: Of the call that this is all or a part of, where it is traced.
+        portable: Its results are to be what every language reads.
     """
 
-    __slots__ = ("_settled", "_unsettled", "label", "link", "method", "name", "span", "submitted")
+    __slots__ = ("_settled", "_unsettled", "label", "link", "method", "name", "portable", "span", "submitted")
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class SubmittedCall(Call["Task"]):
         blobs: list[Blob] | None = None,
         keeps_blobs: bool = False,
         span: CallSpan | None = None,
+        portable: bool = False,
     ) -> None:
         slots: list[Task | None] = [Task(self, offset, place) for offset, place in enumerate(places)]
         super().__init__(body, slots, argument_bytes, function, blobs, keeps_blobs=keeps_blobs)
@@ -71,6 +74,7 @@ class SubmittedCall(Call["Task"]):
         self.label = label
         self.method = method
         self.span = span
+        self.portable = portable
         #: Seconds since the epoch.
         self.submitted = time.time()
         #: Set when no blob has to be read from the user's buffers any more; None where there are none.
@@ -255,6 +259,11 @@ class Task:
         if self.call.method == "execute":
             self._value = ExecuteReply(self.metadata)
         elif kept is not None:
+            if self.call.portable and is_pickled(kept):
+                raise error.NotPortableError(
+                    f"the result of {self.call.name!r} came pickled: what it returned has no portable form. Have it return "
+                    f"numbers, text, bytes, lists, dictionaries, arrays or tables, or call it with portable=False"
+                )
             self._value = self.call.link.load(kept)
         self._kept = None
 

@@ -82,7 +82,9 @@ class LoadBalancedView(View):
         )
 
     def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool | None) -> Any:
-        return self._finish(self._call(dump_function(f), dump_arguments(args, kwargs)), block)
+        return self._finish(
+            self._call(dump_function(f), dump_arguments(args, kwargs, portable=self._is_portable(f))), block
+        )
 
     def _call(self, function: Function, arguments: Payload) -> AsyncResult:
         tasks = self._submit(self._spec(function, [arguments]))
@@ -108,16 +110,18 @@ class LoadBalancedView(View):
         assert sequences, "must have some sequences to map onto!"
         if isinstance(chunksize, bool) or not isinstance(chunksize, int) or chunksize < 1:
             raise ValueError(f"chunksize is 1 or more, not {chunksize!r}")
+        portable = self._is_portable(f)
         mapper: Mapper
         if chunksize == 1:
             function = dump_function(f)
-            arguments = [dump_arguments(item, {}) for item in zip(*sequences, strict=False)]
+            arguments = [dump_arguments(item, {}, portable=portable) for item in zip(*sequences, strict=False)]
             mapper = Items(len(arguments))
         else:
             function = dump_function(f, mapped=True)
             items = list(zip(*sequences, strict=False))
             cuts = bounds(len(items), -(-len(items) // chunksize)) if items else []
-            arguments = [dump_arguments(tuple(zip(*items[begin:end], strict=True)), {}) for begin, end in cuts]
+            chunks = [tuple(zip(*items[begin:end], strict=True)) for begin, end in cuts]
+            arguments = [dump_arguments(chunk, {}, portable=portable) for chunk in chunks]
             mapper = Chunks([end - begin for begin, end in cuts])
         tasks = self._submit(self._spec(function, arguments, label, verb="map")) if arguments else []
         result = AsyncMapResult(
@@ -158,7 +162,8 @@ class LoadBalancedView(View):
         function = dump_function(f)
         length = len(sequences[0])
         cuts = bounds(length, -(-length // (chunksize or 1))) if length else []
-        arguments = [dump_arguments(tuple([each[begin:end] for each in sequences]), {}) for begin, end in cuts]
+        parts = [tuple([each[begin:end] for each in sequences]) for begin, end in cuts]
+        arguments = [dump_arguments(part, {}, portable=self._is_portable(f)) for part in parts]
         tasks = self._submit(self._spec(function, arguments)) if arguments else []
         return AsyncMapResult(
             self.client,

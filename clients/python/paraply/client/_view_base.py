@@ -37,11 +37,13 @@ class View:
             until there is such an engine; for a direct view they are looked for at each call.
         run_timeout: Seconds that a task may run: then it is interrupted, and fails with `TaskTimeout`. 0 or None for no
             limit.
+        portable: Arguments and results travel as what every language reads, so that engines in other languages can be
+            called: what has no such form raises `NotPortableError`. Tuples arrive as lists.
     """
 
     __module__ = "paraply.client.view"
 
-    _flag_names: ClassVar[tuple[str, ...]] = ("targets", "block", "track", "label", "run_timeout", "labels")
+    _flag_names: ClassVar[tuple[str, ...]] = ("targets", "block", "track", "label", "run_timeout", "labels", "portable")
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class View:
         label: str | None = None,
         run_timeout: float | None = None,
         labels: Mapping[str, str] | None = None,
+        portable: bool = False,
     ) -> None:
         check_seconds("run_timeout", run_timeout)
         self.client = client
@@ -62,6 +65,7 @@ class View:
         self.label = label
         self.run_timeout = run_timeout
         self.labels: dict[str, str] | None = check_labels(labels)
+        self.portable = portable
         self._history = History()
 
     def __repr__(self) -> str:
@@ -163,6 +167,11 @@ class View:
         return value
 
     # calls
+
+    def _is_portable(self, f: Any) -> bool:
+        """Whether what a call of `f` takes and gives has to be what every language reads."""
+        del f
+        return self.portable
 
     def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool | None) -> Any:
         raise NotImplementedError(f"{type(self).__name__} is no view to call functions with")

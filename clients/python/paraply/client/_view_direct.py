@@ -79,11 +79,13 @@ class DirectView(View):
 
     def _operation(self, operation: Callable[..., Any], *args: Any, targets: Any, name: str) -> AsyncResult:
         targets = self.targets if targets is None else targets
-        return self._call(dump_function(operation), [dump_arguments(args, {})], name, targets)
+        arguments = dump_arguments(args, {}, portable=self._is_portable(operation))
+        return self._call(dump_function(operation), [arguments], name, targets)
 
     def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool | None) -> Any:
         function = dump_function(f)
-        result = self._call(function, [dump_arguments(args, kwargs)], function.name, self.targets, verb="apply")
+        arguments = dump_arguments(args, kwargs, portable=self._is_portable(f))
+        result = self._call(function, [arguments], function.name, self.targets, verb="apply")
         return self._finish(result, block)
 
     # maps
@@ -108,7 +110,8 @@ class DirectView(View):
         length = min(map(len, listed))
         engines = self._engines(self.targets)
         cuts = [(begin, end) for begin, end in bounds(length, len(engines)) if end > begin]
-        arguments = [dump_arguments(tuple([each[begin:end] for each in listed]), {}) for begin, end in cuts]
+        chunks = [tuple([each[begin:end] for each in listed]) for begin, end in cuts]
+        arguments = [dump_arguments(chunk, {}, portable=self._is_portable(f)) for chunk in chunks]
         result = self._call_map(
             function,
             arguments,
@@ -135,7 +138,8 @@ class DirectView(View):
         function = dump_function(f)
         engines = self._engines(self.targets)
         cuts = [(begin, end) for begin, end in bounds(len(sequences[0]), len(engines)) if end > begin]
-        arguments = [dump_arguments(tuple([each[begin:end] for each in sequences]), {}) for begin, end in cuts]
+        parts = [tuple([each[begin:end] for each in sequences]) for begin, end in cuts]
+        arguments = [dump_arguments(part, {}, portable=self._is_portable(f)) for part in parts]
         return self._call_map(
             function,
             arguments,
@@ -234,7 +238,7 @@ class DirectView(View):
             part = Map.get_partition(seq, index, len(engines))
             if flatten and len(part) == 1:
                 part = part[0]
-            arguments.append(dump_arguments(({key: part},), {}))
+            arguments.append(dump_arguments(({key: part},), {}, portable=self._is_portable(_ops.push)))
         result = self._call(dump_function(_ops.push), arguments, "scatter", targets, engines=engines)
         finished = self._finish(result, block)
         return finished if finished is result else None
@@ -243,9 +247,8 @@ class DirectView(View):
         """The parts under the name `key`, joined: the opposite of `scatter`."""
         _check_distribution(dist)
         engines = self._engines(self.targets if targets is None else targets)
-        result = self._call_map(
-            dump_function(_ops.pull), [dump_arguments((key,), {})], engines, Parts(), fname="gather", ordered=True
-        )
+        arguments = dump_arguments((key,), {}, portable=self._is_portable(_ops.pull))
+        result = self._call_map(dump_function(_ops.pull), [arguments], engines, Parts(), fname="gather", ordered=True)
         return self._finish(result, block)
 
     def get(self, key: str) -> Any:

@@ -1,8 +1,11 @@
 //! Calls of all kinds, their results, failures and output.
 
-use futures_util::StreamExt as _;
-use paraply::{Error, OutputKind, Targets};
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use paraply::{Args as _, Error, OutputKind, Targets, args};
 use paraply_cluster_tests::soon;
+use serde_json::{Value, json};
 
 use crate::home::Home;
 
@@ -23,6 +26,43 @@ async fn a_function_is_called_wherever_there_is_room() {
         only.engine()
     });
     assert_eq!(cell.await, Some(1));
+}
+
+#[tokio::test]
+async fn named_arguments_go_beside_positional_ones() {
+    let home = Home::new(1);
+    let client = home.client().await;
+    let view = client.balanced();
+    // The toy gives back what it was sent.
+    let both: Value = soon("both", view.apply("toy:echo", args!("a.csv", 2, sep = ";", nrows = 3_u8))).await.unwrap();
+    assert_eq!(both, json!({"*": ["a.csv", 2], "sep": ";", "nrows": 3}));
+    let names: Value = soon("names", view.apply("toy:echo", args!(r#type = [1.5]))).await.unwrap();
+    assert_eq!(names, json!({"type": [1.5]}));
+    let task = view.map::<Value, _>("toy:echo", [1]).collect::<Vec<_>>();
+    assert_eq!(soon("a map", task).await[0].as_ref().unwrap(), &json!(1));
+    let each = (0..2).map(|n| ("x",).named(BTreeMap::from([("n", n)])));
+    let each: Vec<Value> = soon("a map", view.starmap("toy:echo", each).try_collect()).await.unwrap();
+    assert_eq!(each, [json!({"*": ["x"], "n": 0}), json!({"*": ["x"], "n": 1})]);
+    let all: Vec<Value> = soon("all", client.broadcast().apply("toy:echo", args!(1, a = ()))).await.unwrap();
+    assert_eq!(all, [json!({"*": [1], "a": null})]);
+    let nameless = soon("an error", view.apply::<Value>("toy:echo", (1,).named(7))).await.unwrap_err();
+    assert!(matches!(&nameless, Error::Value(_)), "{nameless:?}");
+}
+
+#[tokio::test]
+async fn a_task_that_starts_once_waits_for_the_schedulers_yes_and_runs() {
+    let home = Home::new(2);
+    let client = home.client().await;
+    let before: u64 = soon("a result", client.direct(0).apply("toy:runs", ())).await.unwrap()[0];
+    let once = client.direct(0).start_once();
+    for n in 0..20 {
+        let doubled: Vec<i64> = soon("a result", once.apply("toy:double", (n,))).await.unwrap();
+        assert_eq!(doubled, [2 * n]);
+    }
+    let runs: u64 = soon("a result", once.apply("toy:runs", ())).await.unwrap()[0];
+    assert_eq!(runs, before + 21, "each once");
+    let anywhere: i64 = soon("a result", client.balanced().start_once().apply("toy:double", (1,))).await.unwrap();
+    assert_eq!(anywhere, 2);
 }
 
 #[tokio::test]

@@ -96,8 +96,11 @@ impl Interpreter {
             Work::Function(_) => {
                 let function = task.function.as_ref().unwrap();
                 let data = &task.arguments.data;
-                let arguments: Vec<Value> =
-                    if data.is_empty() { Vec::new() } else { rmp_serde::from_slice(data).unwrap() };
+                let arguments = match rmp_serde::from_slice(data) {
+                    Ok(Value::Array(arguments)) => arguments,
+                    Ok(named) => vec![named],
+                    Err(_) => Vec::new(),
+                };
                 assert_eq!(task.arguments.encoding, Encoding::Msgpack);
                 self.call(std::str::from_utf8(&function.payload.data).unwrap(), arguments, task.attempt)
             }
