@@ -127,7 +127,7 @@ impl Balanced {
     /// # }
     /// ```
     pub fn execute(&self, code: &str) -> Task<()> {
-        let head = self.options.head(execute(code), self.placement(), "execute");
+        let head = self.options.head(execute(code), self.placement(&self.labels), "execute");
         let submitted = self.session.submit(Submission { head, arguments: Vec::new(), function: None });
         match submitted.map(|mut cells| cells.pop()) {
             Ok(Some(cell)) => Task::new(cell, self.session.clone(), |_| Ok(())),
@@ -180,17 +180,19 @@ impl Balanced {
         function: &Function,
         arguments: Vec<Payload>,
     ) -> Result<Vec<Task<R>>, Error> {
+        let labels = self.labels.clone();
+        let labels = if function.is_native() { labels.with_runtime("native") } else { labels };
         let function = function.sent();
         let name = String::from_utf8_lossy(&function.name).into_owned();
-        let head = self.options.head(Work::Function(function.digest), self.placement(), &name);
+        let head = self.options.head(Work::Function(function.digest), self.placement(&labels), &name);
         let cells = self.session.submit(Submission { head, arguments, function: Some(function) })?;
         Ok(cells.into_iter().map(|cell| Task::new(cell, self.session.clone(), value::decode)).collect())
     }
 
-    fn placement(&self) -> Placement {
+    fn placement(&self, labels: &Labels) -> Placement {
         Placement::Balanced {
             engines: self.engines.clone(),
-            labels: self.labels.encoded(),
+            labels: labels.encoded(),
             retries: self.retries,
             queue_timeout: self.queue_timeout,
         }

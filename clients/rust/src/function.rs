@@ -97,6 +97,11 @@ impl Function {
         std::str::from_utf8(&self.0.name).unwrap_or_default()
     }
 
+    /// Only native engines have it.
+    pub(crate) fn is_native(&self) -> bool {
+        self.0.payload.data.starts_with(b":")
+    }
+
     pub(crate) fn sent(&self) -> Arc<Sent> {
         Arc::clone(&self.0)
     }

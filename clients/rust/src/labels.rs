@@ -14,6 +14,12 @@ impl Labels {
         Self(labels.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
     }
 
+    /// The same for a function that only engines of this runtime have; what is said already stays.
+    pub(crate) fn with_runtime(mut self, runtime: &str) -> Self {
+        self.0.entry("runtime".to_owned()).or_insert_with(|| runtime.to_owned());
+        self
+    }
+
     /// As a call carries them: sorted by key.
     pub(crate) fn encoded(&self) -> Vec<(Bytes, Bytes)> {
         self.0.iter().map(|(key, value)| (Bytes::from(key.clone()), Bytes::from(value.clone()))).collect()

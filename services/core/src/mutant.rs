@@ -39,6 +39,8 @@ mutants! {
     RecoveryNotAwaited,
     /// Scheduler: a task with labels runs on any engine.
     LabelsUnchecked,
+    /// Scheduler: an engine that runs no Python is given what asks for no runtime.
+    RuntimeUnchecked,
     /// Scheduler: an engine that comes is not given tasks whose labels were asked for before.
     LaterEngineUnmatched,
     /// Scheduler: a try that failed does not count.

@@ -56,3 +56,5 @@ class Function:
     payload: Payload
     #: What errors, logs and `repr` call it.
     name: str
+    #: It is no Python, but what engines of another runtime have registered.
+    native: bool = False

@@ -67,12 +67,15 @@ class LoadBalancedView(View):
         self, function: Function, arguments: list[Payload], label: str | None = None, *, verb: str = "apply"
     ) -> CallSpec:
         restricted = self.targets is not None and self.targets != "all"
+        labels = self.labels or {}
+        if function.native:
+            labels = {"runtime": "native", **labels}
         return CallSpec(
             work=function,
             arguments=arguments,
             direct=False,
             engine_ids=engine_ids(self.client, self.targets) if restricted else [],
-            labels=tuple((self.labels or {}).items()),
+            labels=tuple(labels.items()),
             name=function.name,
             verb=verb,
             label=(self.label if label is None else label) or "",

@@ -54,6 +54,16 @@ pub(super) enum Lists<'a> {
     Only(&'a [EngineId]),
 }
 
+/// Who asks for a task.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taker<'a> {
+    pub(super) engine: EngineId,
+    /// It runs what any may run.
+    pub(super) any: bool,
+    /// The sets of labels that it carries.
+    pub(super) carried: &'a BTreeSet<Selector>,
+}
+
 /// Which of a queue's lists has a task.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum List {
@@ -142,17 +152,11 @@ impl Balanced {
         self.waiting - self.restricted
     }
 
-    /// The next task for an engine, which carries these sets of labels, if it `fits`.
-    pub(super) fn take(
-        &mut self,
-        engine: EngineId,
-        carried: &BTreeSet<Selector>,
-        lookup: &Lookup<'_>,
-        fits: &dyn Fn(Size) -> bool,
-    ) -> Offer {
+    /// The next task for an engine, if it `fits`.
+    pub(super) fn take(&mut self, taker: Taker<'_>, lookup: &Lookup<'_>, fits: &dyn Fn(Size) -> bool) -> Offer {
         let mut offer = Offer::Nothing;
         for level in self.levels.values_mut() {
-            offer = level.take(engine, carried, lookup, fits, &mut self.restricted);
+            offer = level.take(taker, lookup, fits, &mut self.restricted);
             if offer != Offer::Nothing {
                 break;
             }
@@ -178,8 +182,7 @@ impl Balanced {
 impl Level {
     fn take(
         &mut self,
-        engine: EngineId,
-        carried: &BTreeSet<Selector>,
+        taker: Taker<'_>,
         lookup: &Lookup<'_>,
         fits: &dyn Fn(Size) -> bool,
         restricted: &mut u64,
@@ -192,7 +195,7 @@ impl Level {
                 self.turns.pop_front();
                 continue;
             };
-            let Some((index, list, size)) = queue.peek(session, engine, carried, lookup) else {
+            let Some((index, list, size)) = queue.peek(session, taker, lookup) else {
                 if queue.is_empty() {
                     self.queues.remove(&session);
                     self.turns.pop_front();
@@ -219,7 +222,7 @@ impl Level {
                 continue;
             }
             queue.deficit -= cost;
-            queue.pop(list, engine, index);
+            queue.pop(list, taker.engine, index);
             *restricted -= u64::from(list == List::Only);
             if queue.is_empty() {
                 self.queues.remove(&session);
@@ -240,10 +243,10 @@ impl Queue {
     fn peek(
         &mut self,
         session: SessionId,
-        engine: EngineId,
-        carried: &BTreeSet<Selector>,
+        taker: Taker<'_>,
         lookup: &Lookup<'_>,
     ) -> Option<(u64, List, Size)> {
+        let Taker { engine, any, carried } = taker;
         let head = |list: &mut VecDeque<u64>| {
             while let Some(index) = list.front() {
                 if let Some(size) = lookup(session, *index, engine) {
@@ -253,7 +256,7 @@ impl Queue {
             }
             None
         };
-        let any = head(&mut self.any).map(|(index, size)| (index, List::Any, size));
+        let any = any.then(|| head(&mut self.any)).flatten().map(|(index, size)| (index, List::Any, size));
         let only = self.only.get_mut(&engine).and_then(head).map(|(index, size)| (index, List::Only, size));
         if only.is_none() {
             self.only.remove(&engine);
@@ -309,9 +312,15 @@ mod tests {
     const B: SessionId = SessionId(2);
     const E: EngineId = EngineId(0);
 
+    static NOTHING: BTreeSet<Selector> = BTreeSet::new();
+
+    fn anything(engine: EngineId) -> Taker<'static> {
+        Taker { engine, any: true, carried: &NOTHING }
+    }
+
     fn drain(queues: &mut Balanced, engine: EngineId, expected: Option<Duration>) -> Vec<(SessionId, u64)> {
         let lookup = move |_: SessionId, _: u64, _: EngineId| Some(Size { expected, bytes: 0 });
-        std::iter::from_fn(|| match queues.take(engine, &BTreeSet::new(), &lookup, &|_| true) {
+        std::iter::from_fn(|| match queues.take(anything(engine), &lookup, &|_| true) {
             Offer::Task(session, index) => Some((session, index)),
             Offer::DoesNotFit | Offer::Nothing => None,
         })
@@ -342,7 +351,7 @@ mod tests {
             Some(Size { expected, bytes: 0 })
         };
         let mut order = Vec::new();
-        while let Offer::Task(session, _) = queues.take(E, &BTreeSet::new(), &lookup, &|_| true) {
+        while let Offer::Task(session, _) = queues.take(anything(E), &lookup, &|_| true) {
             order.push(session);
         }
         assert_eq!(order, [A, B, B, A, B, B, A, A]);
@@ -359,8 +368,19 @@ mod tests {
         assert_eq!(drain(&mut queues, EngineId(2), None), [(A, 0)]);
         // Its entry in engine 1's list is stale now, and goes when it comes up.
         let gone = |_: SessionId, _: u64, _: EngineId| None;
-        assert_eq!(queues.take(EngineId(1), &BTreeSet::new(), &gone, &|_| true), Offer::Nothing);
+        assert_eq!(queues.take(anything(EngineId(1)), &gone, &|_| true), Offer::Nothing);
         assert!(queues.levels.is_empty());
+    }
+
+    #[test]
+    fn what_any_may_run_is_kept_from_who_runs_only_what_asks_for_it() {
+        let mut queues = Balanced::default();
+        queues.push(0, A, 0, Lists::Any, false);
+        queues.push(0, B, 0, Lists::Only(&[E]), false);
+        let lookup = |_: SessionId, _: u64, _: EngineId| Some(Size::default());
+        let mut taken = || queues.take(Taker { any: false, ..anything(E) }, &lookup, &|_| true);
+        assert_eq!([taken(), taken()], [Offer::Task(B, 0), Offer::Nothing]);
+        assert_eq!(drain(&mut queues, E, None), [(A, 0)]);
     }
 
     #[test]
@@ -368,7 +388,7 @@ mod tests {
         let mut queues = Balanced::default();
         queues.push(0, A, 0, Lists::Any, false);
         let lookup = |_: SessionId, _: u64, _: EngineId| Some(Size::default());
-        assert_eq!(queues.take(E, &BTreeSet::new(), &lookup, &|_| false), Offer::DoesNotFit);
-        assert_eq!(queues.take(E, &BTreeSet::new(), &lookup, &|_| true), Offer::Task(A, 0));
+        assert_eq!(queues.take(anything(E), &lookup, &|_| false), Offer::DoesNotFit);
+        assert_eq!(queues.take(anything(E), &lookup, &|_| true), Offer::Task(A, 0));
     }
 }

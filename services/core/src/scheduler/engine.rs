@@ -148,9 +148,10 @@ impl Engine {
         Some(held)
     }
 
-    /// Some of the balanced work that it has may be run by an engine which carries these sets of labels.
-    pub(super) fn may_give_to(&self, carried: &BTreeSet<Selector>) -> bool {
-        self.held_balanced > self.held_labelled.values().sum()
+    /// Some of the balanced work that it has may be run by an engine which carries these sets of labels, and runs what any may
+    /// run if `any`.
+    pub(super) fn may_give_to(&self, any: bool, carried: &BTreeSet<Selector>) -> bool {
+        any && self.held_balanced > self.held_labelled.values().sum()
             || self.held_labelled.keys().any(|selector| carried.contains(selector))
     }
 

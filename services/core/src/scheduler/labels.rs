@@ -17,6 +17,10 @@ use crate::{
 /// Kinds of engines that have been here and are gone, of which is known that there may be such again.
 const GONE: usize = 64;
 
+/// The label that says what runs code on an engine, and its value where that is Python.
+const RUNTIME: &[u8] = b"runtime";
+const PYTHON: &[u8] = b"python";
+
 /// What an engine carries, or a call asks for: sorted by key.
 type Labels = [(Bytes, Bytes)];
 
@@ -35,6 +39,8 @@ pub(super) struct Selectors {
     /// Numbers below the highest given that are free.
     free: Vec<Selector>,
     carried: BTreeMap<EngineId, BTreeSet<Selector>>,
+    /// Engines that run only what asks for their runtime.
+    reserved: BTreeSet<EngineId>,
     /// Engines that were lost last, one of a kind.
     gone: VecDeque<Arc<EngineInfo>>,
     /// An engine has been here.
@@ -145,11 +151,15 @@ impl Selectors {
         if !carried.is_empty() {
             self.carried.insert(info.id, carried);
         }
+        if is_reserved(info) {
+            self.reserved.insert(info.id);
+        }
         self.unserved < unserved
     }
 
     /// An engine is gone.
     pub(super) fn lost(&mut self, info: &Arc<EngineInfo>) {
+        self.reserved.remove(&info.id);
         for id in self.carried.remove(&info.id).unwrap_or_default() {
             self.change(id, |set| {
                 set.engines.remove(&info.id);
@@ -165,9 +175,12 @@ impl Selectors {
         self.carried.get(&engine).unwrap_or(&NONE)
     }
 
-    /// The engine carries the labels, if any are asked for.
+    /// The engine carries the labels, and where none are asked for, runs what any may run.
     pub(super) fn admits(&self, engine: EngineId, asked: Option<Selector>) -> bool {
-        asked.is_none_or(|id| self.sets.get(&id).is_some_and(|set| set.engines.contains(&engine)))
+        match asked {
+            None => !self.reserved.contains(&engine),
+            Some(id) => self.sets.get(&id).is_some_and(|set| set.engines.contains(&engine)),
+        }
     }
 
     /// Queued tasks whose labels no engine here carries.
@@ -230,7 +243,22 @@ impl Selectors {
 }
 
 fn carries(info: &EngineInfo, labels: &Labels) -> bool {
-    forgets(Mutant::LabelsUnchecked) || labels.iter().all(|label| info.labels.binary_search(label).is_ok())
+    if forgets(Mutant::LabelsUnchecked) {
+        return true;
+    }
+    let carried = labels.iter().all(|label| info.labels.binary_search(label).is_ok());
+    carried && (!is_reserved(info) || value_of(labels, RUNTIME).is_some())
+}
+
+/// It runs something else than Python, and so only what asks for that: it would fail whatever else it were given, at once,
+/// and so be given all of it.
+fn is_reserved(info: &EngineInfo) -> bool {
+    !forgets(Mutant::RuntimeUnchecked) && value_of(&info.labels, RUNTIME).is_some_and(|runtime| runtime != PYTHON)
+}
+
+fn value_of<'a>(labels: &'a Labels, key: &[u8]) -> Option<&'a [u8]> {
+    let found = labels.binary_search_by(|(known, _)| known[..].cmp(key)).ok()?;
+    labels.get(found).map(|(_, value)| &value[..])
 }
 
 #[cfg(test)]
@@ -264,6 +292,21 @@ mod tests {
         assert_eq!(admits(&selectors), [false; 3]);
         (0..4).for_each(|_| selectors.release(both));
         assert!(selectors.sets.is_empty() && selectors.ids.is_empty() && selectors.carried.is_empty());
+    }
+
+    #[test]
+    fn an_engine_that_runs_no_python_is_for_what_asks_for_it() {
+        let mut selectors = Selectors::default();
+        let engines = [engine(0, "runtime=python zone=a"), engine(1, "runtime=native zone=a"), engine(2, "zone=a")];
+        engines.iter().for_each(|info| drop(selectors.attached(info)));
+        let admitted = |selectors: &Selectors, asked| [0, 1, 2].map(|id| selectors.admits(EngineId(id), asked));
+        assert_eq!(admitted(&selectors, None), [true, false, true]);
+        let zone = selectors.hold(&labels("zone=a"), 1, engines.iter());
+        assert_eq!(admitted(&selectors, zone), [true, false, true]);
+        let native = selectors.hold(&labels("runtime=native zone=a"), 1, engines.iter());
+        assert_eq!(admitted(&selectors, native), [false, true, false]);
+        selectors.lost(&engines[1]);
+        assert!(selectors.reserved.is_empty());
     }
 
     #[test]

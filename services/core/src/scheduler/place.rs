@@ -6,7 +6,7 @@
 
 use super::{
     Scheduler, Transition,
-    balanced::{Offer, Size},
+    balanced::{Offer, Size, Taker},
     engine::{Engine, Held, nanos},
     task::{State, Takers, Task},
 };
@@ -94,8 +94,8 @@ impl Scheduler {
             queued.then(|| Size { expected, bytes: task.size() })
         };
         let (held, prefetched) = (engine.held_balanced, engine.prefetched());
-        let carried = selectors.of(id);
-        let offer = balanced.take(id, carried, &lookup, &|size| {
+        let taker = Taker { engine: id, any: selectors.admits(id, None), carried: selectors.of(id) };
+        let offer = balanced.take(taker, &lookup, &|size| {
             engine.has_credit(size.bytes) && Engine::fits(held, prefetched, size.expected, config.prefetch)
         });
         if let Offer::Task(session, index) = offer
@@ -189,9 +189,10 @@ impl Scheduler {
         if self.engines.values().any(|engine| engine.retracting > 0) {
             return true; // One engine's answer first: it may be enough for all.
         }
-        let carried = self.selectors.of(idle);
-        let spare =
-            |engine: &Engine| (engine.held_balanced > 1 && engine.may_give_to(carried)).then(|| engine.prefetched());
+        let (any, carried) = (self.selectors.admits(idle, None), self.selectors.of(idle));
+        let spare = |engine: &Engine| {
+            (engine.held_balanced > 1 && engine.may_give_to(any, carried)).then(|| engine.prefetched())
+        };
         let victims = self.engines.iter().filter(|(id, _)| **id != idle);
         let victims = victims.filter_map(|(id, engine)| Some((spare(engine)?, *id)));
         let Some((prefetched, victim)) = victims.max() else { return false };

@@ -33,6 +33,7 @@ use super::{
 use crate::{
     config::{Config, Identity},
     error::Error,
+    labels::labelled,
     runtime::reports,
     session,
     terminated::{Terminate, Terminated},
@@ -208,12 +209,9 @@ impl EngineBuilder {
             Some(path) => path,
             None => home::clusters()?.join("default/default/engine.json"),
         };
-        let mut identity = Identity { engine_id: self.engine_id, labels: self.labels, ..Identity::default() };
-        if let Some((key, _)) = identity.labels.iter().find(|(key, _)| key == "runtime" || key == "functions") {
-            return Err(invalid(&format!("the label {key:?} is the engine's own: choose another")));
-        }
-        identity.labels.push(("runtime".into(), "native".into()));
-        identity.labels.push(("functions".into(), functions.names.join(",")));
+        let mut labels = labelled("native", self.labels)?;
+        labels.push(("functions".into(), functions.names.join(",")));
+        let identity = Identity { engine_id: self.engine_id, labels, ..Identity::default() };
         let tls = if self.tls == TlsSettings::default() { tls_of_environment() } else { self.tls };
         let config = Config::read(&path, tls, identity, self.stop_grace.unwrap_or(Duration::from_secs(3)))?;
         let admin = self.admin.map(|address| AdminListener::bind(&address)).transpose().map_err(io::Error::other)?;

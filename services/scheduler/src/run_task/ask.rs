@@ -18,6 +18,9 @@ use crate::described;
 /// Bytes of a function's text.
 const FUNCTION_BYTES: usize = 64 << 10;
 
+/// What engines carry that have functions of the form ":name".
+const NATIVE: [(Bytes, Bytes); 1] = [(Bytes::from_static(b"runtime"), Bytes::from_static(b"native"))];
+
 /// One task.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Ask {
@@ -56,7 +59,10 @@ impl Ask {
         let engine = engine_id.map(EngineId);
         let placement = match engine {
             Some(engine) => Placement::Direct { engines: vec![engine] },
-            None => Placement::Balanced { engines: Vec::new(), retries: 0, queue_timeout: None },
+            None => {
+                let labels = if function.payload.data.starts_with(b":") { NATIVE.to_vec() } else { Vec::new() };
+                Placement::Balanced { engines: Vec::new(), labels, retries: 0, queue_timeout: None }
+            }
         };
         let head = CallHead {
             label: label.into(),
@@ -120,6 +126,8 @@ mod tests {
         assert_eq!(ask.function.payload.data, ":simulate");
         assert_eq!(ask.arguments, " [1, {\"a\": null}] ");
         assert_eq!((ask.engine, ask.timeout), (None, None));
+        let Placement::Balanced { labels, .. } = &ask.head.placement else { panic!("{ask:?}") };
+        assert_eq!(*labels, NATIVE, "no other engine has it");
         let ask = Ask::read(RunTaskRequest {
             engine_id: Some(3),
             timeout_millis: Some(1500),

@@ -1,14 +1,11 @@
 //! Native engines for the benches, many to a process, and a client that measures them.
 
-use std::{
-    io::Read as _,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{io::Read as _, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use paraply::{Client, Targets};
+use paraply_common::clock;
 use paraply_engine::native::{Context, Engine};
 use serde_json::json;
 
@@ -123,14 +120,14 @@ async fn map(connection: PathBuf, engines: usize, tasks: u64, darts: u64) -> Res
     let view = client.balanced();
     let warm: Vec<u64> = view.starmap::<u64, _>(":hits", (0..1000).map(|seed| (seed, darts))).try_collect().await?;
     drop(warm);
-    let started = Instant::now();
+    let started = clock::now();
     let mut results = view.starmap::<u64, _>(":hits", (0..tasks).map(|seed| (seed, darts))).unordered();
     let (mut count, mut inside) = (0, 0);
     while let Some(hits) = results.next().await {
         inside += hits?;
         count += 1;
     }
-    let seconds = started.elapsed().as_secs_f64();
+    let seconds = clock::now().since(started).as_secs_f64();
     let pi = 4.0 * inside as f64 / (tasks * darts) as f64;
     println!("{}", json!({"tasks": count, "seconds": seconds, "pi": pi}));
     client.close().await;
@@ -141,9 +138,9 @@ async fn broadcast(connection: PathBuf, engines: usize, calls: usize) -> Result<
     let client = connected(connection, engines).await?;
     let mut seconds = Vec::new();
     for _ in 0..calls {
-        let started = Instant::now();
+        let started = clock::now();
         let answered = client.direct(Targets::All).apply::<()>(":nothing", ()).await?.len();
-        seconds.push(started.elapsed());
+        seconds.push(clock::now().since(started));
         if answered != engines {
             return Err(format!("{answered} of {engines} engines have answered").into());
         }

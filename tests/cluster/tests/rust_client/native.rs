@@ -95,10 +95,15 @@ async fn wrong_calls_are_failures_that_say_what_is_right() {
     };
     let unknown = unreadable(soon("another name", view.apply(":triple", (1,))).await);
     assert!(unknown.contains("triple") && unknown.contains("it has: double"), "{unknown}");
-    let python = unreadable(soon("a Python function", view.apply("math:sqrt", (1,))).await);
+    let one = client.direct(client.engines()[0].id);
+    let python = one.apply::<i64>("math:sqrt", (1,));
+    let python = unreadable(soon("a Python function", python).await.map(|results| results[0]));
     assert!(python.contains("no Python") && python.contains("sqrt"), "{python}");
-    let code = soon("code", view.execute("x = 1")).await.unwrap_err();
+    let code = soon("code", one.execute("x = 1")).await.unwrap_err();
     assert!(matches!(&code, Error::Unreadable(message) if message.contains("no Python")), "{code:?}");
+    let nowhere = view.clone().queue_timeout(Duration::from_millis(100)).apply::<f64>("math:sqrt", (4,));
+    let nowhere = soon("its time", nowhere).await;
+    assert!(matches!(nowhere, Err(Error::QueueTimeout(_))), "it waits for an engine that runs Python: {nowhere:?}");
     assert_eq!(soon("a right one", view.apply::<i64>(":double", (4,))).await.unwrap(), 8, "and the engine lives");
 }
 
@@ -263,7 +268,7 @@ fn what_cannot_be_an_engine_says_why() {
     let why = |builder: EngineBuilder| builder.start().unwrap_err().to_string();
     assert!(why(builder(&home).function("a b", || ())).contains("\"a b\""));
     assert!(why(builder(&home).function("a", || ()).function("a", || ())).contains("two functions"));
-    assert!(why(builder(&home).label("runtime", "x")).contains("\"runtime\""));
+    assert!(why(builder(&home).label("runtime", "x")).contains("runtime"));
     assert!(why(builder(&home).engines(0)).contains("at least one"));
     assert!(why(Engine::builder().connection(home.file())).contains("engine.json"));
     let mut refused = home.connection(Role::Engine);
