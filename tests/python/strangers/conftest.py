@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from collections.abc import Iterator
@@ -11,18 +10,7 @@ from typing import Any
 
 import pytest
 from home import Home, empty_home
-
-EXAMPLE = Path(__file__).parents[3] / "examples" / "stranger.py"
-
-
-def example() -> Any:
-    """The example as a module."""
-    spec = importlib.util.spec_from_file_location("stranger", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from stranger_example import stranger as make
 
 
 @pytest.fixture
@@ -43,10 +31,9 @@ def known(cluster: Any) -> tuple[str, str]:
 def stranger(known: tuple[str, str], request: pytest.FixtureRequest, rc: Any) -> Iterator[Any]:
     """The example's client, whichever service it has the address of. Namespaces are empty."""
     address, token = known
-    new = example().Stranger
     if request.param == "scheduler":
-        info = new(address, token, "paraply.controller.v1.ClusterService").call("GetClusterInfo").result()
+        info = make(address, token, "paraply.controller.v1.ClusterService").call("GetClusterInfo").result()
         address = next(each["tcp"] for each in info["scheduler_endpoints"] if "tcp" in each)
-    made = new(address, token)
+    made = make(address, token)
     with made.channel:
         yield made

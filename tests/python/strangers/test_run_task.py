@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from conftest import EXAMPLE, example
 from home import eventually
+from stranger_example import EXAMPLE
+from stranger_example import stranger as make
 
 TYPED = [
     ({"function": "sum", "arguments_json": "[[1,2,3]]"}, 6),
@@ -169,10 +169,11 @@ def test_a_call_that_is_given_up_interrupts_its_task(stranger: Any, tmp_path: Pa
     eventually(lambda: "RunTask" not in labels(stranger), "no session is left")
 
 
-def test_who_reads_slowly_gets_everything(stranger: Any) -> None:
-    source = "def write():\n    for n in range(2000):\n        print(f'{n:999}')\n"
+def test_who_reads_slowly_gets_everything(stranger: Any, tmp_path: Path) -> None:
+    written_all = tmp_path / "written"
+    source = f"def write():\n    for n in range(2000):\n        print(f'{{n:999}}')\n    open({str(written_all)!r}, 'w').close()\n"
     told = stranger.call("RunTaskStream", timeout=60, function=source)
-    time.sleep(1)  # the task is done by then, and its output waits for its reader
+    eventually(written_all.exists, "the task is done, whoever reads what it wrote")
     events = list(told)
     written = "".join(event["output"]["text"] for event in events if "output" in event)
     assert written == "".join(f"{n:999}\n" for n in range(2000))
@@ -197,7 +198,7 @@ def test_without_an_engine_a_task_waits_and_says_so(home: Any) -> None:
     home.start(0)
     connection = json.loads((home.folder / "home/default/default/connection.json").read_text())
     address = next(each["tcp"] for each in connection["endpoints"] if "tcp" in each)
-    stranger = example().Stranger(address, connection["token"])
+    stranger = make(address, connection["token"])
     with stranger.channel, pytest.raises(grpc.RpcError, match=r"no result within 500 ms: .*no engine") as late:
         eventually(lambda: not stranger.run("1", timeout_millis=500), "a scheduler is there")
     assert late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
