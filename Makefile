@@ -1,6 +1,6 @@
 # Every verb prepares what it needs: on a machine with Rust, Python 3.11 and make nothing else has to be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-core profile fuzz dist images clean
+.PHONY: help setup run test lint bench bench-core bench-array profile fuzz dist images clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ bench: setup ## Measure Paraply beside its peers (ARGS="--help"): ten minutes, w
 
 bench-core: setup ## Measure what a task costs the scheduler: time, instructions, bytes
 	@scripts/bench-core $(ARGS)
+
+bench-array: setup ## Move a gigabyte from Rust to a Python engine and back, beside a bare relay (ARGS="MIB ROUNDS")
+	@scripts/bench-array $(ARGS)
 
 profile: setup ## See where client, engine and scheduler spend no-op load (ARGS="--help")
 	@scripts/profile $(ARGS)

@@ -76,10 +76,7 @@ struct Member {
 }
 
 /// Starts to be a member. The task ends only when the controller refuses the engine for good.
-pub(crate) fn join(
-    config: Config,
-    runtime: Arc<dyn Runtime>,
-) -> (Task<Error>, watch::Receiver<Option<Registration>>) {
+pub(crate) fn join(config: Config, runtime: Arc<dyn Runtime>) -> (Task<Error>, watch::Receiver<Option<Registration>>) {
     let (published, watched) = watch::channel(None);
     (spawn(Member { config, runtime, published }.stay()), watched)
 }

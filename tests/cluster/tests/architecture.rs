@@ -31,14 +31,21 @@ const TESTS: [&str; 4] = ["paraply-bench", "paraply-cluster-tests", "paraply-fuz
 /// The state machines have no I/O, no clock and no randomness: this is all that they have.
 const CORE_MAY_USE: [&str; 2] = ["bytes", "thiserror"];
 
-/// The dependencies of each crate of the workspace, those of its own tests left out.
-fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+/// What others may depend on: the Rust client, and what it is made of.
+const PUBLISHED: [&str; 5] = ["paraply", "paraply-common", "paraply-core", "paraply-proto", "paraply-values"];
+
+fn metadata(options: &[&str]) -> Value {
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(cargo);
-    command.args(["metadata", "--format-version", "1", "--no-deps", "--offline", "--manifest-path"]);
+    command.args(["metadata", "--format-version", "1"]).args(options).arg("--manifest-path");
     let output = command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The dependencies of each crate of the workspace, those of its own tests left out.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = metadata(&["--no-deps", "--offline"]);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let of = |package: &Value| {
         let list = package["dependencies"].as_array().unwrap().iter();
@@ -76,4 +83,36 @@ fn python_is_in_one_crate_only() {
     let users: Vec<String> =
         dependencies().into_iter().filter(|(_, uses)| uses.contains("pyo3")).map(|(name, _)| name).collect();
     assert_eq!(users, ["paraply-engine-python"]);
+}
+
+#[test]
+fn what_is_published_builds_on_what_is_published() {
+    let metadata = metadata(&["--no-deps", "--offline"]);
+    let packages = metadata["packages"].as_array().unwrap();
+    // Null where there is no limit.
+    let published = packages.iter().filter(|package| package["publish"].is_null());
+    let mut published: Vec<&str> = published.map(|package| package["name"].as_str().unwrap()).collect();
+    published.sort_unstable();
+    assert_eq!(published, PUBLISHED);
+    for (name, uses) in dependencies() {
+        let foreign = uses.iter().filter(|used| used.starts_with("paraply") && !PUBLISHED.contains(&used.as_str()));
+        assert!(!published.contains(&name.as_str()) || foreign.count() == 0, "{name} builds on what is not published");
+    }
+}
+
+/// Clippy (`incompatible_msrv`) holds our own code to it.
+#[test]
+fn no_dependency_needs_a_newer_rust_than_we_say() {
+    let version = |package: &Value| {
+        let text = package["rust_version"].as_str().unwrap_or("1");
+        let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap());
+        [parts.next(), parts.next(), parts.next()].map(Option::unwrap_or_default)
+    };
+    let metadata = metadata(&["--locked"]);
+    let packages = metadata["packages"].as_array().unwrap();
+    let ours = version(packages.iter().find(|package| package["name"] == "paraply").unwrap());
+    assert_eq!(ours[..2], [1, 88], "README of clients/rust says which");
+    let newer = packages.iter().filter(|package| version(package) > ours);
+    let newer: Vec<&str> = newer.map(|package| package["id"].as_str().unwrap()).collect();
+    assert!(newer.is_empty(), "{newer:?}");
 }

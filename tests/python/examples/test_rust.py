@@ -31,3 +31,29 @@ def test_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> 
         done = subprocess.run(command, env=home.env, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert re.search(expected, done.stdout), done.stdout
+
+
+def test_values_of_all_types_come_back_from_python_as_they_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [str(built("identity")), "40"]
+    with empty_home(tmp_path, monkeypatch, stop=True) as home:
+        home.start(2)
+        done = subprocess.run(command, env=home.env, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert "40 values came back as they went" in done.stdout
+
+
+def test_named_arguments_and_errors_of_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with empty_home(tmp_path, monkeypatch, stop=True) as home:
+        home.start(1)
+        done = subprocess.run(
+            [str(built("named"))], env=home.env, capture_output=True, text=True, timeout=90, check=False
+        )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert done.stdout.splitlines() == [
+        "255",
+        "[3, 2, 1]",
+        "a;b",
+        "TypeError: math.sqrt() takes no keyword arguments",
+    ]

@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from bystander import Bystander
 from home import Home
-from processes import memory
+from processes import bounded, memory
 
 import paraply
 
 BYTES = int(os.environ.get("PARAPLY_GIGABYTE", str(1 << 30)))
 #: What the scheduler may have beyond what it has when idle.
 GROWTH = 64 << 20
-
-
-@contextmanager
-def bounded(pid: int, most: int) -> Iterator[None]:
-    """The process never has more memory than that."""
-    seen = [memory(pid)]
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.005):
-            seen.append(memory(pid))
-
-    watching = threading.Thread(target=watch)
-    watching.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watching.join()
-    assert max(seen) <= most, f"{max(seen) >> 20} MiB of {most >> 20}, at {seen.index(max(seen))} of {len(seen)}"
 
 
 @pytest.fixture

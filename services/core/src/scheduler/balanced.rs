@@ -240,12 +240,7 @@ impl Queue {
     }
 
     /// The oldest task for this engine and the list that has it, after dropping entries whose task has left.
-    fn peek(
-        &mut self,
-        session: SessionId,
-        taker: Taker<'_>,
-        lookup: &Lookup<'_>,
-    ) -> Option<(u64, List, Size)> {
+    fn peek(&mut self, session: SessionId, taker: Taker<'_>, lookup: &Lookup<'_>) -> Option<(u64, List, Size)> {
         let Taker { engine, any, carried } = taker;
         let head = |list: &mut VecDeque<u64>| {
             while let Some(index) = list.front() {

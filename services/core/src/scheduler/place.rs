@@ -66,20 +66,15 @@ impl Scheduler {
                 }
                 // Until it changes, there is no use in asking again.
                 Offer::DoesNotFit => {}
-                Offer::Nothing => {
-                    passed.push(id);
-                    self.take_back_for(id);
-                }
+                Offer::Nothing => passed.push(id),
             }
         }
-        if self.placeable() == 0 && passed.is_empty() {
-            let idle: Vec<EngineId> = self.room.iter().take_while(|(load, _)| *load == 0).map(|(_, id)| *id).collect();
-            for id in idle {
-                if !self.take_back_for(id) {
-                    break;
-                }
-            }
+        let mut idle = passed.clone();
+        if self.placeable() == 0 {
+            idle.extend(self.room.iter().take_while(|(load, _)| *load == 0).map(|(_, id)| *id));
         }
+        idle.retain(|id| self.engines.get(id).is_some_and(Engine::is_idle));
+        self.take_back_for_one_of(idle);
         passed.into_iter().for_each(|id| self.reopen(id));
     }
 
@@ -180,27 +175,35 @@ impl Scheduler {
         }
     }
 
-    /// Asks the engine with the most unclaimed balanced work for half of it, for one that has nothing: of what that one may run. False if none has
-    /// any to give.
-    fn take_back_for(&mut self, idle: EngineId) -> bool {
-        if self.engines.get(&idle).is_none_or(|engine| !engine.is_idle()) {
-            return true;
+    /// Asks an engine for half of the unclaimed balanced work that one with nothing to do may run: the engine that has most
+    /// of it. One engine's answer first: it may be enough for all.
+    fn take_back_for_one_of(&mut self, idle: Vec<EngineId>) {
+        if idle.is_empty() || self.engines.values().any(|engine| engine.retracting > 0) {
+            return;
         }
-        if self.engines.values().any(|engine| engine.retracting > 0) {
-            return true; // One engine's answer first: it may be enough for all.
-        }
-        let (any, carried) = (self.selectors.admits(idle, None), self.selectors.of(idle));
-        let spare = |engine: &Engine| {
-            (engine.held_balanced > 1 && engine.may_give_to(any, carried)).then(|| engine.prefetched())
-        };
-        let victims = self.engines.iter().filter(|(id, _)| **id != idle);
-        let victims = victims.filter_map(|(id, engine)| Some((spare(engine)?, *id)));
-        let Some((prefetched, victim)) = victims.max() else { return false };
         // Moving work costs a round trip: less than a fifth of the prefetch is not worth it.
-        if prefetched < nanos(self.config.prefetch) / 5 {
-            return false;
+        let least = nanos(self.config.prefetch) / 5;
+        let spare = self.engines.iter().filter(|(_, engine)| engine.held_balanced > 1);
+        let spare = spare.map(|(id, engine)| (engine.prefetched(), *id)).filter(|(prefetched, _)| *prefetched >= least);
+        let mut victims: Vec<(u64, EngineId)> = spare.collect();
+        if victims.is_empty() {
+            return;
         }
-        let Some(engine) = self.engines.get(&victim) else { return false };
+        victims.sort_unstable_by(|a, b| b.cmp(a));
+        for id in idle {
+            for (_, victim) in &victims {
+                if *victim != id && self.take_back(*victim, id) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Asks one engine for work that another may run. Says whether it has some.
+    fn take_back(&mut self, victim: EngineId, idle: EngineId) -> bool {
+        let (any, carried) = (self.selectors.admits(idle, None), self.selectors.of(idle));
+        let may_give = |engine: &&Engine| engine.may_give_to(any, carried);
+        let Some(engine) = self.engines.get(&victim).filter(may_give) else { return false };
         let unclaimed = engine
             .sent_balanced
             .iter()
@@ -209,8 +212,8 @@ impl Scheduler {
             .filter(|id| self.task(*id).is_some_and(|task| self.may_run(task, idle)));
         let mut unclaimed: Vec<TaskId> = unclaimed.collect();
         let give: Vec<TaskId> = unclaimed.split_off(unclaimed.len() / 2);
-        give.into_iter().for_each(|task| self.retract(task));
-        true
+        give.iter().for_each(|task| self.retract(*task));
+        !give.is_empty()
     }
 
     /// Asks for a task back, if it was sent to an engine that has not claimed it.

@@ -121,6 +121,21 @@ fn work_is_taken_back_for_an_engine_that_may_run_it_and_for_no_other() {
 }
 
 #[test]
+fn an_idle_engine_that_may_run_nothing_is_in_nobodys_way() {
+    let mut world = World::new();
+    let other = world.attach_with(0, "zone=b");
+    let busy = world.attach_with(1, "zone=a");
+    let (client, _) = world.open(A, None);
+    world.submit(client, vec![labelled(0, 2, "zone=a", &[], 0)]);
+    assert_eq!((world.indexes(other), world.indexes(busy)), (vec![], vec![0, 1]));
+    // The first idle engine can be given nothing, the second can.
+    let idle = world.attach_with(2, "zone=a");
+    assert_eq!(world.orders(busy).retract, [attempt_id(A, 1, 1)]);
+    world.report(busy, Reports { retracted: vec![(attempt_id(A, 1, 1), true)], ..Reports::default() });
+    assert_eq!((world.indexes(other), world.indexes(idle)), (vec![], vec![1]));
+}
+
+#[test]
 fn more_engines_are_wanted_for_labels_that_there_have_been() {
     let mut world = World::new();
     let (client, _) = world.open(A, None);

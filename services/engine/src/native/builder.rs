@@ -240,7 +240,8 @@ impl Engines {
         for nth in 0..engines {
             let mut config = config.again()?;
             // An id that is past the last one is nobody's to ask for.
-            config.identity.engine_id = config.identity.engine_id.and_then(|id| id.checked_add(u32::try_from(nth).ok()?));
+            config.identity.engine_id =
+                config.identity.engine_id.and_then(|id| id.checked_add(u32::try_from(nth).ok()?));
             let (reporter, reports) = reports();
             let runtime = NativeRuntime::new(Arc::clone(&functions), tasks.spawner(), reporter, config.output_bytes);
             let terminated: Terminated = terminate.terminated();

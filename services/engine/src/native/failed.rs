@@ -43,8 +43,10 @@ impl Failed {
     pub(super) fn unknown(what: &str, known: &[&str]) -> Self {
         let message = match what.strip_prefix(':') {
             Some(name) => format!("this engine has no function {name:?}; it has: {}", known.join(", ")),
-            None => format!("this engine runs native functions and no Python, so it cannot run {what}: give it to an \
-                             engine with the label runtime=python"),
+            None => format!(
+                "this engine runs native functions and no Python, so it cannot run {what}: give it to an \
+                             engine with the label runtime=python"
+            ),
         };
         Self { kind: FailureKind::Unreadable, ..Self::exception("LookupError", message) }
     }

@@ -133,9 +133,9 @@ where
         Erased::Async(Arc::new(move |context, arguments| {
             let encoding = arguments.encoding;
             match function.call(context, arguments) {
-                Ok(future) => future
-                    .map(move |value| answer(&value.map_err(|error| Failed::returned(&error))?, encoding))
-                    .boxed(),
+                Ok(future) => {
+                    future.map(move |value| answer(&value.map_err(|error| Failed::returned(&error))?, encoding)).boxed()
+                }
                 Err(failed) => ready(Err(failed)).boxed(),
             }
         }))

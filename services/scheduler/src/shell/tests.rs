@@ -57,7 +57,7 @@ impl World {
     /// A task for any engine, or for certain ones.
     async fn submits(&self, first_index: u64, engines: &[u32]) {
         let engines = engines.iter().copied().map(EngineId).collect();
-        let placement = Placement::Balanced { engines, retries: 0, queue_timeout: None };
+        let placement = Placement::Balanced { engines, labels: Vec::new(), retries: 0, queue_timeout: None };
         let work = Work::Execute { source: Bytes::from_static(b"1"), silent: true, filename: Bytes::new() };
         let call = Call { first_index, head: Arc::new(CallHead::new(work, placement)), arguments: Vec::new() };
         self.says(ToScheduler::Submit { calls: vec![call], functions: Vec::new(), ack: None }).await;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use paraply_cluster_tests::{cluster::Cluster, dial::Bearer, engine::RawEngine, service::Service, words::attempt};
+use paraply_common::spawn::spawn;
 use paraply_proto::{
     common::v1::{AttemptId, Encoding, FailureKind, Function, Outcome, Payload, outcome::Outcome as Value},
     scheduler::v1::{
@@ -49,7 +50,7 @@ async fn its_words_reach_the_engine_as_they_are_and_its_json_comes_back() {
     let mut engine = cluster.engine(&scheduler, 7).await;
     let mut stranger = client(&cluster, &scheduler).await;
     let mut asking = stranger.clone();
-    let asked = tokio::spawn(async move { asking.run_task(request(":simulate", " [1, 2]")).await });
+    let asked = spawn(async move { asking.run_task(request(":simulate", " [1, 2]")).await });
     let (function, id, task) = assigned(&mut engine).await;
     let text = function.payload.unwrap();
     assert_eq!((text.encoding(), text.data.as_ref()), (Encoding::Text, ":simulate".as_bytes()));
@@ -68,7 +69,7 @@ async fn what_is_no_json_is_a_failure() {
     let scheduler = cluster.scheduler();
     let mut engine = cluster.engine(&scheduler, 0).await;
     let mut stranger = client(&cluster, &scheduler).await;
-    let asked = tokio::spawn(async move { stranger.run_task(request("f", "")).await });
+    let asked = spawn(async move { stranger.run_task(request("f", "")).await });
     let (_, id, task) = assigned(&mut engine).await;
     assert_eq!(task.arguments.unwrap().encoding(), Encoding::Json);
     engine.finish(vec![id], &result(Encoding::Msgpack, "\u{1}")).await;
@@ -84,7 +85,7 @@ async fn a_call_that_is_given_up_interrupts_its_task_and_leaves_nothing() {
     let mut engine = cluster.engine(&scheduler, 0).await;
     let mut stranger = client(&cluster, &scheduler).await;
     let mut asking = stranger.clone();
-    let asked = tokio::spawn(async move { asking.run_task(request("f", "")).await });
+    let asked = spawn(async move { asking.run_task(request("f", "")).await });
     let (_, id, _) = assigned(&mut engine).await;
     assert_eq!(sessions(&mut stranger).await, 1);
     asked.abort();
@@ -108,7 +109,7 @@ async fn a_call_is_a_session_among_those_that_there_may_be() {
     let mut engine = cluster.engine(&scheduler, 0).await;
     let mut stranger = client(&cluster, &scheduler).await;
     let mut asking = stranger.clone();
-    let asked = tokio::spawn(async move { asking.run_task(request("f", "")).await });
+    let asked = spawn(async move { asking.run_task(request("f", "")).await });
     let (_, id, _) = assigned(&mut engine).await;
     let refused = stranger.run_task(request("f", "")).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
