@@ -1,6 +1,6 @@
 # Every verb prepares what it needs: on a machine with Rust, Python 3.11 and make nothing else has to be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-core bench-array profile fuzz dist images clean
+.PHONY: help setup run test lint bench bench-core bench-array bench-fleet profile fuzz dist images clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ bench-core: setup ## Measure what a task costs the scheduler: time, instructions
 
 bench-array: setup ## Move a gigabyte from Rust to a Python engine and back, beside a bare relay (ARGS="MIB ROUNDS")
 	@scripts/bench-array $(ARGS)
+
+bench-fleet: setup ## Measure native engines: a million tasks on four, then a thousand engines (ARGS="--help")
+	@scripts/bench-fleet $(ARGS)
 
 profile: setup ## See where client, engine and scheduler spend no-op load (ARGS="--help")
 	@scripts/profile $(ARGS)

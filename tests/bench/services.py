@@ -40,7 +40,7 @@ class Services:
 
 
 @contextmanager
-def services(folder: Path, before_scheduler: list[str]) -> Iterator[Services]:
+def services(folder: Path, before_scheduler: list[str], *, engines: int = ENGINES) -> Iterator[Services]:
     """A controller, a scheduler and engines, whose files are in a folder. `before_scheduler` is what runs it."""
     tokens = {role: secrets.token_hex(32) for role in ("client", "engine")}
     settings = {
@@ -68,8 +68,8 @@ def services(folder: Path, before_scheduler: list[str]) -> Iterator[Services]:
         for socket in sockets.values():
             until(socket.exists, f"the start of {socket.stem}")
         engine = [sys.executable, "-m", "paraply.engine", "--connection", str(files["engine"])]
-        engines = [start(*engine) for _ in range(ENGINES)]
-        yield Services(files["client"], scheduler, engines)
+        started_engines = [start(*engine) for _ in range(engines)]
+        yield Services(files["client"], scheduler, started_engines)
     finally:
         for process in started:
             end_everything(process)

@@ -298,7 +298,7 @@ mod tests {
     fn an_engine_that_runs_no_python_is_for_what_asks_for_it() {
         let mut selectors = Selectors::default();
         let engines = [engine(0, "runtime=python zone=a"), engine(1, "runtime=native zone=a"), engine(2, "zone=a")];
-        engines.iter().for_each(|info| drop(selectors.attached(info)));
+        engines.iter().for_each(|info| _ = selectors.attached(info));
         let admitted = |selectors: &Selectors, asked| [0, 1, 2].map(|id| selectors.admits(EngineId(id), asked));
         assert_eq!(admitted(&selectors, None), [true, false, true]);
         let zone = selectors.hold(&labels("zone=a"), 1, engines.iter());

@@ -36,7 +36,7 @@ fn only_engines_that_carry_all_labels_are_given_a_task() {
 #[test]
 fn a_task_waits_for_an_engine_that_carries_its_labels_and_says_so() {
     let mut world = World::new();
-    (0..4).for_each(|id| drop(world.attach_with(id, "runtime=python")));
+    (0..4).for_each(|id| _ = world.attach_with(id, "runtime=python"));
     let (client, _) = world.open(A, None);
     world.submit(client, vec![labelled(0, 1, "runtime=native", &[], 0)]);
     let text = why(&world, 0);
