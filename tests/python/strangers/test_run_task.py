@@ -162,7 +162,9 @@ def test_a_call_that_is_given_up_interrupts_its_task(stranger: Any, tmp_path: Pa
     else:
         with pytest.raises(grpc.RpcError) as late:
             list(call) if method == "RunTaskStream" else call.result()
-        assert late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        # Of a call's own deadline the server may hear first, and the transport there says CANCELLED.
+        either = {grpc.StatusCode.DEADLINE_EXCEEDED} | ({grpc.StatusCode.CANCELLED} if how == "deadline" else set())
+        assert late.value.code() in either
         if how == "timeout":
             assert "had no result within 2000 ms: " in late.value.details()
     eventually(Path(f"{begun}.interrupted").exists, "the task is interrupted")

@@ -153,7 +153,8 @@ class TaskServiceServicer(object):
         interrupted where it runs, when the call is: by its caller, by its deadline, or with its connection. Where no engine
         may take it yet it waits. Its own failure is data in the answer. Not idempotent.
         Errors: UNAUTHENTICATED; INVALID_ARGUMENT (names the field, and in JSON the place); NOT_FOUND (no such engine);
-        DEADLINE_EXCEEDED (`timeout_millis` have passed; says where the task was); RESOURCE_EXHAUSTED (too many sessions or
+        DEADLINE_EXCEEDED (`timeout_millis` have passed; says where the task was. At the call's own deadline it may also be
+        CANCELLED: who notices first says it); RESOURCE_EXHAUSTED (too many sessions or
         bytes, or the result is over 768 KiB; names the limit); UNAVAILABLE (shutting down, or passed on in vain).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
