@@ -16,10 +16,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("paraply-proto", &[]),
     ("paraply-values", &[]),
     ("paraply-core", &[]),
-    ("paraply-common", &["paraply-core", "paraply-proto"]),
+    ("paraply-common", &["paraply-core", "paraply-proto", "paraply-values"]),
     ("paraply-controller", &["paraply-common", "paraply-core", "paraply-proto"]),
     ("paraply-scheduler", &["paraply-common", "paraply-core", "paraply-proto"]),
-    ("paraply-engine", &["paraply-common", "paraply-core", "paraply-proto"]),
+    ("paraply-engine", &["paraply-common", "paraply-core", "paraply-proto", "paraply-values"]),
     ("paraply-engine-python", &["paraply-common", "paraply-core", "paraply-engine", "paraply-proto"]),
     ("paraply-cli", &["paraply-common", "paraply-controller", "paraply-core", "paraply-proto", "paraply-scheduler"]),
     // A shell over the machine of client sessions, as services are over theirs (ADR 0016).

@@ -21,9 +21,9 @@ Start = Callable[..., int]
 @interactive
 def where(_: object = None) -> int:
     """The engine that this runs on."""
-    import paraply_engine
+    from paraply_engine import _native
 
-    return paraply_engine.engine_id()
+    return _native.engine_id()
 
 
 @pytest.fixture

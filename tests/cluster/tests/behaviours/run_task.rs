@@ -50,10 +50,10 @@ async fn its_words_reach_the_engine_as_they_are_and_its_json_comes_back() {
     let mut engine = cluster.engine(&scheduler, 7).await;
     let mut stranger = client(&cluster, &scheduler).await;
     let mut asking = stranger.clone();
-    let asked = spawn(async move { asking.run_task(request(":simulate", " [1, 2]")).await });
+    let asked = spawn(async move { asking.run_task(request("m:simulate", " [1, 2]")).await });
     let (function, id, task) = assigned(&mut engine).await;
     let text = function.payload.unwrap();
-    assert_eq!((text.encoding(), text.data.as_ref()), (Encoding::Text, ":simulate".as_bytes()));
+    assert_eq!((text.encoding(), text.data.as_ref()), (Encoding::Text, "m:simulate".as_bytes()));
     let arguments = task.arguments.unwrap();
     assert_eq!((arguments.encoding(), arguments.data.as_ref()), (Encoding::Json, " [1, 2]".as_bytes()));
     engine.finish(vec![id.clone()], &result(Encoding::Json, "{\"a\": 1}")).await;

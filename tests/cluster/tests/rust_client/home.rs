@@ -92,7 +92,7 @@ impl Home {
     pub(crate) fn start_engine_with(&mut self, id: u32, labels: &[(&str, &str)]) {
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let identity =
-            Identity { engine_id: Some(id), labels: labelled("toy", labels).unwrap(), ..Identity::default() };
+            Identity { engine_id: Some(id), labels: labelled("python", labels).unwrap(), ..Identity::default() };
         let grace = Duration::from_millis(100);
         let config = Config::read(&self.engine_file(), TlsSettings::default(), identity, grace).unwrap();
         let (kill, killed) = oneshot::channel();

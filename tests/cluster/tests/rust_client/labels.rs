@@ -29,9 +29,9 @@ async fn a_client_sees_what_engines_carry() {
     let labels: Vec<BTreeMap<String, String>> = client.engines().into_iter().map(|engine| engine.labels).collect();
     let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let carried = [
-        vec![label("runtime", "toy")],
-        vec![label("runtime", "toy"), label("zone", "a")],
-        vec![label("disk", "ssd"), label("runtime", "toy"), label("zone", "b")],
+        vec![label("runtime", "python")],
+        vec![label("runtime", "python"), label("zone", "a")],
+        vec![label("disk", "ssd"), label("runtime", "python"), label("zone", "b")],
     ];
     assert_eq!(labels, carried.map(BTreeMap::from_iter));
 }
@@ -40,7 +40,7 @@ async fn a_client_sees_what_engines_carry() {
 async fn balanced_tasks_run_where_the_labels_are() {
     let home = home();
     let client = home.client().await;
-    let view = client.balanced().labels([("zone", "b"), ("runtime", "toy")]);
+    let view = client.balanced().labels([("zone", "b"), ("runtime", "python")]);
     let there: Vec<u32> = soon("a map", view.map::<u32, _>("toy:engine", 0..50).try_collect()).await.unwrap();
     assert_eq!(there, [2; 50]);
     let both = view.clone().only([0, 1]);
