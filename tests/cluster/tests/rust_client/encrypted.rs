@@ -160,7 +160,7 @@ fn where_services_ask_for_certificates_a_client_shows_its_own() {
     assert!(said.contains("connected"), "{said}");
 
     let said = client(&cluster, None);
-    assert!(said.contains("refused: no cluster answers"), "without one: {said}");
+    assert!(said.contains("refused") && said.contains("certificate"), "without one: {said}");
 
     let strangers = bundle();
     let foreign = [CLIENT, CLIENT_KEY].map(|name| {
@@ -170,5 +170,5 @@ fn where_services_ask_for_certificates_a_client_shows_its_own() {
     });
     // The connection may be closed before its reason is read.
     let said = client(&cluster, Some(foreign));
-    assert!(said.contains("refused: no cluster answers"), "of another authority: {said}");
+    assert!(said.contains("refused:") && !said.contains("connected"), "of another authority: {said}");
 }

@@ -74,7 +74,7 @@ async fn a_direct_view_is_of_the_engines_that_carry_them_when_a_call_is_made() {
     let nowhere = client.direct(Targets::labels([("zone", "z")]));
     let why = refusal(soon("an error", nowhere.apply::<u32>("toy:engine", (0,))).await.unwrap_err());
     assert!(
-        why.contains("no engine has labels zone=z: those of the 4 engines are disk=ssd runtime=toy zone=a zone=b"),
+        why.contains("no engine has labels zone=z: those of the 4 engines are disk=ssd runtime=python zone=a zone=b"),
         "{why}"
     );
 }

@@ -58,6 +58,7 @@ impl Oracle {
         let Some(facts) = &mut self.epoch else { return Ok(()) };
         let Some(hello) = facts.welcomed(connection, dropped) else { return Ok(()) };
         let (id, incarnation) = (hello.info.id, hello.info.incarnation);
+        facts.dropped.extend(dropped.iter().map(|attempt| (id, *attempt)));
         self.welcomed.insert(id);
         // A controller that has lost its disk may have given the id again before the scheduler saw who had it.
         let given = self.ids.get(&id).filter(|_| self.ids_persist).copied().unwrap_or(incarnation);

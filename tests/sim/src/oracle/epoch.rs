@@ -34,6 +34,8 @@ pub struct EpochFacts {
     pub(super) members: Option<BTreeSet<EngineId>>,
     /// Engines that have attached in this epoch, and when they did last.
     pub(super) seen: BTreeMap<EngineId, Time>,
+    /// What engines that came back were told to drop: these tries were lost before.
+    pub(super) dropped: BTreeSet<(EngineId, AttemptId)>,
     /// Who was the first to be welcomed under an id.
     pub(super) holders: BTreeMap<EngineId, Incarnation>,
     /// Streams of engines that are attached.
@@ -76,6 +78,7 @@ impl EpochFacts {
             older: BTreeSet::new(),
             members: None,
             seen: BTreeMap::new(),
+            dropped: BTreeSet::new(),
             holders: BTreeMap::new(),
             links: BTreeMap::new(),
             sessions: BTreeMap::new(),

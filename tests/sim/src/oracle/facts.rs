@@ -243,11 +243,15 @@ impl Oracle {
             }
         }
         let Err(failure) = &outcome.value else { return Ok(()) };
-        // It may have come back since, and gone again.
+        // It may have come back since, and gone again: also in the moment in which an earlier try is given up.
         let back = |engine: EngineId| {
-            let facts = self.epoch.as_ref()?;
-            let finished = facts.finished.get(&id)?;
-            Some(finished.engine_is_back || facts.seen.get(&engine)? >= &finished.at)
+            let epoch = self.epoch.as_ref()?;
+            let finished = epoch.finished.get(&id)?;
+            let attempts = facts.runs.iter().filter(|run| run.engine == engine).map(|run| run.attempt);
+            let lost_before = attempts
+                .map(|attempt| AttemptId { task: id, attempt })
+                .any(|try_| epoch.dropped.contains(&(engine, try_)));
+            Some(finished.engine_is_back || lost_before || epoch.seen.get(&engine)? >= &finished.at)
         };
         let stale = failure.engine.filter(|engine| listed.contains(engine) && !attached.contains(engine));
         let stale = stale.is_some_and(|engine| !back(engine).unwrap_or(true));
