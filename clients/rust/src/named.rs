@@ -143,7 +143,10 @@ mod tests {
         use serde_json::json as expected;
         assert_eq!(json(args!(1, "a")), expected!([1, "a"]));
         assert_eq!(json(args!(a = 1, b = [true],)), expected!({"a": 1, "b": [true]}));
-        assert_eq!(json(args!(1, 2 == 2, sep = ",", r#type = ())), expected!({"*": [1, true], "sep": ",", "type": null}));
+        assert_eq!(
+            json(args!(1, 2 == 2, sep = ",", r#type = ())),
+            expected!({"*": [1, true], "sep": ",", "type": null})
+        );
         let start = 5;
         assert_eq!(json(args!(start, end = start + 1)), expected!({"*": [5], "end": 6}));
         assert_eq!(args!().payload().unwrap(), value::nothing());

@@ -46,9 +46,8 @@ fn kind() -> impl Strategy<Value = Kind> {
 
 /// What Python's datetime has: years 1 to 9999, in microseconds.
 fn time() -> impl Strategy<Value = Timestamp> {
-    (-62_135_596_800..253_402_300_800_i64, 0..1_000_000_u32).prop_filter_map("a time", |(seconds, micros)| {
-        Timestamp::new(seconds, micros * 1000)
-    })
+    (-62_135_596_800..253_402_300_800_i64, 0..1_000_000_u32)
+        .prop_filter_map("a time", |(seconds, micros)| Timestamp::new(seconds, micros * 1000))
 }
 
 /// Few elements lie in the MessagePack, many in a buffer, and more than fit a message go on a way of their own.
@@ -66,7 +65,8 @@ fn sample() -> impl Strategy<Value = Sample> {
     let rows = prop::collection::btree_map(".{0,9}", prop::collection::vec(any::<f64>(), 0..4), 0..4);
     let plain = (any::<(i8, u64, i64)>(), any::<f64>(), ".{0,40}", prop::collection::vec(any::<u8>(), 0..300));
     let numbers = prop::collection::btree_map(any::<i64>(), Just(()), 0..4);
-    let parts = (plain, any::<Option<bool>>(), prop::collection::vec(kind(), 0..4), rows, numbers, time(), matrix(), counts);
+    let parts =
+        (plain, any::<Option<bool>>(), prop::collection::vec(kind(), 0..4), rows, numbers, time(), matrix(), counts);
     parts.prop_map(|(plain, maybe, kinds, rows, by_number, when, matrix, counts)| {
         let (integers, real, text, bytes) = plain;
         let bytes = ByteBuf::from(bytes);
