@@ -9,7 +9,6 @@ use std::{
     io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
-    time::Instant,
 };
 
 use bytes::Bytes;
@@ -17,6 +16,8 @@ use paraply::{
     Client,
     values::{Dtype, Order, RawArray},
 };
+use paraply_common::clock;
+use paraply_core::time::Time;
 use paraply_proto::blob::v1::{
     BlobChunk, QueryWriteStatusRequest, QueryWriteStatusResponse, ReadBlobRequest, ReadBlobResponse, WriteBlobRequest,
     WriteBlobResponse,
@@ -59,13 +60,13 @@ async fn measure(size: usize, rounds: usize) -> Result<(), Box<dyn Error>> {
     let mut best = [0.0_f64; 3];
     for round in 0..rounds.max(1) {
         let bare = match &relay {
-            Some(relay) => rate(size, Instant::now(), relay.send(elements.clone()).await?),
+            Some(relay) => rate(size, clock::now(), relay.send(elements.clone()).await?),
             None => 0.0,
         };
-        let begun = Instant::now();
+        let begun = clock::now();
         engine.push("array", &array).await?;
         let there = rate(size, begun, ());
-        let begun = Instant::now();
+        let begun = clock::now();
         let mut back: Vec<RawArray> = engine.pull("array").await?;
         let here = rate(size, begun, ());
         if back.pop().ok_or("no array came back")?.elements() != &elements {
@@ -81,8 +82,8 @@ async fn measure(size: usize, rounds: usize) -> Result<(), Box<dyn Error>> {
 }
 
 /// MiB a second.
-fn rate<T>(size: usize, begun: Instant, _done: T) -> f64 {
-    (size / MIB) as f64 / begun.elapsed().as_secs_f64()
+fn rate<T>(size: usize, begun: Time, _done: T) -> f64 {
+    (size / MIB) as f64 / clock::now().since(begun).as_secs_f64()
 }
 
 fn said([relay, there, back]: [f64; 3]) -> String {
