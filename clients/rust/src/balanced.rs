@@ -181,7 +181,7 @@ impl Balanced {
         arguments: Vec<Payload>,
     ) -> Result<Vec<Task<R>>, Error> {
         let labels = self.labels.clone();
-        let labels = if function.is_native() { labels.with_runtime("native") } else { labels };
+        let labels = if function.is_native() { labels.native() } else { labels };
         let function = function.sent();
         let name = String::from_utf8_lossy(&function.name).into_owned();
         let head = self.options.head(Work::Function(function.digest), self.placement(&labels), &name);

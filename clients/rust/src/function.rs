@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use paraply_core::{
-    id::Digest,
-    payload::{Encoding, Function as Sent, Payload},
-};
-use sha2::{Digest as _, Sha256};
+use paraply_common::{native, wire::payload::new_function};
+use paraply_core::payload::{Encoding, Function as Sent, Payload};
 
 use crate::error::Error;
 
@@ -56,11 +53,8 @@ impl Function {
     /// # Ok::<(), paraply::Error>(())
     /// ```
     pub fn native(name: &str) -> Result<Self, Error> {
-        let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_');
-        if name.split('.').all(is_word) {
-            return Ok(Self::of(&format!(":{name}"), name));
-        }
-        Err(Error::Refused(format!("{name:?} names no function: letters, digits, `_` and dots do")))
+        let function = native::function(name).map(Self);
+        function.ok_or_else(|| Error::Refused(format!("{name:?} names no function: {}", native::RULE)))
     }
 
     /// The function that this Python source makes: one lambda, or one `def`. Its globals are the namespace of the engine
@@ -99,7 +93,7 @@ impl Function {
 
     /// Only native engines have it.
     pub(crate) fn is_native(&self) -> bool {
-        self.0.payload.data.starts_with(b":")
+        native::is_native(&self.0)
     }
 
     pub(crate) fn sent(&self) -> Arc<Sent> {
@@ -108,9 +102,7 @@ impl Function {
 
     fn of(text: &str, name: &str) -> Self {
         let data = Bytes::copy_from_slice(text.as_bytes());
-        let digest = Digest(Sha256::digest(&data).into());
-        let payload = Payload { encoding: Encoding::Text, data, ..Payload::default() };
-        Self(Arc::new(Sent { digest, payload, name: Bytes::copy_from_slice(name.as_bytes()) }))
+        Self(new_function(Payload { encoding: Encoding::Text, data, ..Payload::default() }, name.to_owned()))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use bytes::Bytes;
+use paraply_common::native;
 use paraply_core::session_link::EngineInfo;
 
 /// Labels with their values. An engine matches where it carries each of them.
@@ -14,9 +15,10 @@ impl Labels {
         Self(labels.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
     }
 
-    /// The same for a function that only engines of this runtime have; what is said already stays.
-    pub(crate) fn with_runtime(mut self, runtime: &str) -> Self {
-        self.0.entry("runtime".to_owned()).or_insert_with(|| runtime.to_owned());
+    /// The same for a function that only native engines have; a runtime that is said already stays.
+    pub(crate) fn native(mut self) -> Self {
+        let (key, runtime) = native::LABEL;
+        self.0.entry(key.to_owned()).or_insert_with(|| runtime.to_owned());
         self
     }
 

@@ -1,8 +1,9 @@
 //! Values as they travel: what every language reads, as `paraply_values` writes it.
 
 use bytes::Bytes;
-use paraply_core::payload::{Buffer, Encoding, Payload};
-use paraply_values::{DecodeError, Encoding as Written};
+use paraply_common::portable;
+use paraply_core::payload::{Encoding, Payload};
+use paraply_values::DecodeError;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Why a value could not be written, or a result could not be read as what was asked for.
@@ -27,35 +28,15 @@ pub enum ValueError {
 
 /// A value as a payload.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Payload, ValueError> {
-    let written = paraply_values::to_payload(value).map_err(|error| ValueError::Encode(error.to_string()))?;
-    let buffers = written.buffers.into_iter().map(Buffer::Inline).collect();
-    Ok(Payload { encoding: Encoding::Msgpack, data: written.data, buffers, ..Payload::default() })
+    portable::encode(value).map_err(|error| ValueError::Encode(error.to_string()))
 }
 
 /// The value of a payload, all of whose bytes are in it.
 pub(crate) fn decode<T: DeserializeOwned>(payload: &Payload) -> Result<T, ValueError> {
-    let wrong = |message| ValueError::Decode { wanted: std::any::type_name::<T>(), message };
-    let inline = |buffer: &Buffer| match buffer {
-        Buffer::Inline(bytes) => Ok(bytes.clone()),
-        Buffer::Blob(_) => Err(wrong("a part of it is elsewhere".to_owned())),
-    };
-    let buffers = payload.buffers.iter().map(inline).collect::<Result<_, _>>()?;
-    let read = paraply_values::Payload { encoding: written(payload.encoding), data: payload.data.clone(), buffers };
-    paraply_values::from_payload(&read).map_err(|error| match error {
+    portable::decode(payload).map_err(|error| match error {
         DecodeError::Pickled => ValueError::Pickled(error.to_string()),
-        error => wrong(error.to_string()),
+        error => ValueError::Decode { wanted: std::any::type_name::<T>(), message: error.to_string() },
     })
-}
-
-fn written(encoding: Encoding) -> Written {
-    match encoding {
-        Encoding::Pickle5 => Written::Pickle5,
-        Encoding::Msgpack => Written::Msgpack,
-        Encoding::Ndarray => Written::Ndarray,
-        Encoding::Arrow => Written::Arrow,
-        Encoding::Json => Written::Json,
-        Encoding::Text => Written::Text,
-    }
 }
 
 /// No arguments at all, in the encoding that the result is to have.

@@ -19,6 +19,7 @@ pub mod home;
 pub mod inherited;
 pub mod line;
 pub mod mailbox;
+pub mod native;
 pub mod peer;
 pub mod portable;
 pub mod private_file;

@@ -42,8 +42,7 @@ def dump_function(
                 f"{function!r} cannot be called over and over within one task: map it with a load-balanced view and chunksize=1, "
                 f"whose tasks travel together all the same"
             )
-        payload = Payload(Encoding.TEXT, f":{function.__name__}".encode())
-        return Function(hashlib.sha256(payload.data).digest(), payload, function.__name__, native=True)
+        return _finish(Payload(Encoding.TEXT, f":{function.__name__}".encode()), function.__name__, native=True)
     key = id(function), mapped
     known = _cache.get(key)
     if known is not None and known[0] is function and known[1].holds():
@@ -81,8 +80,8 @@ def _dump(function: Any, mapped: bool, snapshot: Snapshot) -> Function:
         return _finish(Payload(Encoding.PICKLE5, file.getvalue(), python_version=pickler.python_version), name)
 
 
-def _finish(payload: Payload, name: str) -> Function:
-    return Function(hashlib.sha256(payload.data).digest(), payload, name)
+def _finish(payload: Payload, name: str, *, native: bool = False) -> Function:
+    return Function(hashlib.sha256(payload.data).digest(), payload, name, native)
 
 
 def _name(function: Any) -> str:

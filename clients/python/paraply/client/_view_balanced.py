@@ -85,9 +85,7 @@ class LoadBalancedView(View):
         )
 
     def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool | None) -> Any:
-        return self._finish(
-            self._call(dump_function(f), dump_arguments(args, kwargs, portable=self._is_portable(f))), block
-        )
+        return self._finish(self._call(dump_function(f), self._dump(f, args, kwargs)), block)
 
     def _call(self, function: Function, arguments: Payload) -> AsyncResult:
         tasks = self._submit(self._spec(function, [arguments]))
@@ -166,7 +164,7 @@ class LoadBalancedView(View):
         length = len(sequences[0])
         cuts = bounds(length, -(-length // (chunksize or 1))) if length else []
         parts = [tuple([each[begin:end] for each in sequences]) for begin, end in cuts]
-        arguments = [dump_arguments(part, {}, portable=self._is_portable(f)) for part in parts]
+        arguments = [self._dump(f, part) for part in parts]
         tasks = self._submit(self._spec(function, arguments)) if arguments else []
         return AsyncMapResult(
             self.client,

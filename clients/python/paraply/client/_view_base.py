@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from paraply import error
-from paraply._serialize import NativeFunction
+from paraply._serialize import NativeFunction, Payload, dump_arguments
 from paraply.client._history import History
 from paraply.client._labels import carriers, check_labels
 from paraply.client._targets import engine_ids
@@ -172,6 +172,10 @@ class View:
     def _is_portable(self, f: Any) -> bool:
         """Whether what a call of `f` takes and gives has to be what every language reads."""
         return self.portable or isinstance(f, NativeFunction)
+
+    def _dump(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Payload:
+        """The arguments of one call of `f`, as they are to travel."""
+        return dump_arguments(args, kwargs or {}, portable=self._is_portable(f))
 
     def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool | None) -> Any:
         raise NotImplementedError(f"{type(self).__name__} is no view to call functions with")

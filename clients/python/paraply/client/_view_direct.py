@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paraply import _ops
-from paraply._serialize import Function, Payload, dump_arguments, dump_function
+from paraply._serialize import Function, Payload, dump_function
 from paraply.client._call import CallSpec, Execute
 from paraply.client._imports import sync_imports
 from paraply.client._view_base import View
@@ -79,12 +79,12 @@ class DirectView(View):
 
     def _operation(self, operation: Callable[..., Any], *args: Any, targets: Any, name: str) -> AsyncResult:
         targets = self.targets if targets is None else targets
-        arguments = dump_arguments(args, {}, portable=self._is_portable(operation))
+        arguments = self._dump(operation, args)
         return self._call(dump_function(operation), [arguments], name, targets)
 
     def _apply(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], block: bool | None) -> Any:
         function = dump_function(f)
-        arguments = dump_arguments(args, kwargs, portable=self._is_portable(f))
+        arguments = self._dump(f, args, kwargs)
         result = self._call(function, [arguments], function.name, self.targets, verb="apply")
         return self._finish(result, block)
 
@@ -111,7 +111,7 @@ class DirectView(View):
         engines = self._engines(self.targets)
         cuts = [(begin, end) for begin, end in bounds(length, len(engines)) if end > begin]
         chunks = [tuple([each[begin:end] for each in listed]) for begin, end in cuts]
-        arguments = [dump_arguments(chunk, {}, portable=self._is_portable(f)) for chunk in chunks]
+        arguments = [self._dump(f, chunk) for chunk in chunks]
         result = self._call_map(
             function,
             arguments,
@@ -139,7 +139,7 @@ class DirectView(View):
         engines = self._engines(self.targets)
         cuts = [(begin, end) for begin, end in bounds(len(sequences[0]), len(engines)) if end > begin]
         parts = [tuple([each[begin:end] for each in sequences]) for begin, end in cuts]
-        arguments = [dump_arguments(part, {}, portable=self._is_portable(f)) for part in parts]
+        arguments = [self._dump(f, part) for part in parts]
         return self._call_map(
             function,
             arguments,
@@ -238,7 +238,7 @@ class DirectView(View):
             part = Map.get_partition(seq, index, len(engines))
             if flatten and len(part) == 1:
                 part = part[0]
-            arguments.append(dump_arguments(({key: part},), {}, portable=self._is_portable(_ops.push)))
+            arguments.append(self._dump(_ops.push, ({key: part},)))
         result = self._call(dump_function(_ops.push), arguments, "scatter", targets, engines=engines)
         finished = self._finish(result, block)
         return finished if finished is result else None
@@ -247,7 +247,7 @@ class DirectView(View):
         """The parts under the name `key`, joined: the opposite of `scatter`."""
         _check_distribution(dist)
         engines = self._engines(self.targets if targets is None else targets)
-        arguments = dump_arguments((key,), {}, portable=self._is_portable(_ops.pull))
+        arguments = self._dump(_ops.pull, (key,))
         result = self._call_map(dump_function(_ops.pull), [arguments], engines, Parts(), fname="gather", ordered=True)
         return self._finish(result, block)
 

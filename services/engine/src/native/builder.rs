@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    env, io,
+    io,
     path::PathBuf,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -12,15 +12,14 @@ use std::{
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use paraply_common::{
     admin::AdminListener,
-    home,
+    home, native,
     shutdown::signalled,
     spawn::{Task, spawn},
     telemetry::{Spans, attribute},
     thread::RuntimeThread,
     transport::tls::TlsSettings,
 };
-use paraply_core::{engine_session::ExitReason, id::Digest};
-use sha2::{Digest as _, Sha256};
+use paraply_core::engine_session::ExitReason;
 
 use super::{
     failed,
@@ -209,10 +208,10 @@ impl EngineBuilder {
             Some(path) => path,
             None => home::clusters()?.join("default/default/engine.json"),
         };
-        let mut labels = labelled("native", self.labels)?;
+        let mut labels = labelled(native::LABEL.1, self.labels)?;
         labels.push(("functions".into(), functions.names.join(",")));
         let identity = Identity { engine_id: self.engine_id, labels, ..Identity::default() };
-        let tls = if self.tls == TlsSettings::default() { tls_of_environment() } else { self.tls };
+        let tls = if self.tls == TlsSettings::default() { TlsSettings::of_engines() } else { self.tls };
         let config = Config::read(&path, tls, identity, self.stop_grace.unwrap_or(Duration::from_secs(3)))?;
         let admin = self.admin.map(|address| AdminListener::bind(&address)).transpose().map_err(io::Error::other)?;
         let cluster = attribute("paraply.cluster.id", config.connection.cluster_id.clone());
@@ -317,24 +316,13 @@ fn invalid(why: &str) -> Error {
 fn functions(given: Vec<(String, Erased)>) -> Result<Functions, Error> {
     let mut functions = Functions { by_digest: HashMap::new(), names: Vec::new() };
     for (name, function) in given {
-        if !is_name(&name) {
-            return Err(invalid(&format!("{name:?} names no function: letters, digits, `_` and dots do")));
-        }
-        let digest = Digest(Sha256::digest(format!(":{name}")).into());
-        if functions.by_digest.insert(digest, function).is_some() {
+        let Some(called) = native::function(&name) else {
+            return Err(invalid(&format!("{name:?} names no function: {}", native::RULE)));
+        };
+        if functions.by_digest.insert(called.digest, function).is_some() {
             return Err(invalid(&format!("there are two functions of the name {name:?}")));
         }
         functions.names.push(name);
     }
     Ok(functions)
-}
-
-fn is_name(name: &str) -> bool {
-    name.split('.').all(|part| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_'))
-}
-
-fn tls_of_environment() -> TlsSettings {
-    let file = |what: &str| env::var_os(format!("PARAPLY_ENGINE_TLS_{what}_FILE")).filter(|file| !file.is_empty());
-    let file = |what: &str| file(what).map(PathBuf::from);
-    TlsSettings { ca: file("CA"), cert: file("CERT"), key: file("KEY"), client_ca: None }
 }

@@ -150,14 +150,12 @@ fn answer<T: Serialize>(value: &T, asked: Encoding) -> Answer {
 
 /// Arguments in order, or a struct's fields by name where `T` is a tuple of that struct alone.
 fn arguments<T: DeserializeOwned>(payload: &Payload, names: impl FnOnce(&Payload) -> Option<T>) -> Result<T, Failed> {
+    let wrong = |error| Failed::arguments(&error);
     match payload.encoding {
+        Encoding::Pickle5 if !(payload.data.is_empty() && payload.buffers.is_empty()) => Err(Failed::pickled()),
         // As empty as the arguments of a function that takes none.
-        Encoding::Pickle5 if payload.data.is_empty() && payload.buffers.is_empty() => {
-            portable::decode(&no_arguments()).map_err(|error| Failed::arguments(&error))
-        }
-        Encoding::Pickle5 => Err(Failed::pickled()),
-        _ if payload.data.is_empty() => portable::decode(&no_arguments()).map_err(|error| Failed::arguments(&error)),
-        _ => portable::decode(payload).or_else(|error| names(payload).ok_or_else(|| Failed::arguments(&error))),
+        _ if payload.data.is_empty() => portable::decode(&no_arguments()).map_err(wrong),
+        _ => portable::decode(payload).or_else(|error| names(payload).ok_or_else(|| wrong(error))),
     }
 }
 

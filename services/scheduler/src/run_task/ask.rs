@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use paraply_common::wire::payload::new_function;
+use paraply_common::{native, wire::payload::new_function};
 use paraply_core::{
     call::{CallHead, Placement, Work},
     id::EngineId,
@@ -17,9 +17,6 @@ use crate::described;
 
 /// Bytes of a function's text.
 const FUNCTION_BYTES: usize = 64 << 10;
-
-/// What engines carry that have functions of the form ":name".
-const NATIVE: [(Bytes, Bytes); 1] = [(Bytes::from_static(b"runtime"), Bytes::from_static(b"native"))];
 
 /// One task.
 #[derive(Clone, PartialEq, Debug)]
@@ -60,7 +57,8 @@ impl Ask {
         let placement = match engine {
             Some(engine) => Placement::Direct { engines: vec![engine] },
             None => {
-                let labels = if function.payload.data.starts_with(b":") { NATIVE.to_vec() } else { Vec::new() };
+                let label = native::is_native(&function).then_some(native::LABEL);
+                let labels = label.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
                 Placement::Balanced { engines: Vec::new(), labels, retries: 0, queue_timeout: None }
             }
         };
@@ -127,7 +125,7 @@ mod tests {
         assert_eq!(ask.arguments, " [1, {\"a\": null}] ");
         assert_eq!((ask.engine, ask.timeout), (None, None));
         let Placement::Balanced { labels, .. } = &ask.head.placement else { panic!("{ask:?}") };
-        assert_eq!(*labels, NATIVE, "no other engine has it");
+        assert_eq!(*labels, [("runtime".into(), "native".into())], "no other engine has it");
         let ask = Ask::read(RunTaskRequest {
             engine_id: Some(3),
             timeout_millis: Some(1500),

@@ -29,8 +29,18 @@ impl TlsSettings {
     /// What every client of this user trusts and shows: `PARAPLY_CA`, `PARAPLY_CERT` and `PARAPLY_KEY`.
     #[must_use]
     pub fn of_clients() -> Self {
+        Self::of_variables("PARAPLY_CA", "PARAPLY_CERT", "PARAPLY_KEY")
+    }
+
+    /// The same for an engine: `PARAPLY_ENGINE_TLS_CA_FILE`, `PARAPLY_ENGINE_TLS_CERT_FILE` and `PARAPLY_ENGINE_TLS_KEY_FILE`.
+    #[must_use]
+    pub fn of_engines() -> Self {
+        Self::of_variables("PARAPLY_ENGINE_TLS_CA_FILE", "PARAPLY_ENGINE_TLS_CERT_FILE", "PARAPLY_ENGINE_TLS_KEY_FILE")
+    }
+
+    fn of_variables(ca: &str, cert: &str, key: &str) -> Self {
         let file = |variable| env::var_os(variable).filter(|file| !file.is_empty()).map(PathBuf::from);
-        Self { ca: file("PARAPLY_CA"), cert: file("PARAPLY_CERT"), key: file("PARAPLY_KEY"), client_ca: None }
+        Self { ca: file(ca), cert: file(cert), key: file(key), client_ca: None }
     }
 
     /// What the service of that name shows where it listens; nothing where it has no certificate.
