@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         // Payload bytes are slices of the message that brought them, never copies.
         .bytes(".")
+        .codec_path("crate::codec::MessageCodec")
         .compile_fds(descriptors)?;
     // Not ours, and on a listener without reflection: it is not among what the services say that they serve.
     println!("cargo:rerun-if-changed=externalscaler");

@@ -1,7 +1,9 @@
 //! Paraply's gRPC schema as generated Rust. The `.proto` files beside this crate are the source; nothing is written by
-//! hand here but this list.
+//! hand here but this list, and how messages become bytes.
 
 #![allow(clippy::doc_markdown, clippy::large_enum_variant, missing_docs)]
+
+pub mod codec;
 
 /// `paraply.common.v1`: values, tasks and peers, as every service speaks of them.
 pub mod common {

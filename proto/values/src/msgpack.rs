@@ -17,11 +17,37 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
     // It counts down, and refuses at zero.
     reader.set_max_depth(MAX_DEPTH + 1);
-    let value = T::deserialize(&mut reader).map_err(|error| error.to_string())?;
+    let value = T::deserialize(&mut reader).map_err(in_words)?;
     // It does not say how far it came, but at the end there is no further marker.
     match bool::deserialize(&mut reader) {
         Err(Error::InvalidMarkerRead(_)) => Ok(value),
         _ => Err("bytes follow the value".to_owned()),
+    }
+}
+
+/// What is wrong, in the words of the value and not of its bytes.
+fn in_words(error: Error) -> String {
+    match error {
+        Error::TypeMismatch(marker) => format!("{} is where something else belongs", kind(marker.to_u8())),
+        Error::LengthMismatch(items) => format!("{items} items are too many"),
+        Error::InvalidMarkerRead(_) | Error::InvalidDataRead(_) => "it ends too early".to_owned(),
+        error => error.to_string(),
+    }
+}
+
+/// What a value that begins with this byte is (the specification of MessagePack, "Formats").
+fn kind(first: u8) -> &'static str {
+    match first {
+        0x00..=0x7f | 0xcc..=0xd3 | 0xe0..=0xff => "an integer",
+        0x80..=0x8f | 0xde..=0xdf => "a map",
+        0x90..=0x9f | 0xdc..=0xdd => "a list",
+        0xa0..=0xbf | 0xd9..=0xdb => "a string",
+        0xc0 => "None",
+        0xc1 => "a byte that begins no value",
+        0xc2..=0xc3 => "a bool",
+        0xc4..=0xc6 => "a byte string",
+        0xc7..=0xc9 | 0xd4..=0xd8 => "an array or a datetime",
+        0xca..=0xcb => "a float",
     }
 }
 

@@ -49,6 +49,29 @@ pub enum Value {
     Array(RawArray),
 }
 
+impl Value {
+    /// What it is, for errors.
+    ///
+    /// ```
+    /// assert_eq!(paraply_values::Value::Uint(1).kind(), "an integer");
+    /// ```
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Nil => "None",
+            Self::Bool(_) => "a bool",
+            Self::Int(_) | Self::Uint(_) => "an integer",
+            Self::Float(_) => "a float",
+            Self::Str(_) => "a string",
+            Self::Bytes(_) => "a byte string",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+            Self::Timestamp(_) => "a datetime",
+            Self::Array(_) => "an array",
+        }
+    }
+}
+
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

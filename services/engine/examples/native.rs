@@ -20,18 +20,42 @@ struct Walked {
     farthest: u64,
 }
 
-/// A random walk along a line (xorshift, Marsaglia 2003).
+/// Random numbers (xorshift, Marsaglia 2003).
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// From 0 to 1.
+    fn fraction(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// A random walk along a line.
 fn walk(walk: Walk) -> Walked {
-    let mut state = walk.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut random = Random::new(walk.seed);
     let mut walked = Walked { end: 0, farthest: 0 };
     for _ in 0..walk.steps {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        walked.end += if state >> 63 == 0 { 1 } else { -1 };
+        walked.end += if random.next() >> 63 == 0 { 1 } else { -1 };
         walked.farthest = walked.farthest.max(walked.end.unsigned_abs());
     }
     walked
+}
+
+/// How many of so many darts hit the quarter of a circle: `clients/rust/examples/pi.rs` and `examples/pi.py` make π of it.
+fn hits(seed: u64, darts: u64) -> u64 {
+    let mut random = Random::new(seed);
+    (0..darts).filter(|_| random.fraction().powi(2) + random.fraction().powi(2) <= 1.0).count() as u64
 }
 
 /// What takes long says how far it is, and stops when it is told to.
@@ -63,6 +87,7 @@ fn main() -> Result<(), paraply_engine::Error> {
     Engine::builder()
         .engines(engines)
         .function("walk", walk)
+        .function("hits", hits)
         .function("wait", wait)
         .function("panic", |text: String| -> () { panic!("{text}") })
         .try_function("simulate", simulate)

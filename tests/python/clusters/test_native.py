@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from home import Home, eventually
-from rust_examples import built
+from rust_examples import native_program
 
 import paraply as ipp
 from paraply.error import NotPortableError, RemoteError, TaskAborted
@@ -32,13 +31,9 @@ def native_engines(rc: ipp.Client) -> Iterator[list[int]]:
     before = set(rc.ids)
     engine_file = Path(rc.cluster.connection_file).with_name("engine.json")
     env = {**os.environ, "PARAPLY_CONNECTION": str(engine_file)}
-    with subprocess.Popen([str(built("native")), str(ENGINES)], env=env) as process:
-        try:
-            eventually(lambda: len(rc.ids) == len(before) + ENGINES, "native engines")
-            yield sorted(set(rc.ids) - before)
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0
+    with native_program(ENGINES, env):
+        eventually(lambda: len(rc.ids) == len(before) + ENGINES, "native engines")
+        yield sorted(set(rc.ids) - before)
 
 
 def test_functions_are_called_wherever_they_are(rc: ipp.Client) -> None:
@@ -71,7 +66,8 @@ def test_failures_have_their_type_and_end_no_engine(rc: ipp.Client) -> None:
         view = rc.load_balanced_view()
         for name, arguments, class_name, text in (
             ("root", (-1,), "Error", "no real root"),
-            ("root", ("x",), "TypeError", "not what the function takes"),
+            ("root", ("x",), "TypeError", r"takes \(f64\), and was given \(a string\)"),
+            ("walk", ({"seed": 1},), "TypeError", r"takes \(Walk\), .*missing field `steps`"),
             ("panic", ("on purpose",), "Panic", "on purpose"),
             ("nothing", (), "LookupError", "it has: walk"),
         ):

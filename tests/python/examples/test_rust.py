@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from home import empty_home
-from rust_examples import ROOT, built
+from rust_examples import ROOT, built, native_program
 
 #: With which arguments each is run, and what it prints: a regular expression.
 EXPECTED = {
@@ -31,6 +33,22 @@ def test_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> 
         done = subprocess.run(command, env=home.env, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert re.search(expected, done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_pi_is_the_same_in_python_and_in_rust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
+    arguments = ["--native", "5000"] if native else []
+    programs = [str(built("pi"))], [sys.executable, "examples/pi.py"]
+    with empty_home(tmp_path, monkeypatch, stop=True) as home:
+        home.start(0 if native else 2)
+        with native_program(2, home.env) if native else nullcontext():
+            said = [
+                subprocess.check_output([*program, *arguments], env=home.env, cwd=ROOT, text=True, timeout=90)
+                for program in programs
+            ]
+    values = [re.findall(r"π is about (3\.1[34]\d*)", text) for text in said]
+    assert values[0] == values[1] != [], said
+    assert ("5000 tasks" in said[0]) is native
 
 
 def test_values_of_all_types_come_back_from_python_as_they_went(

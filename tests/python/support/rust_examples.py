@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -15,3 +17,14 @@ def built(name: str) -> Path:
     build = ["cargo", "build", "--locked", "--quiet", "--profile", "ci", "--workspace", "--example", name]
     subprocess.run(build, cwd=ROOT, check=True, env={**os.environ, "CARGO_TARGET_DIR": target})
     return Path(target) / "ci" / "examples" / name
+
+
+@contextmanager
+def native_program(engines: int, env: Mapping[str, str]) -> Iterator[None]:
+    """Native engines, on their way. They have to end well when they are told to."""
+    with subprocess.Popen([str(built("native")), str(engines)], env=env) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0

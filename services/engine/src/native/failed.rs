@@ -4,7 +4,7 @@ use std::{any::Any, cell::RefCell, fmt::Display, sync::Once};
 
 use bytes::Bytes;
 use paraply_core::outcome::{Failure, FailureKind};
-use paraply_values::{DecodeError, EncodeError};
+use paraply_values::{DecodeError, EncodeError, Value};
 
 /// A failure before it is known where it happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,9 +22,15 @@ impl Failed {
         Self::exception(&class::<E>(), format!("{error:#}"))
     }
 
-    /// The arguments are not what the function takes.
-    pub(super) fn arguments(error: &DecodeError) -> Self {
-        Self::exception("TypeError", format!("the arguments are not what the function takes: {error}"))
+    /// The arguments are not what the function takes, which is a tuple of type `T`.
+    pub(super) fn arguments<T>(given: Option<&Value>, error: &DecodeError) -> Self {
+        let reason = match error {
+            DecodeError::Malformed { reason, .. } => reason.clone(),
+            error => error.to_string(),
+        };
+        let given = given.map(|given| format!(", and was given {}", shown(given))).unwrap_or_default();
+        let message = format!("the function takes {}{given}: {reason}", signature(std::any::type_name::<T>()));
+        Self::exception("TypeError", message)
     }
 
     /// What the function returned has no form that others read.
@@ -90,6 +96,33 @@ impl Failed {
     }
 }
 
+/// What was given in place of a function's arguments, without the values.
+fn shown(given: &Value) -> String {
+    match given {
+        Value::List(values) => format!("({})", values.iter().map(Value::kind).collect::<Vec<_>>().join(", ")),
+        Value::Map(named) => {
+            let named = named.iter().map(|(name, value)| match name {
+                Value::Str(name) => format!("{name}={}", value.kind()),
+                other => format!("{}: {}", other.kind(), value.kind()),
+            });
+            format!("({})", named.collect::<Vec<_>>().join(", "))
+        }
+        other => other.kind().to_owned(),
+    }
+}
+
+/// A type as people write it: names without their paths, and a tuple of one without its comma.
+fn signature(full: &str) -> String {
+    if full == "[(); 0]" {
+        return "no arguments".into();
+    }
+    let mut short = String::with_capacity(full.len());
+    for part in full.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {
+        short.push_str(part.rsplit("::").next().unwrap_or(part));
+    }
+    short.replace(",)", ")")
+}
+
 /// The name of an error's type without its path. Text and what stands for any error are called just that.
 fn class<E>() -> String {
     let full = std::any::type_name::<E>();
@@ -123,6 +156,17 @@ pub(super) fn remember_panics() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signatures_are_what_people_write() {
+        let of = |full: &str| signature(full);
+        assert_eq!(of(std::any::type_name::<(String, Option<Vec<u8>>)>()), "(String, Option<Vec<u8>>)");
+        assert_eq!(of(std::any::type_name::<(f64,)>()), "(f64)");
+        assert_eq!(of(std::any::type_name::<[(); 0]>()), "no arguments");
+        assert_eq!(of(std::any::type_name::<(std::collections::BTreeMap<String, [u8; 4]>, bool)>()), {
+            "(BTreeMap<String, [u8; 4]>, bool)"
+        });
+    }
 
     #[test]
     fn errors_are_called_by_their_type() {

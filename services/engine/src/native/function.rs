@@ -10,6 +10,7 @@ use std::{
 use futures_util::FutureExt as _;
 use paraply_common::portable;
 use paraply_core::payload::{Encoding, Payload};
+use paraply_values::{DecodeError, Value};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{context::Context, failed::Failed};
@@ -148,15 +149,21 @@ fn answer<T: Serialize>(value: &T, asked: Encoding) -> Answer {
     written.map_err(|error| Failed::value(&error))
 }
 
+/// How arguments by name are read.
+type Named<T> = fn(&Payload) -> Result<T, DecodeError>;
+
 /// Arguments in order, or a struct's fields by name where `T` is a tuple of that struct alone.
-fn arguments<T: DeserializeOwned>(payload: &Payload, names: impl FnOnce(&Payload) -> Option<T>) -> Result<T, Failed> {
-    let wrong = |error| Failed::arguments(&error);
-    match payload.encoding {
-        Encoding::Pickle5 if !(payload.data.is_empty() && payload.buffers.is_empty()) => Err(Failed::pickled()),
+fn arguments<T: DeserializeOwned>(payload: &Payload, named: Option<Named<T>>) -> Result<T, Failed> {
+    let read = match payload.encoding {
+        Encoding::Pickle5 if !(payload.data.is_empty() && payload.buffers.is_empty()) => return Err(Failed::pickled()),
         // As empty as the arguments of a function that takes none.
-        _ if payload.data.is_empty() => portable::decode(&no_arguments()).map_err(wrong),
-        _ => portable::decode(payload).or_else(|error| names(payload).ok_or_else(|| wrong(error))),
-    }
+        _ if payload.data.is_empty() => portable::decode(&no_arguments()),
+        _ => portable::decode(payload),
+    };
+    let Err(error) = read else { return read.map_err(|error| Failed::arguments::<T>(None, &error)) };
+    let given = portable::decode::<Value>(payload).ok();
+    let by_name = named.filter(|_| matches!(given, Some(Value::Map(_)))).map(|named| named(payload));
+    by_name.unwrap_or(Err(error)).map_err(|error| Failed::arguments::<T>(given.as_ref(), &error))
 }
 
 fn no_arguments() -> Payload {
@@ -196,13 +203,13 @@ macro_rules! callable {
 macro_rules! read {
     // serde has no tuple of nothing.
     ($payload:ident) => {
-        arguments::<[(); 0]>($payload, |_| None).map(|[]| ())?
+        arguments::<[(); 0]>($payload, None).map(|[]| ())?
     };
     ($payload:ident $one:ident) => {
-        arguments::<($one,)>($payload, |payload| portable::decode::<$one>(payload).ok().map(|one| (one,)))?
+        arguments::<($one,)>($payload, Some(|payload| portable::decode::<$one>(payload).map(|one| (one,))))?
     };
     ($payload:ident $($name:ident)+) => {
-        arguments::<($($name,)+)>($payload, |_| None)?
+        arguments::<($($name,)+)>($payload, None)?
     };
 }
 

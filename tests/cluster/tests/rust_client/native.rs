@@ -86,9 +86,9 @@ async fn wrong_calls_are_failures_that_say_what_is_right() {
     let client = client(&home, 1).await;
     let view = client.balanced();
     let (class, message) = exception(soon("a text", view.apply::<i64>(":double", ("x",))).await);
-    assert!(class == "TypeError" && message.contains("not what the function takes"), "{class}: {message}");
+    assert!(class == "TypeError" && message.contains("takes (i64), and was given (a string)"), "{class}: {message}");
     let (class, message) = exception(soon("no argument", view.apply::<i64>(":double", ())).await);
-    assert!(class == "TypeError" && message.contains("length 0"), "{class}: {message}");
+    assert!(class == "TypeError" && message.contains("takes (i64), and was given ()"), "{class}: {message}");
     let unreadable = |error: Result<i64, Error>| match error {
         Err(Error::Unreadable(message)) => message,
         other => panic!("{other:?}"),
