@@ -16,6 +16,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         // Payload bytes are slices of the message that brought them, never copies.
         .bytes(".")
+        // Failures are few and large: results are not moved about with room for one.
+        .boxed(".paraply.common.v1.Outcome.outcome.failure")
         .codec_path("crate::codec::MessageCodec")
         .compile_fds(descriptors)?;
     // Not ours, and on a listener without reflection: it is not among what the services say that they serve.

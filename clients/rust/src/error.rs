@@ -153,7 +153,7 @@ mod tests {
 
     fn error(kind: FailureKind, type_name: &'static str) -> Error {
         let outcome = Outcome::failed(kind, type_name, "what happened".to_owned(), Some(EngineId(3)));
-        Error::from(&outcome.value.unwrap_err())
+        Error::from(&*outcome.value.unwrap_err())
     }
 
     #[test]

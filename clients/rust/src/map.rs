@@ -14,15 +14,22 @@ use serde::de::DeserializeOwned;
 
 use crate::{balanced::Balanced, error::Error, function::Function, task::Task, value::ValueError};
 
-/// Tasks of a map that are submitted and whose results were not read, unless something else is asked for.
-const WINDOW: usize = 256;
+/// Tasks of a map that are submitted and whose results were not read, unless something else is asked for: so many that
+/// those which are under way fill whole messages,
+const WINDOW: usize = 2048;
+
+/// but fewer where items are large, so that they come to about so many bytes,
+const WINDOW_BYTES: u64 = 64 << 20;
+
+/// and never fewer than this.
+const LEAST: usize = 16;
 
 /// The window is filled up again when so much of it is free: tasks that go together are cheaper.
 const SHARE: usize = 8;
 
 /// The results of a map, each an item of this stream; a task that fails is an item too, and the stream goes on.
 ///
-/// It takes items when it is polled: so many that [`Map::window`] tasks are submitted and not read. Who drops it cancels
+/// It takes items when it is polled: so many that as many tasks as [`Map::window`] says are submitted and not read. Who drops it cancels
 /// these. Made by [`Balanced::map`].
 ///
 /// ```no_run
@@ -44,7 +51,9 @@ pub struct Map<R, I: Iterator> {
     function: Result<Function, Error>,
     items: Fuse<I>,
     encode: fn(I::Item) -> Result<Payload, ValueError>,
-    window: usize,
+    window: Option<usize>,
+    /// Bytes of the largest item so far.
+    largest: u64,
     tasks: Tasks<R>,
     /// No more items are taken,
     over: bool,
@@ -68,10 +77,11 @@ impl<R, I: Iterator> Map<R, I> {
         encode: fn(I::Item) -> Result<Payload, ValueError>,
     ) -> Self {
         let tasks = Tasks::Ordered(VecDeque::new());
-        Self { view, function, items: items.fuse(), encode, window: WINDOW, tasks, over: false, failed: None }
+        Self { view, function, items: items.fuse(), encode, window: None, largest: 1, tasks, over: false, failed: None }
     }
 
-    /// How many tasks may be submitted whose results were not read: 256, unless this says otherwise, and at least 1.
+    /// How many tasks may be submitted whose results were not read; at least 1. Unless this says otherwise it is 2048, or so
+    /// many as come to 64 MiB where items are large.
     ///
     /// ```no_run
     /// # fn example(client: paraply::Client) {
@@ -79,8 +89,14 @@ impl<R, I: Iterator> Map<R, I> {
     /// # }
     /// ```
     pub fn window(mut self, tasks: usize) -> Self {
-        self.window = tasks.max(1);
+        self.window = Some(tasks.max(1));
         self
+    }
+
+    /// How many tasks may be submitted.
+    fn most(&self) -> usize {
+        let fitting = usize::try_from(WINDOW_BYTES / self.largest).unwrap_or(WINDOW);
+        self.window.unwrap_or_else(|| fitting.clamp(LEAST, WINDOW))
     }
 
     /// Gives results as they come, and not in the order of the items.
@@ -99,16 +115,21 @@ impl<R, I: Iterator> Map<R, I> {
 impl<R: DeserializeOwned, I: Iterator> Map<R, I> {
     /// Submits as many items as there is room for, in one call.
     fn refill(&mut self) -> Result<(), Error> {
-        let room = self.window.saturating_sub(self.tasks.len());
-        if room < (self.window / SHARE).max(1) || self.over {
+        let most = self.most();
+        if most.saturating_sub(self.tasks.len()) < (most / SHARE).max(1) || self.over {
             return Ok(());
         }
         let function = self.function.clone()?;
         let mut arguments = Vec::new();
         let mut wrong = None;
-        for item in self.items.by_ref().take(room) {
+        while self.tasks.len() + arguments.len() < self.most()
+            && let Some(item) = self.items.next()
+        {
             match (self.encode)(item) {
-                Ok(argument) => arguments.push(argument),
+                Ok(argument) => {
+                    self.largest = self.largest.max(argument.inline_size());
+                    arguments.push(argument);
+                }
                 Err(error) => {
                     wrong = Some(error);
                     break;
@@ -167,7 +188,7 @@ impl<R: DeserializeOwned, I: Iterator + Unpin> Stream for Map<R, I> {
 impl<R, I: Iterator> fmt::Debug for Map<R, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Map")
-            .field("window", &self.window)
+            .field("window", &self.most())
             .field("submitted", &self.tasks.len())
             .finish_non_exhaustive()
     }

@@ -187,7 +187,7 @@ impl<T> Future for Task<T> {
         let this = &mut *self;
         if this.fetching.is_none() {
             let outcome = ready!(this.cell.poll_end(context))?;
-            let payload = outcome.value.as_ref().map_err(Error::from)?;
+            let payload = outcome.value.as_ref().map_err(|failure| Error::from(&**failure))?;
             if payload.blobs().next().is_none() {
                 return Poll::Ready((this.read)(payload).map_err(Error::from));
             }

@@ -89,7 +89,7 @@ pub struct Reports {
     /// What tasks wrote.
     pub output: Vec<(AttemptId, Output)>,
     /// What tasks came to.
-    pub finished: Vec<(AttemptId, Outcome)>,
+    pub finished: Vec<(AttemptId, Arc<Outcome>)>,
     /// Answers to retracts: whether the task was given back.
     pub retracted: Vec<(AttemptId, bool)>,
     /// What the engine takes, where that grew.

@@ -9,6 +9,7 @@ pub mod call;
 pub mod client_session;
 pub mod engine_link;
 pub mod engine_session;
+pub mod hash;
 pub mod id;
 pub mod membership;
 pub mod mutant;

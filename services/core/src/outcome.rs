@@ -41,8 +41,8 @@ pub struct Failure {
 /// A result or a failure, with its times and how much output belongs to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outcome {
-    /// What the task came to.
-    pub value: Result<Payload, Failure>,
+    /// What the task came to. Failures are few and large: results are not moved about with room for one.
+    pub value: Result<Payload, Box<Failure>>,
     /// Engine's wall clock when it claimed the task, nanoseconds since the Unix epoch; 0 where none did.
     pub claimed_unix_nanos: u64,
     /// The same, when user code started; 0 where it never did.
@@ -72,14 +72,14 @@ impl Outcome {
     #[must_use]
     pub fn failed(kind: FailureKind, type_name: &'static str, message: String, engine: Option<EngineId>) -> Self {
         Self {
-            value: Err(Failure {
+            value: Err(Box::new(Failure {
                 kind,
                 type_name: Bytes::from_static(type_name.as_bytes()),
                 message: message.into(),
                 traceback: Bytes::new(),
                 exception: None,
                 engine,
-            }),
+            })),
             claimed_unix_nanos: 0,
             started_unix_nanos: 0,
             finished_unix_nanos: 0,

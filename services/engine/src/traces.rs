@@ -1,11 +1,10 @@
 //! The spans of tasks whose client traces them: one a run, whose number the runtime gives to user code.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use paraply_common::telemetry::{Kind, Span, Spans, TraceParent, attribute, new_span_id};
 use paraply_core::{
     engine_session::RunTask,
+    hash::HashMap,
     id::{AttemptId, EngineId},
     outcome::Outcome,
 };
@@ -28,7 +27,7 @@ struct Run {
 
 impl Traces {
     pub(crate) fn new(spans: Spans) -> Self {
-        Self { spans, runs: HashMap::new() }
+        Self { spans, runs: HashMap::default() }
     }
 
     /// The engine has its id.

@@ -134,7 +134,7 @@ mod tests {
         };
         let lost = Outcome::failed(FailureKind::EngineLost, "EngineError", String::new(), None);
         let mut tally = Tally::default();
-        let records = [Record::Accepted { session: SESSION, call }, finished(ok), finished(lost)];
+        let records = [Record::Accepted { session: SESSION, call: call.into() }, finished(ok), finished(lost)];
         tally.count(Time(1_000) + Duration::from_secs(5), &records);
         assert_eq!((tally.submitted, tally.ok, tally.argument_bytes, tally.result_bytes), (2, 1, 3, 3));
         let failed: Vec<_> = tally.failed().filter(|(_, count)| *count > 0).collect();

@@ -101,7 +101,7 @@ pub fn orders(tasks: u64) -> ToEngine {
 #[must_use]
 pub fn reports(tasks: u64) -> engine_link::ToScheduler {
     let attempt = |index| AttemptId { task: TaskId { session: SESSION, index }, attempt: 1 };
-    let finished = (0..tasks).map(|index| (attempt(index), outcome())).collect();
+    let finished = (0..tasks).map(|index| (attempt(index), outcome().into())).collect();
     engine_link::ToScheduler::Reports(Reports { finished, ..Reports::default() })
 }
 

@@ -78,7 +78,7 @@ impl<S: Stack> Peers<S> {
         while self.finished < until {
             let before = self.finished;
             let assigned = std::mem::take(&mut self.assigned);
-            let finished: Vec<_> = assigned.into_iter().map(|attempt| (attempt, messages::outcome())).collect();
+            let finished: Vec<_> = assigned.into_iter().map(|attempt| (attempt, messages::outcome().into())).collect();
             let total_tasks = (self.finished + finished.len() as u64 + AT_A_TIME).min(until);
             let credit = Some(Credit { total_tasks, total_bytes: ENOUGH_BYTES });
             let reports = Reports { finished, credit, ..Reports::default() };

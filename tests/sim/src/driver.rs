@@ -166,7 +166,7 @@ impl World {
         let reports = match self.random.below(3) {
             0 => Reports { claimed: vec![attempt], ..Reports::default() },
             1 => Reports { retracted: vec![(attempt, true)], ..Reports::default() },
-            _ => Reports { finished: vec![(attempt, outcome)], ..Reports::default() },
+            _ => Reports { finished: vec![(attempt, outcome.into())], ..Reports::default() },
         };
         self.story.tell(self.now, || format!("engine {slot} lies: {reports:?}"));
         self.engine_lies(slot, engine_link::ToScheduler::Reports(reports));

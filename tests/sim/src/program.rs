@@ -96,7 +96,7 @@ pub fn signature(attempt: AttemptId, incarnation: Incarnation, started: Time) ->
 pub fn outcome(signature: Bytes, value: Ending, engine: EngineId, started: Time, now: Time) -> Outcome {
     let failure = |kind, message| {
         let type_name = Bytes::from_static(b"E");
-        Failure { kind, type_name, message, traceback: Bytes::new(), exception: None, engine: Some(engine) }
+        Failure { kind, type_name, message, traceback: Bytes::new(), exception: None, engine: Some(engine) }.into()
     };
     let value = match value {
         Ending::Returned { blob: None } => Ok(Payload { data: signature, ..Payload::default() }),

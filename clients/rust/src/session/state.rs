@@ -1,6 +1,6 @@
 //! What a session knows, behind one lock.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use paraply_common::{
     clock,
@@ -8,6 +8,7 @@ use paraply_common::{
 };
 use paraply_core::{
     client_session::{ClientSession, Config, EndReason},
+    hash::HashMap,
     id::{BlobId, SessionId},
     outcome::Outcome,
     session_link::EventKind,
@@ -55,7 +56,7 @@ impl State {
         config.dial.jitter_seed = seed;
         Self {
             machine: ClientSession::new(config, clock::now()),
-            tasks: HashMap::new(),
+            tasks: HashMap::default(),
             arguments: Arguments::default(),
             inline_bytes: INLINE_BYTES,
             message_bytes: MESSAGE_BYTES,

@@ -1,17 +1,36 @@
 //! Single fields: bytes, text, durations.
 
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 /// Fields below this are copied out of the message they came in.
 const COPIED_BELOW: usize = 4096;
+
+/// What is copied goes side by side into pieces of memory of this size. They come and go in about one order, and what stays
+/// behind keeps no more than this.
+const PIECE: usize = 4096;
+
+thread_local! {
+    static ROOM: RefCell<BytesMut> = RefCell::new(BytesMut::new());
+}
 
 /// A field that outlives its message. A slice of the message's buffer keeps all of the buffer alive, so what is small is
 /// copied; what is large is most of its message anyway.
 #[must_use]
 pub fn detach(bytes: Bytes) -> Bytes {
-    if bytes.len() < COPIED_BELOW { Bytes::copy_from_slice(&bytes) } else { bytes }
+    match bytes.len() {
+        0 => Bytes::new(),
+        COPIED_BELOW.. => bytes,
+        length if length > PIECE / 4 => Bytes::copy_from_slice(&bytes),
+        length => ROOM.with_borrow_mut(|room| {
+            if room.capacity() < length {
+                *room = BytesMut::with_capacity(PIECE);
+            }
+            room.extend_from_slice(&bytes);
+            room.split().freeze()
+        }),
+    }
 }
 
 /// Text for a protobuf string; what is not UTF-8 is replaced, since the schema cannot carry it.

@@ -128,7 +128,22 @@ pub fn encode_attempt(id: AttemptId) -> proto::AttemptId {
 }
 
 pub(crate) fn encode_attempts(ids: Vec<AttemptId>) -> Vec<proto::AttemptId> {
-    ids.into_iter().map(encode_attempt).collect()
+    let mut sessions = Sessions::default();
+    ids.into_iter().map(|id| sessions.encode(id)).collect()
+}
+
+/// Encodes attempts of which neighbours are mostly of one session: its bytes are shared.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(Option<(SessionId, Bytes)>);
+
+impl Sessions {
+    pub(crate) fn encode(&mut self, id: AttemptId) -> proto::AttemptId {
+        let TaskId { session, index } = id.task;
+        let known = self.0.take().filter(|(known, _)| *known == session);
+        let (_, bytes) = self.0.insert(known.unwrap_or_else(|| (session, encode_id(session.to_bytes()))));
+        let task_id = proto::TaskId { session_id: bytes.clone(), index };
+        proto::AttemptId { task_id: Some(task_id), attempt: id.attempt }
+    }
 }
 
 pub(crate) fn digests(messages: Vec<Bytes>, field: &str) -> Result<Vec<Digest>, WireError> {

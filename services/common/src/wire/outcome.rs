@@ -20,7 +20,7 @@ pub fn decode(message: proto::Outcome) -> Result<Outcome, WireError> {
     use proto::outcome::Outcome as Wire;
     let value = match required(message.outcome, "outcome")? {
         Wire::Result(result) => Ok(payload::decode(result).inside("result")?),
-        Wire::Failure(failure) => Err(decode_failure(failure).inside("failure")?),
+        Wire::Failure(failure) => Err(decode_failure(*failure).inside("failure")?.into()),
     };
     Ok(Outcome {
         value,
@@ -35,12 +35,12 @@ pub fn decode(message: proto::Outcome) -> Result<Outcome, WireError> {
 
 /// The wire form of a result or a failure.
 #[must_use]
-pub fn encode(outcome: Outcome) -> proto::Outcome {
+pub fn encode(outcome: &Outcome) -> proto::Outcome {
     use proto::outcome::Outcome as Wire;
     proto::Outcome {
-        outcome: Some(match outcome.value {
-            Ok(result) => Wire::Result(payload::encode(result)),
-            Err(failure) => Wire::Failure(encode_failure(failure)),
+        outcome: Some(match &outcome.value {
+            Ok(result) => Wire::Result(payload::encode(result.clone())),
+            Err(failure) => Wire::Failure(Box::new(encode_failure((**failure).clone()))),
         }),
         claimed_unix_nanos: outcome.claimed_unix_nanos,
         started_unix_nanos: outcome.started_unix_nanos,

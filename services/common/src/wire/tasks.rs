@@ -51,7 +51,7 @@ pub fn encode(reports: Vec<TaskReport>, with_outcomes: bool) -> Vec<TaskStatus> 
             state: state(report.place).into(),
             attempt: report.attempt,
             engine_id: report.engine.map(|engine| engine.0),
-            outcome: outcome.filter(|_| with_outcomes).map(|outcome| outcome::encode((*outcome).clone())),
+            outcome: outcome.filter(|_| with_outcomes).map(|outcome| outcome::encode(&outcome)),
             label: text(&report.label),
             name: text(&report.name),
             why: report.why,

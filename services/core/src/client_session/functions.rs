@@ -1,12 +1,16 @@
 //! Functions that kept calls name, and which of all functions the scheduler was sent.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 use super::invariants::ensure;
-use crate::{id::Digest, payload::Function};
+use crate::{
+    hash::{HashMap, HashSet},
+    id::Digest,
+    payload::Function,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Functions {

@@ -1,7 +1,6 @@
 //! How much of each open task's output was delivered, so that a repeat is dropped.
 
-use std::collections::HashMap;
-
+use crate::hash::HashMap;
 use crate::outcome::{Output, OutputKind};
 
 #[derive(Debug, Default)]

@@ -1,11 +1,12 @@
 //! Functions by digest: those kept for later tasks, and the tasks that wait for one.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 use crate::{
+    hash::HashMap,
     id::{AttemptId, Digest},
     payload::Function,
 };
@@ -29,7 +30,14 @@ struct Cached {
 
 impl Functions {
     pub(super) fn new(max_bytes: u64) -> Self {
-        Self { max_bytes, bytes: 0, cached: HashMap::new(), by_use: BTreeMap::new(), uses: 0, waiting: BTreeMap::new() }
+        Self {
+            max_bytes,
+            bytes: 0,
+            cached: HashMap::default(),
+            by_use: BTreeMap::new(),
+            uses: 0,
+            waiting: BTreeMap::new(),
+        }
     }
 
     /// The function, if it is here.

@@ -1,6 +1,6 @@
 //! The machine: stimuli in, instructions out.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Config, ExitReason, Instruction, Status, Stimulus, Transition, credit::Room, functions::Functions, large::Kept,
@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
+    hash::HashMap,
     id::{AttemptId, Epoch},
     session_link::EngineInfo,
     time::Time,
@@ -67,7 +68,7 @@ impl EngineSession {
             heard: now,
             said: now,
             alone_since: None,
-            tasks: HashMap::new(),
+            tasks: HashMap::default(),
             queues: Queues::default(),
             room: Room::new(config.task_window, config.byte_window, config.outcomes),
             functions: Functions::new(config.function_cache_bytes),

@@ -1,10 +1,11 @@
 //! What is due to the scheduler, in the order in which it has to hear it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::task::{Finished, REPORT_OVERHEAD, State, Task, outcome_size};
 use crate::{
     engine_link::Reports,
+    hash::HashMap,
     id::{AttemptId, Digest},
     outcome::{Output, OutputKind},
 };
@@ -54,7 +55,7 @@ impl Outbox {
             max_output_bytes,
             next_piece: 0,
             unsent: 0,
-            lost: HashMap::new(),
+            lost: HashMap::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the scheduler says.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     EngineSession, ExitReason, Instruction, Transition,
@@ -11,6 +11,7 @@ use super::{
 use crate::{
     call::Work,
     engine_link::{AssignedCall, AssignedTask, Orders, ToEngine, Welcome},
+    hash::HashSet,
     id::{AttemptId, TaskId},
     mutant::{Mutant, forgets},
     outcome::{FailureKind, Outcome},

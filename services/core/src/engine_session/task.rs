@@ -59,7 +59,7 @@ pub(super) enum State {
     },
     /// The runtime has it.
     Running,
-    Finished(Box<Finished>),
+    Finished(Finished),
 }
 
 /// Whether a queued task may still be taken back, and started.
@@ -75,7 +75,7 @@ pub(super) enum Claim {
 
 #[derive(Debug)]
 pub(super) struct Finished {
-    pub(super) outcome: Outcome,
+    pub(super) outcome: Arc<Outcome>,
     /// Finished tasks are reported in this order.
     pub(super) order: u64,
     /// Number of pieces of output that go before it.

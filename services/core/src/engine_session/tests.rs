@@ -113,7 +113,7 @@ fn finished(index: u64) -> Stimulus {
 }
 
 fn finished_report(index: u64, total_tasks: u64) -> Instruction {
-    let finished = vec![(attempt(index), ok())];
+    let finished = vec![(attempt(index), ok().into())];
     reports(Reports { finished, credit: tasks(total_tasks), ..Reports::default() })
 }
 
@@ -204,7 +204,7 @@ fn nothing_is_claimed_while_detached() {
     assert_eq!(rig.give([Stimulus::Broken, finished(0), Stimulus::RuntimeIdle]), []);
     let held = vec![(0, HeldState::Finished), (1, HeldState::Queued)];
     assert_eq!(rig.attach_again(1, vec![]), [hello(Some(1), held, Credit { total_tasks: 3, total_bytes: 1000 })]);
-    let both = Reports { claimed: vec![attempt(1)], finished: vec![(attempt(0), ok())], ..Reports::default() };
+    let both = Reports { claimed: vec![attempt(1)], finished: vec![(attempt(0), ok().into())], ..Reports::default() };
     assert_eq!(rig.give([Stimulus::LineFree]), [reports(both), Instruction::Run(vec![run(1, &head, None)])]);
 }
 
@@ -234,7 +234,7 @@ fn credit_grows_as_tasks_are_got_rid_of() {
     };
     assert_eq!(rig.give([Stimulus::LineFree, retract]), [reports(answers)]);
     let done = Reports {
-        finished: vec![(attempt(0), ok())],
+        finished: vec![(attempt(0), ok().into())],
         credit: Some(Credit { total_tasks: 6, total_bytes: 1300 }),
         ..Reports::default()
     };
@@ -295,7 +295,7 @@ fn cancelling_aborts_what_is_queued_and_interrupts_what_runs() {
         "the task was aborted before it started".to_owned(),
         Some(EngineId(3)),
     );
-    let report = Reports { finished: vec![(attempt(1), aborted)], credit: tasks(5), ..Reports::default() };
+    let report = Reports { finished: vec![(attempt(1), aborted.into())], credit: tasks(5), ..Reports::default() };
     assert_eq!(rig.give([Stimulus::LineFree, cancel(CancelMode::Abort)]), [reports(report)]);
     assert_eq!(
         rig.give([cancel(CancelMode::Interrupt { kill_after: None })]),
@@ -404,7 +404,7 @@ fn output_goes_before_its_outcome_and_again_on_a_new_stream_until_acknowledged()
     assert_eq!(rig.give([write(0, "ab"), finished(0), Stimulus::RuntimeIdle]), []);
     let both = |credit| {
         let output = vec![(attempt(0), written(0, "ab"))];
-        reports(Reports { output, finished: vec![(attempt(0), ok())], credit, ..Reports::default() })
+        reports(Reports { output, finished: vec![(attempt(0), ok().into())], credit, ..Reports::default() })
     };
     assert_eq!(rig.give([Stimulus::LineFree]), [both(tasks(5))]);
     rig.attach_again(1, vec![]);

@@ -125,7 +125,7 @@ impl EngineSession {
         self.finished += 1;
         task.arguments = Default::default();
         let (large, bytes) = (std::mem::replace(&mut task.large, LargeArguments::None), task.bytes);
-        task.state = State::Finished(Box::new(Finished { outcome, order: self.finished, after_output }));
+        task.state = State::Finished(Finished { outcome: Arc::new(outcome), order: self.finished, after_output });
         self.give_up_fetch(attempt, large);
         if !forgets(Mutant::CreditLeaked) {
             self.room.rid_of(bytes);

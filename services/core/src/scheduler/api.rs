@@ -189,7 +189,7 @@ pub enum Record {
         /// Whose.
         session: SessionId,
         /// What.
-        call: Call,
+        call: Arc<Call>,
     },
     /// An engine claimed an attempt.
     Claimed {

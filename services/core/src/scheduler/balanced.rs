@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::labels::Selector;
+use super::{indexes::Indexes, labels::Selector};
 use crate::id::{EngineId, SessionId};
 
 /// What a session may use up in its turn.
@@ -39,7 +39,7 @@ struct Queue {
     in_turn: bool,
     any: VecDeque<u64>,
     /// By the labels that an engine has to carry. A task may wait here for ever, so one that leaves is taken out at once.
-    carriers: BTreeMap<Selector, BTreeSet<u64>>,
+    carriers: BTreeMap<Selector, Indexes>,
     only: BTreeMap<EngineId, VecDeque<u64>>,
 }
 
@@ -265,7 +265,7 @@ impl Queue {
 
     /// The oldest task that waits for labels which are all among these. Either may have many sets.
     fn oldest_carried(&self, carried: &BTreeSet<Selector>) -> Option<(u64, Selector)> {
-        let oldest = |selector: &Selector| Some((*self.carriers.get(selector)?.first()?, *selector));
+        let oldest = |selector: &Selector| Some((self.carriers.get(selector)?.first()?, *selector));
         if carried.len() < self.carriers.len() {
             carried.iter().filter_map(oldest).min()
         } else {
@@ -281,7 +281,7 @@ impl Queue {
             }
             List::Carriers(selector) => {
                 if let Some(tasks) = self.carriers.get_mut(&selector) {
-                    tasks.remove(&index);
+                    tasks.remove(index);
                     if tasks.is_empty() {
                         self.carriers.remove(&selector);
                     }

@@ -1,7 +1,7 @@
 //! An attached engine as the scheduler holds it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -9,6 +9,7 @@ use std::{
 use super::labels::Selector;
 use crate::{
     engine_link::{AssignedCall, Credit, Orders, Welcome},
+    hash::HashSet,
     id::{AttemptId, ConnectionId, Digest, TaskId},
     mutant::{Mutant, forgets},
     session_link::EngineInfo,
@@ -93,7 +94,7 @@ impl Engine {
             open_at: None,
             credit,
             used: Credit::default(),
-            functions: HashSet::new(),
+            functions: HashSet::default(),
             wanted: BTreeSet::new(),
             kept_outcomes: 0,
             draining: false,

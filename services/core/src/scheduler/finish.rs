@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     call::CallHead,
-    id::{AttemptId, EngineId, TaskId},
+    id::{AttemptId, Digest, EngineId, TaskId},
     mutant::{Mutant, forgets},
     outcome::{FailureKind, Outcome},
     session_link::EventKind,
@@ -32,7 +32,7 @@ impl Ended {
 
 impl Scheduler {
     /// An engine reports the end of a run.
-    pub(super) fn on_finished(&mut self, now: Time, engine: EngineId, attempt: AttemptId, outcome: Outcome) {
+    pub(super) fn on_finished(&mut self, now: Time, engine: EngineId, attempt: AttemptId, outcome: Arc<Outcome>) {
         let id = attempt.task;
         if !self.is_on(engine, attempt) {
             self.transitions.took(Transition::FencedOutcome);
@@ -55,13 +55,14 @@ impl Scheduler {
             return self.queue_ready_of(id.session);
         }
         self.transitions.took(Transition::Finished);
-        self.measure(id, &outcome);
         if let Some(engine) = self.engines.get_mut(&engine) {
             engine.completed += 1;
         }
         let retry = matches!(&outcome.value, Err(failure) if failure.kind == FailureKind::Exception)
             && self.task(id).is_some_and(Task::may_retry);
         if retry {
+            let digest = self.task(id).and_then(Task::digest);
+            self.measure(digest, &outcome);
             self.ack_once_persisted(engine, attempt);
             return self.retry(now, id, engine, outcome);
         }
@@ -94,20 +95,17 @@ impl Scheduler {
         forgets(Mutant::FenceUnchecked) || (task.engine() == Some(engine) && task.attempt == attempt.attempt)
     }
 
-    fn measure(&mut self, id: TaskId, outcome: &Outcome) {
+    fn measure(&mut self, function: Option<Digest>, outcome: &Outcome) {
         let took = outcome.finished_unix_nanos.saturating_sub(outcome.started_unix_nanos);
-        if outcome.started_unix_nanos == 0 {
-            return;
-        }
-        if let Some(digest) = self.task(id).and_then(Task::digest) {
+        if let Some(digest) = function.filter(|_| outcome.started_unix_nanos != 0) {
             self.functions.measure(digest, Duration::from_nanos(took));
         }
     }
 
     /// The engine keeps the outcome until the client has it, if it does not keep too many.
-    fn finish_kept(&mut self, id: TaskId, engine: EngineId, outcome: Outcome) {
-        self.leave_state(id);
+    fn finish_kept(&mut self, id: TaskId, engine: EngineId, outcome: Arc<Outcome>) {
         let Some(task) = self.remove_task(id) else { return };
+        self.measure(task.digest(), &outcome);
         let attempt = AttemptId { task: id, attempt: task.attempt };
         let crowded =
             self.engines.get(&engine).is_none_or(|engine| engine.kept_outcomes >= self.config.engine_outcomes);
@@ -124,8 +122,7 @@ impl Scheduler {
     }
 
     /// Ends a task with an outcome that no engine keeps.
-    pub(super) fn finish(&mut self, id: TaskId, engine: Option<EngineId>, outcome: Outcome) {
-        self.leave_state(id);
+    pub(super) fn finish(&mut self, id: TaskId, engine: Option<EngineId>, outcome: impl Into<Arc<Outcome>>) {
         let Some(task) = self.remove_task(id) else { return };
         let attempt = AttemptId { task: id, attempt: task.attempt };
         self.announce(Ended::of(attempt, *task), engine, outcome, None);
@@ -136,10 +133,11 @@ impl Scheduler {
         &mut self,
         ended: Ended,
         engine: Option<EngineId>,
-        outcome: Outcome,
+        outcome: impl Into<Arc<Outcome>>,
         keeper: Option<(EngineId, AttemptId)>,
     ) {
         let Ended { attempt, head, accepted } = ended;
+        let outcome = outcome.into();
         let id = attempt.task;
         let accepted_unix_nanos = self.unix_nanos(accepted);
         let keeper_of_blobs = engine.map_or(Holder::Lost, |engine| self.keeper(engine, id.session));
@@ -151,7 +149,6 @@ impl Scheduler {
                 to_store.push((engine, blob.id));
             }
         }
-        let outcome = Arc::new(outcome);
         let (index, number, held) = (id.index, attempt.attempt, outcome.clone());
         let event = EventKind::Finished { index, attempt: number, engine, accepted_unix_nanos, outcome: held };
         let event = session.outbox.push(event, keeper);
@@ -163,29 +160,36 @@ impl Scheduler {
     }
 
     /// Another try on an engine where it has not failed, or the outcome if there is none.
-    pub(super) fn retry(&mut self, now: Time, id: TaskId, engine: EngineId, outcome: Outcome) {
+    pub(super) fn retry(&mut self, now: Time, id: TaskId, engine: EngineId, outcome: Arc<Outcome>) {
         self.leave_state(id);
         let now_plus = self.task(id).and_then(Task::queue_timeout).map(|timeout| now + timeout);
         self.transitions.took(Transition::Retried);
         let Some(task) = self.task_mut(id) else { return };
         task.failures += u32::from(!forgets(Mutant::RetryUncounted));
         task.excluded.push(engine);
-        task.last_failure = Some((engine, Arc::new(outcome)));
+        task.last_failure = Some((engine, outcome));
         task.queue_deadline = now_plus;
         self.queue(id, true);
     }
 
     /// Takes a task out of wherever its state says it is. The caller gives it another state or removes it.
     pub(super) fn leave_state(&mut self, id: TaskId) {
-        let Some(task) = self.task_mut(id) else { return };
+        let Some(task) = self.task(id) else { return };
         match task.state {
             State::Queued if !task.is_direct() => self.leave_balanced(id),
+            state => self.leave_engine(id, state),
+        }
+    }
+
+    /// Takes a task off the engine that has it, if one has.
+    fn leave_engine(&mut self, id: TaskId, state: State) {
+        match state {
             State::Assigned(engine) | State::Retracting(engine) | State::Claimed(engine) => {
-                let retracting = matches!(task.state, State::Retracting(_));
+                let retracting = matches!(state, State::Retracting(_));
                 if let Some(held_by) = self.engines.get_mut(&engine) {
                     held_by.release(id);
                     held_by.retracting -= usize::from(retracting);
-                    self.reopen(engine);
+                    self.dirty_engines.insert(engine);
                 }
             }
             // A direct queue passes over tasks that have left; so does the list of unsure tasks.
@@ -206,11 +210,16 @@ impl Scheduler {
         }
     }
 
-    /// Drops a task's record and what it names.
+    /// Drops a task's record and what it names, wherever its state says it is.
     pub(super) fn remove_task(&mut self, id: TaskId) -> Option<Box<Task>> {
+        let session = self.sessions.get_mut(&id.session)?;
+        if session.tasks.get(id.index)?.state == State::Queued {
+            self.leave_state(id);
+        }
         let session = self.sessions.get_mut(&id.session)?;
         let task = session.tasks.remove(id.index)?;
         session.task_bytes -= task.size();
+        self.leave_engine(id, task.state);
         if let Some(deadline) = task.queue_deadline {
             self.timers.remove(&(deadline, super::timers::Timer::QueueTimeout(id)));
         }

@@ -1,12 +1,8 @@
 //! Functions by digest: sent once by a client, kept while tasks name them and a while longer, and measured.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crate::{id::Digest, payload::Function};
+use crate::{hash::HashMap, id::Digest, payload::Function};
 
 /// The functions that clients sent or named.
 #[derive(Debug, Default)]

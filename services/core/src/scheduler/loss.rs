@@ -61,7 +61,6 @@ impl Scheduler {
         });
         self.watch_engine(now, id);
         self.welcome_to_retries(id);
-        self.reopen(id);
         self.dirty_engines.insert(id);
         self.out.push(Instruction::EngineAttached { info: hello.info });
         self.settle_unsure(Some(id));
@@ -147,7 +146,7 @@ impl Scheduler {
             self.fail_lost(id, engine);
         } else if claimed {
             let outcome = lost(id, engine);
-            self.retry(now, id, engine, outcome);
+            self.retry(now, id, engine, outcome.into());
         } else if task.cancelled {
             self.abort(id);
         } else {

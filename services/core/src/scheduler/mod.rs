@@ -19,6 +19,7 @@ mod finish;
 mod flush;
 mod functions;
 mod indexed;
+mod indexes;
 mod invariants;
 mod keepers;
 mod labels;
@@ -38,7 +39,7 @@ mod timers;
 mod transfers;
 mod transition;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use api::{CloseStatus, EngineStatus, Instruction, Record, SessionStatus, Status, Stimulus};
 pub use config::Config;
@@ -51,6 +52,7 @@ use self::{
     timers::Timer,
 };
 use crate::{
+    hash::HashMap,
     id::{AttemptId, ConnectionId, EngineId, Epoch, Incarnation, SessionId, TaskId},
     time::Time,
     transitions::Transitions,
@@ -116,7 +118,7 @@ impl Scheduler {
             epoch,
             sessions: BTreeMap::new(),
             engines: BTreeMap::new(),
-            connections: HashMap::new(),
+            connections: HashMap::default(),
             seen: BTreeMap::new(),
             functions: Functions::default(),
             blobs: Blobs::default(),

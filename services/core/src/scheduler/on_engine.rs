@@ -48,7 +48,6 @@ impl Scheduler {
             engine.credit.total_bytes = engine.credit.total_bytes.max(credit.total_bytes);
         }
         engine.draining |= reports.draining;
-        self.reopen(id);
         self.dirty_engines.insert(id);
     }
 

@@ -224,7 +224,6 @@ impl Scheduler {
                 self.order_cancel(engine, task, attempt, CancelMode::Abort);
                 self.note_other(engine, AttemptId { task, attempt });
             }
-            self.leave_state(task);
             self.remove_task(task);
         }
         self.balanced.forget(id);

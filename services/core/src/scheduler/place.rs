@@ -4,6 +4,8 @@
 //! run them, at most `prefetch` ahead of what it runs. An engine with nothing to do, when the queue has nothing for it,
 //! gets back what another was sent and has not claimed, if it may run that.
 
+use std::time::Duration;
+
 use super::{
     Scheduler, Transition,
     balanced::{Offer, Size, Taker},
@@ -17,12 +19,18 @@ use crate::{
     time::Time,
 };
 
+/// What a task weighs that is expected to take so long: one that was never measured fills the prefetch.
+fn weight(expected: Option<Duration>, prefetch: Duration) -> u64 {
+    nanos(expected.unwrap_or(prefetch))
+}
+
 impl Scheduler {
     pub(super) fn place(&mut self, now: Time) {
-        let dirty: Vec<EngineId> = self.dirty_engines.iter().copied().collect();
-        for engine in dirty {
-            self.place_direct(now, engine);
+        let changed: Vec<EngineId> = self.dirty_engines.iter().copied().collect();
+        for engine in &changed {
+            self.place_direct(now, *engine);
         }
+        changed.into_iter().for_each(|engine| self.reopen(engine));
         self.place_balanced(now);
     }
 
@@ -46,9 +54,6 @@ impl Scheduler {
             engine.direct.pop_front();
             self.assign(now, id, task);
             placed = true;
-        }
-        if placed {
-            self.reopen(id);
         }
     }
 
@@ -103,7 +108,6 @@ impl Scheduler {
 
     /// Sends a queued task to an engine.
     fn assign(&mut self, now: Time, id: EngineId, task: TaskId) {
-        let cost = self.cost(task);
         let Some(record) = self.sessions.get_mut(&task.session).and_then(|session| session.tasks.get_mut(task.index))
         else {
             return;
@@ -124,13 +128,12 @@ impl Scheduler {
         let attempt = record.attempt;
         engine.used.total_tasks += 1;
         engine.used.total_bytes += arguments.inline_size();
+        let digest = if let Work::Function(digest) = head.work { Some(digest) } else { None };
+        let expected = digest.and_then(|digest| self.functions.expected(digest));
+        let cost = weight(expected, self.config.prefetch);
         engine.hold(task, Held { balanced: !direct, selector, claimed: claimed.then_some(now), cost });
-        let mut expected = None;
-        if let Work::Function(digest) = head.work {
-            expected = self.functions.expected(digest);
-            if !engine.functions.contains(&digest) {
-                self.send_function(id, digest);
-            }
+        if let Some(digest) = digest.filter(|digest| !engine.functions.contains(digest)) {
+            self.send_function(id, digest);
         }
         let Some(engine) = self.engines.get_mut(&id) else { return };
         let assigned = AssignedTask { index: task.index, attempt, claimed, arguments, expected, span: None };
@@ -157,14 +160,14 @@ impl Scheduler {
         }
     }
 
-    /// What a task weighs, in nanoseconds: unmeasured ones fill the prefetch.
+    /// What a task weighs, in nanoseconds.
     pub(super) fn cost(&self, task: TaskId) -> u64 {
         let digest = self.task(task).and_then(Task::digest);
-        nanos(digest.and_then(|digest| self.functions.expected(digest)).unwrap_or(self.config.prefetch))
+        weight(digest.and_then(|digest| self.functions.expected(digest)), self.config.prefetch)
     }
 
     /// The engine changed: it may be offered balanced work again.
-    pub(super) fn reopen(&mut self, id: EngineId) {
+    fn reopen(&mut self, id: EngineId) {
         let Some(engine) = self.engines.get_mut(&id) else { return };
         if let Some(load) = engine.open_at.take() {
             self.room.remove(&(load, id));

@@ -147,11 +147,11 @@ impl Scheduler {
         self.transitions.took(Transition::GaveUp);
         let Some(task) = self.task_mut(id) else { return };
         let (engine, outcome) = match task.last_failure.take() {
-            Some((engine, outcome)) => (Some(engine), (*outcome).clone()),
+            Some((engine, outcome)) => (Some(engine), outcome),
             None => {
                 let and = if task.labels().is_empty() { "" } else { " and carries the labels that it asks for" };
                 let message = format!("none of the engines that the task is limited to is attached{and}");
-                (None, Outcome::failed(FailureKind::EngineLost, "EngineError", message, None))
+                (None, Outcome::failed(FailureKind::EngineLost, "EngineError", message, None).into())
             }
         };
         // Not in the balanced queue: `finish` must not count it as leaving one.

@@ -1,7 +1,10 @@
 //! After a restart: engines of the earlier epoch come back with what they hold, clients replay what they miss, and a
 //! replayed task that an engine may still hold waits until that is known.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use super::{Scheduler, Transition, engine::Held as Weight, session::Session, task::State, timers::Timer};
 use crate::{
@@ -18,7 +21,7 @@ use crate::{
 pub(super) struct Orphan {
     pub(super) engine: EngineId,
     pub(super) held: Held,
-    pub(super) outcome: Option<Outcome>,
+    pub(super) outcome: Option<Arc<Outcome>>,
 }
 
 /// Nobody waits for what an engine holds.
@@ -117,7 +120,7 @@ impl Recovery {
     }
 
     /// The outcome of an orphan: kept with it.
-    pub(super) fn keep_outcome(&mut self, engine: EngineId, attempt: AttemptId, outcome: &Outcome) -> bool {
+    pub(super) fn keep_outcome(&mut self, engine: EngineId, attempt: AttemptId, outcome: &Arc<Outcome>) -> bool {
         let orphan = self.orphans.get_mut(&attempt.task);
         let Some(orphan) = orphan.filter(|orphan| orphan.engine == engine && orphan.held.attempt == attempt) else {
             return false;
@@ -230,13 +233,12 @@ impl Scheduler {
             holder.hold(id, Weight { balanced, selector, claimed: claimed.then_some(now), cost });
             if state == HeldState::Claimed && start_once {
                 holder.orders.start.push(AttemptId { task: id, attempt });
-                self.dirty_engines.insert(engine);
             }
+            self.dirty_engines.insert(engine);
         }
         if claimed {
             self.note_claim(now, engine, AttemptId { task: id, attempt });
         }
-        self.reopen(engine);
     }
 
     /// Sessions that have not come back within their grace will not: what engines hold for them is dropped.

@@ -95,7 +95,8 @@ impl Scheduler {
                 self.timers.insert((now + self.config.notice_after, Timer::AcceptNotice(id)));
             }
         }
-        self.records.push(Record::Accepted { session: id, call: call.clone() });
+        let call = Arc::new(call);
+        self.records.push(Record::Accepted { session: id, call: Arc::clone(&call) });
         if let Err(rule) = call.check() {
             for index in first..first + tasks {
                 let outcome = Outcome::failed(FailureKind::Refused, "TaskRefused", rule.to_owned(), None);

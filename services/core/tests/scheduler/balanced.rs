@@ -89,7 +89,10 @@ fn a_failed_task_is_tried_elsewhere_and_its_last_error_comes_when_nobody_is_left
     world.submit(client, vec![balanced(0, 1, 5)]);
     for (engine, attempt) in engines.into_iter().zip(1..) {
         assert_eq!(world.indexes(engine), [0]);
-        world.report(engine, Reports { finished: vec![(attempt_id(A, 0, attempt), raised())], ..Reports::default() });
+        world.report(
+            engine,
+            Reports { finished: vec![(attempt_id(A, 0, attempt), raised().into())], ..Reports::default() },
+        );
     }
     assert_eq!(world.finished(client), [(0, Err(FailureKind::Exception))]);
 }

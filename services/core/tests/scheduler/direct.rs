@@ -108,7 +108,7 @@ fn an_outcome_stays_with_its_engine_until_the_client_has_it() {
     let (client, _) = world.open(A, None);
     world.submit(client, vec![direct(0, &[0])]);
     world.orders(engine);
-    let finished = vec![(attempt_id(A, 0, 1), ok(1))];
+    let finished = vec![(attempt_id(A, 0, 1), ok(1).into())];
     world.report(engine, Reports { finished, ..Reports::default() });
     assert_eq!(world.orders(engine).acked, []);
     let sequence = world.events(client).last().unwrap().sequence;

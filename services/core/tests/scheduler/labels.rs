@@ -84,9 +84,9 @@ fn a_retry_stays_with_engines_that_carry_the_labels() {
     world.submit(client, vec![labelled(0, 1, "zone=a", &[], 1), labelled(1, 1, "zone=a", &[], 1)]);
     world.indexes(a);
     let second = world.attach_with(2, "zone=a");
-    world.report(a, Reports { finished: vec![(attempt_id(A, 0, 1), raised())], ..Reports::default() });
+    world.report(a, Reports { finished: vec![(attempt_id(A, 0, 1), raised().into())], ..Reports::default() });
     assert_eq!((world.indexes(other), world.indexes(second)), (vec![], vec![0]));
-    world.report(second, Reports { finished: vec![(attempt_id(A, 0, 2), raised())], ..Reports::default() });
+    world.report(second, Reports { finished: vec![(attempt_id(A, 0, 2), raised().into())], ..Reports::default() });
     assert_eq!(world.finished(client), [(0, Err(FailureKind::Exception))]);
 }
 

@@ -211,7 +211,7 @@ impl World {
     }
 
     pub fn finish(&mut self, connection: ConnectionId, session: SessionId, index: u64, attempt: u32) {
-        let finished = vec![(attempt_id(session, index, attempt), ok(1_000_000))];
+        let finished = vec![(attempt_id(session, index, attempt), ok(1_000_000).into())];
         self.report(connection, Reports { finished, ..Reports::default() });
     }
 }

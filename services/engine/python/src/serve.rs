@@ -155,7 +155,7 @@ impl<'a, 'py> Server<'a, 'py> {
         self.interrupts.restore();
         let written = self.runtime.capture.finish();
         Outcome {
-            value,
+            value: value.map_err(Box::new),
             claimed_unix_nanos,
             started_unix_nanos,
             finished_unix_nanos: clock::unix_nanos(),

@@ -1,10 +1,11 @@
 //! Arguments that are not in messages: fetched ahead of need while there is room for them, and at once where the runtime
 //! waits for nothing else.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use paraply_common::spawn::{Task, spawn};
 use paraply_core::{
+    hash::HashMap,
     id::{AttemptId, SessionId},
     payload::{Buffer, Payload},
 };
@@ -40,7 +41,7 @@ impl Fetches {
     pub(crate) fn new() -> Self {
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let ahead = Arc::new(Semaphore::new(AHEAD_KIB as usize));
-        Self { under_way: HashMap::new(), here: HashMap::new(), ahead, arrived, arrivals }
+        Self { under_way: HashMap::default(), here: HashMap::default(), ahead, arrived, arrivals }
     }
 
     /// Starts to fetch what a task needs.

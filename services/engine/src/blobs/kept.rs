@@ -1,7 +1,5 @@
 //! Large parts of results that stay here until their client has read them.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use paraply_common::{
@@ -10,6 +8,7 @@ use paraply_common::{
 };
 use paraply_core::{
     engine_session::Stimulus,
+    hash::HashMap,
     id::{BlobId, SessionId},
     payload::BlobWant,
 };
@@ -33,7 +32,7 @@ impl Kept {
     /// Keeps at most so many bytes.
     pub(crate) fn new(most: u64) -> Self {
         Self {
-            blobs: HashMap::new(),
+            blobs: HashMap::default(),
             bytes: 0,
             most,
             outgoing: FuturesUnordered::new(),

@@ -1,7 +1,6 @@
 //! From functions to engines in a cluster.
 
 use std::{
-    collections::HashMap,
     io,
     path::PathBuf,
     sync::Arc,
@@ -314,7 +313,7 @@ fn invalid(why: &str) -> Error {
 }
 
 fn functions(given: Vec<(String, Erased)>) -> Result<Functions, Error> {
-    let mut functions = Functions { by_digest: HashMap::new(), names: Vec::new() };
+    let mut functions = Functions { by_digest: paraply_core::hash::HashMap::default(), names: Vec::new() };
     for (name, function) in given {
         let Some(called) = native::function(&name) else {
             return Err(invalid(&format!("{name:?} names no function: {}", native::RULE)));

@@ -75,19 +75,19 @@ impl Failed {
         Self { kind: FailureKind::Cancelled, ..self }
     }
 
-    pub(super) fn failure(self) -> Failure {
+    pub(super) fn failure(self) -> Box<Failure> {
         let traceback = match &*self.traceback {
             "" => format!("{}: {}", self.type_name, self.message),
             place => format!("{place}:\n{}: {}", self.type_name, self.message),
         };
-        Failure {
+        Box::new(Failure {
             kind: self.kind,
             type_name: self.type_name.into(),
             message: self.message.into(),
             traceback: Bytes::from(traceback),
             exception: None,
             engine: None,
-        }
+        })
     }
 
     fn exception(type_name: &str, message: String) -> Self {

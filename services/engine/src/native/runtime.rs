@@ -5,7 +5,7 @@
 
 use std::{
     any::Any,
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -19,6 +19,7 @@ use paraply_common::{clock, thread::Spawner};
 use paraply_core::{
     call::Work,
     engine_session::RunTask,
+    hash::HashMap,
     id::{AttemptId, Digest, EngineId},
     outcome::Outcome,
     time::Time,

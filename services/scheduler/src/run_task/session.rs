@@ -173,7 +173,7 @@ impl Session {
     async fn finished(&self, engine: Option<EngineId>, outcome: &Outcome) -> Result<Finished, Status> {
         let payload = match &outcome.value {
             Ok(payload) => payload,
-            Err(failure) => return Ok(Finished { task: self.task(), engine, value: Err(Box::new(failure.clone())) }),
+            Err(failure) => return Ok(Finished { task: self.task(), engine, value: Err(failure.clone()) }),
         };
         let Some(blob) = payload.data_blob.filter(|_| payload.encoding == Encoding::Json) else {
             return Ok(Finished { task: self.task(), engine, value: Ok((payload.encoding, payload.data.clone())) });

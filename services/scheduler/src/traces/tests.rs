@@ -69,7 +69,7 @@ fn records(records: Vec<Record>) -> [Instruction; 1] {
 }
 
 fn accepted(call: &Call) -> Record {
-    Record::Accepted { session: SESSION, call: call.clone() }
+    Record::Accepted { session: SESSION, call: call.clone().into() }
 }
 
 fn attempt(index: u64) -> AttemptId {

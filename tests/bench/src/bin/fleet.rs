@@ -44,9 +44,6 @@ enum Role {
         /// How many darts each throws.
         #[arg(long, default_value_t = 1)]
         darts: u64,
-        /// How many may be under way.
-        #[arg(long, default_value_t = 2048)]
-        window: usize,
     },
     /// Wait for engines, call all of them, and print what was measured as JSON.
     Broadcast {
@@ -67,9 +64,7 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> Result<(), Failure> {
     match Options::parse().role {
         Role::Engines { connection, engines, threads } => be_engines(connection, engines, threads),
-        Role::Map { connection, engines, tasks, darts, window } => {
-            tokio()?.block_on(map(connection, engines, tasks, darts, window))
-        }
+        Role::Map { connection, engines, tasks, darts } => tokio()?.block_on(map(connection, engines, tasks, darts)),
         Role::Broadcast { connection, engines, calls } => tokio()?.block_on(broadcast(connection, engines, calls)),
     }
 }
@@ -120,14 +115,13 @@ async fn connected(connection: PathBuf, engines: usize) -> Result<Client, Failur
     Ok(client)
 }
 
-async fn map(connection: PathBuf, engines: usize, tasks: u64, darts: u64, window: usize) -> Result<(), Failure> {
+async fn map(connection: PathBuf, engines: usize, tasks: u64, darts: u64) -> Result<(), Failure> {
     let client = connected(connection, engines).await?;
     let view = client.balanced();
     let warm: Vec<u64> = view.starmap::<u64, _>(":hits", (0..1000).map(|seed| (seed, darts))).try_collect().await?;
     drop(warm);
     let started = clock::now();
-    let mut results = view.starmap::<u64, _>(":hits", (0..tasks).map(|seed| (seed, darts)))
-        .window(window).unordered();
+    let mut results = view.starmap::<u64, _>(":hits", (0..tasks).map(|seed| (seed, darts))).unordered();
     let (mut count, mut inside) = (0, 0);
     while let Some(hits) = results.next().await {
         inside += hits?;

@@ -42,6 +42,24 @@ async fn no_more_is_taken_than_the_window_holds_of_items_without_end() {
 }
 
 #[tokio::test]
+async fn fewer_items_are_taken_where_they_are_large() {
+    const MIB: usize = 1 << 20;
+    let home = Home::new(1);
+    let client = home.client().await;
+    let taken = Rc::new(Cell::new(0_u64));
+    let counting = Rc::clone(&taken);
+    let items = std::iter::from_fn(move || {
+        counting.set(counting.get() + 1);
+        Some("x".repeat(4 * MIB))
+    });
+    let mut results = client.balanced().map::<usize, _>("toy:length", items);
+    for nth in 1..=4 {
+        assert_eq!(soon("a result", results.next()).await.unwrap().unwrap(), 4 * MIB);
+        assert!(taken.get() < nth + 16, "{} of 4 MiB were taken when {nth} were read", taken.get());
+    }
+}
+
+#[tokio::test]
 async fn a_failure_is_an_item_and_a_value_that_cannot_be_written_is_the_last() {
     let home = Home::new(1);
     let client = home.client().await;

@@ -98,7 +98,7 @@ impl<'a> Honest<'a> {
             for call in &orders.assigned {
                 for task in &call.tasks {
                     let id = TaskId { session: call.session, index: task.index };
-                    reports.finished.push((AttemptId { task: id, attempt: task.attempt }, nothing()));
+                    reports.finished.push((AttemptId { task: id, attempt: task.attempt }, nothing().into()));
                 }
             }
         }

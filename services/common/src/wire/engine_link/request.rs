@@ -1,5 +1,7 @@
 //! Engine to scheduler.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use paraply_core::{
     engine_link::{Credit, Held, HeldState, Hello, Reports, ToScheduler},
@@ -118,10 +120,11 @@ fn decode_reports(reports: proto::EngineReports) -> Result<Reports, WireError> {
 fn encode_reports(reports: Reports) -> proto::EngineReports {
     let retracted =
         |(attempt, given_back)| proto::RetractAnswer { attempt_id: Some(id::encode_attempt(attempt)), given_back };
+    let mut sessions = id::Sessions::default();
     proto::EngineReports {
         claimed: id::encode_attempts(reports.claimed),
         output: reports.output.into_iter().map(encode_output).collect(),
-        finished: reports.finished.into_iter().map(encode_finished).collect(),
+        finished: reports.finished.into_iter().map(|finished| encode_finished(finished, &mut sessions)).collect(),
         retracted: reports.retracted.into_iter().map(retracted).collect(),
         credit: reports.credit.map(encode_credit),
         need_functions: id::encode_digests(reports.need_functions),
@@ -139,13 +142,16 @@ fn encode_output((attempt, output): (AttemptId, Output)) -> proto::AttemptOutput
     proto::AttemptOutput { attempt_id: Some(id::encode_attempt(attempt)), output: Some(outcome::encode_output(output)) }
 }
 
-fn decode_finished(finished: proto::AttemptFinished) -> Result<(AttemptId, Outcome), WireError> {
+fn decode_finished(finished: proto::AttemptFinished) -> Result<(AttemptId, Arc<Outcome>), WireError> {
     let attempt = id::attempt(finished.attempt_id.as_ref())?;
-    Ok((attempt, outcome::decode(required(finished.outcome, "outcome")?).inside("outcome")?))
+    Ok((attempt, outcome::decode(required(finished.outcome, "outcome")?).inside("outcome")?.into()))
 }
 
-fn encode_finished((attempt, outcome): (AttemptId, Outcome)) -> proto::AttemptFinished {
-    proto::AttemptFinished { attempt_id: Some(id::encode_attempt(attempt)), outcome: Some(outcome::encode(outcome)) }
+fn encode_finished(
+    (attempt, outcome): (AttemptId, Arc<Outcome>),
+    sessions: &mut id::Sessions,
+) -> proto::AttemptFinished {
+    proto::AttemptFinished { attempt_id: Some(sessions.encode(attempt)), outcome: Some(outcome::encode(&outcome)) }
 }
 
 fn decode_credit(credit: proto::EngineCredit) -> Credit {

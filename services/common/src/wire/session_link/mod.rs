@@ -11,4 +11,4 @@ pub use client_response::decode_response;
 pub(crate) use request::decode_cancel_mode;
 pub use request::{decode_hello, decode_request};
 pub(crate) use response::encode_cancel_mode;
-pub use response::{encode_outcome, encode_response};
+pub use response::encode_response;

@@ -1,12 +1,7 @@
 //! Scheduler to client.
 
-use std::sync::Arc;
-
-use paraply_core::{
-    outcome::Outcome,
-    session_link::{CancelMode, CloseReason, Event, EventKind, SubmitCredit, ToClient, Update, Welcome},
-};
-use paraply_proto::{common::v1::Outcome as WireOutcome, scheduler::v1 as proto};
+use paraply_core::session_link::{CancelMode, CloseReason, Event, EventKind, SubmitCredit, ToClient, Update, Welcome};
+use paraply_proto::scheduler::v1 as proto;
 use proto::{open_session_response::Message, session_closed::Reason};
 
 use crate::wire::{ServerIdentity, field::millis, id, outcome, payload, peer};
@@ -22,12 +17,6 @@ pub fn encode_response(message: ToClient, identity: &ServerIdentity) -> proto::O
         }
     };
     proto::OpenSessionResponse { message: Some(message) }
-}
-
-/// The wire form of an outcome that others still hold; its payloads are shared, not copied.
-#[must_use]
-pub fn encode_outcome(outcome: Arc<Outcome>) -> WireOutcome {
-    outcome::encode(Arc::unwrap_or_clone(outcome))
 }
 
 fn encode_welcome(welcome: Welcome, identity: ServerIdentity) -> proto::SessionWelcome {
@@ -79,7 +68,7 @@ fn encode_event(event: Event) -> proto::Event {
                 index,
                 attempt,
                 engine_id: engine.map(|engine| engine.0),
-                outcome: Some(encode_outcome(outcome)),
+                outcome: Some(outcome::encode(&outcome)),
                 accepted_unix_nanos,
             })
         }

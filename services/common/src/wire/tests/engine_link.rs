@@ -1,5 +1,7 @@
 //! The engine's link is encoded and decoded by us at both ends: what goes in comes out.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use paraply_core::{
     call::Placement,
@@ -48,7 +50,7 @@ fn reports() -> impl Strategy<Value = Reports> {
     (
         vec(attempt(), 0..3),
         vec((attempt(), output()), 0..3),
-        vec((attempt(), outcome()), 0..3),
+        vec((attempt(), outcome().prop_map(Arc::new)), 0..3),
         vec((attempt(), any::<bool>()), 0..3),
         option::of(credit()),
         vec(digest(), 0..3),

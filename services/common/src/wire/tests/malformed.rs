@@ -115,7 +115,7 @@ fn unknown_values() {
         "cancel.mode: 0 is not a value of CancelMode"
     );
     let failure = common::Failure { kind: 42, ..common::Failure::default() };
-    let outcome = common::Outcome { outcome: Some(WireOutcome::Failure(failure)), ..common::Outcome::default() };
+    let outcome = common::Outcome { outcome: Some(WireOutcome::Failure(failure.into())), ..common::Outcome::default() };
     let finished = vec![proto::AttemptFinished { attempt_id: Some(attempt(1, &[0; 16])), outcome: Some(outcome) }];
     assert_eq!(
         report_error(proto::EngineReports { finished, ..proto::EngineReports::default() }),

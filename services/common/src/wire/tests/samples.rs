@@ -159,7 +159,7 @@ fn failure() -> impl Strategy<Value = Failure> {
 }
 
 pub(super) fn outcome() -> impl Strategy<Value = Outcome> {
-    let value = prop_oneof![payload().prop_map(Ok), failure().prop_map(Err)];
+    let value = prop_oneof![payload().prop_map(Ok), failure().prop_map(|failure| Err(Box::new(failure)))];
     let nanos = 0..i64::MAX as u64;
     (value, [nanos.clone(), nanos.clone(), nanos], any::<u64>(), any::<u64>(), any::<u32>()).prop_map(
         |(
