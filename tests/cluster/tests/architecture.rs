@@ -29,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const TESTS: [&str; 4] = ["paraply-bench", "paraply-cluster-tests", "paraply-fuzz", "paraply-sim"];
 
 /// The state machines have no I/O, no clock and no randomness: this is all that they have.
-const CORE_MAY_USE: [&str; 2] = ["bytes", "thiserror"];
+const CORE_MAY_USE: [&str; 3] = ["bytes", "foldhash", "thiserror"];
 
 /// What others may depend on: the Rust client, and what it is made of.
 const PUBLISHED: [&str; 5] = ["paraply", "paraply-common", "paraply-core", "paraply-proto", "paraply-values"];

@@ -68,6 +68,8 @@ pub(super) struct Engine {
     pub(super) kept_outcomes: usize,
     pub(super) draining: bool,
     pub(super) completed: u64,
+    /// When the last task that it has finished was, by its own clock.
+    pub(super) finished_unix_nanos: u64,
 }
 
 impl Engine {
@@ -99,6 +101,7 @@ impl Engine {
             kept_outcomes: 0,
             draining: false,
             completed: 0,
+            finished_unix_nanos: 0,
         }
     }
 

@@ -55,18 +55,16 @@ impl Scheduler {
             return self.queue_ready_of(id.session);
         }
         self.transitions.took(Transition::Finished);
-        if let Some(engine) = self.engines.get_mut(&engine) {
-            engine.completed += 1;
-        }
+        let took = self.occupied(engine, &outcome);
         let retry = matches!(&outcome.value, Err(failure) if failure.kind == FailureKind::Exception)
             && self.task(id).is_some_and(Task::may_retry);
         if retry {
             let digest = self.task(id).and_then(Task::digest);
-            self.measure(digest, &outcome);
+            self.measure(digest, took);
             self.ack_once_persisted(engine, attempt);
             return self.retry(now, id, engine, outcome);
         }
-        self.finish_kept(id, engine, outcome);
+        self.finish_kept(id, engine, outcome, took);
     }
 
     /// A scheduler that is gone had it taken off the engine before it started: it had given the task to another.
@@ -95,17 +93,27 @@ impl Scheduler {
         forgets(Mutant::FenceUnchecked) || (task.engine() == Some(engine) && task.attempt == attempt.attempt)
     }
 
-    fn measure(&mut self, function: Option<Digest>, outcome: &Outcome) {
-        let took = outcome.finished_unix_nanos.saturating_sub(outcome.started_unix_nanos);
-        if let Some(digest) = function.filter(|_| outcome.started_unix_nanos != 0) {
-            self.functions.measure(digest, Duration::from_nanos(took));
+    /// How long a run kept its engine from others: since the end of the run before, where they were claimed together. Of a
+    /// short task most of that is what is around user code.
+    fn occupied(&mut self, engine: EngineId, outcome: &Outcome) -> Option<Duration> {
+        let engine = self.engines.get_mut(&engine)?;
+        engine.completed += 1;
+        let before = std::mem::replace(&mut engine.finished_unix_nanos, outcome.finished_unix_nanos);
+        let since = outcome.claimed_unix_nanos.max(before);
+        (outcome.started_unix_nanos != 0)
+            .then(|| Duration::from_nanos(outcome.finished_unix_nanos.saturating_sub(since)))
+    }
+
+    fn measure(&mut self, function: Option<Digest>, took: Option<Duration>) {
+        if let (Some(digest), Some(took)) = (function, took) {
+            self.functions.measure(digest, took);
         }
     }
 
     /// The engine keeps the outcome until the client has it, if it does not keep too many.
-    fn finish_kept(&mut self, id: TaskId, engine: EngineId, outcome: Arc<Outcome>) {
+    fn finish_kept(&mut self, id: TaskId, engine: EngineId, outcome: Arc<Outcome>, took: Option<Duration>) {
         let Some(task) = self.remove_task(id) else { return };
-        self.measure(task.digest(), &outcome);
+        self.measure(task.digest(), took);
         let attempt = AttemptId { task: id, attempt: task.attempt };
         let crowded =
             self.engines.get(&engine).is_none_or(|engine| engine.kept_outcomes >= self.config.engine_outcomes);

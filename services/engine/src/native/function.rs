@@ -154,13 +154,16 @@ type Named<T> = fn(&Payload) -> Result<T, DecodeError>;
 
 /// Arguments in order, or a struct's fields by name where `T` is a tuple of that struct alone.
 fn arguments<T: DeserializeOwned>(payload: &Payload, named: Option<Named<T>>) -> Result<T, Failed> {
-    let read = match payload.encoding {
-        Encoding::Pickle5 if !(payload.data.is_empty() && payload.buffers.is_empty()) => return Err(Failed::pickled()),
-        // As empty as the arguments of a function that takes none.
-        _ if payload.data.is_empty() => portable::decode(&no_arguments()),
-        _ => portable::decode(payload),
+    // As empty as the arguments of a function that takes none.
+    let empty = (payload.data.is_empty() && payload.buffers.is_empty()).then(no_arguments);
+    let payload = empty.as_ref().unwrap_or(payload);
+    if payload.encoding == Encoding::Pickle5 {
+        return Err(Failed::pickled());
+    }
+    let error = match portable::decode(payload) {
+        Ok(values) => return Ok(values),
+        Err(error) => error,
     };
-    let Err(error) = read else { return read.map_err(|error| Failed::arguments::<T>(None, &error)) };
     let given = portable::decode::<Value>(payload).ok();
     let by_name = named.filter(|_| matches!(given, Some(Value::Map(_)))).map(|named| named(payload));
     by_name.unwrap_or(Err(error)).map_err(|error| Failed::arguments::<T>(given.as_ref(), &error))
