@@ -99,7 +99,8 @@ impl Scheduler {
         let engine = self.engines.get_mut(&engine)?;
         engine.completed += 1;
         let before = std::mem::replace(&mut engine.finished_unix_nanos, outcome.finished_unix_nanos);
-        let since = outcome.claimed_unix_nanos.max(before);
+        // At least as long as its code ran, whatever the clock did.
+        let since = outcome.claimed_unix_nanos.max(before).min(outcome.started_unix_nanos);
         (outcome.started_unix_nanos != 0)
             .then(|| Duration::from_nanos(outcome.finished_unix_nanos.saturating_sub(since)))
     }
