@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 import shutil
@@ -25,10 +26,6 @@ OF_TRACES = re.compile(r"paraply_scheduler::traces|paraply_common::telemetry::(t
 
 #: Tasks of two runs: their difference has no start in it.
 FEW, MANY = 1000, 4000
-
-
-def nothing(_: object) -> None:
-    """A no-op."""
 
 
 def test_metrics_and_traces_that_are_off_cost_a_task_next_to_nothing(tmp_path: Path) -> None:
@@ -55,7 +52,7 @@ def instructions(folder: Path, tasks: int) -> Counter[str]:
     with services(folder, ["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}"]) as running:
         with Client(str(running.connection), timeout=PATIENCE) as client:
             client.wait_for_engines(1, timeout=PATIENCE)
-            client.load_balanced_view().map_sync(nothing, range(tasks))
+            client.load_balanced_view().map_sync(operator.neg, range(tasks))
         # It ends as a service does, and callgrind writes.
         running.scheduler.send_signal(signal.SIGTERM)
         running.scheduler.wait(PATIENCE)
