@@ -9,13 +9,16 @@ use std::{
     os::fd::{AsFd, AsRawFd as _, RawFd},
     sync::{
         Once,
-        atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-const FREE: i32 = -1;
+/// Numbers that descriptors can have: Linux's own limit, `fs.nr_open`, where nobody has raised it.
+const NUMBERS: usize = 1 << 20;
+const WORD: usize = u64::BITS as usize;
 
-static LISTED: [AtomicI32; 128] = [const { AtomicI32::new(FREE) }; 128];
+/// A bit for each of them. Pages that nobody writes to take no memory.
+static LISTED: [AtomicU64; NUMBERS / WORD] = [const { AtomicU64::new(0) }; NUMBERS / WORD];
 static CREATING: AtomicBool = AtomicBool::new(false);
 static FORKED: AtomicBool = AtomicBool::new(false);
 static TERMINATE_HANDLER: AtomicUsize = AtomicUsize::new(libc::SIG_DFL);
@@ -23,7 +26,7 @@ static TERMINATE_HANDLER: AtomicUsize = AtomicUsize::new(libc::SIG_DFL);
 /// Keeps a descriptor listed. Drop it before the descriptor is closed: its number may be another's then.
 #[derive(Debug)]
 #[must_use = "a descriptor is listed for as long as this lives"]
-pub struct Listed(usize);
+pub struct Listed(RawFd);
 
 /// Installs the handlers. Does nothing the second time.
 pub fn install() {
@@ -43,7 +46,7 @@ pub fn is_child() -> bool {
 /// Makes a descriptor and lists it, with no fork in between.
 ///
 /// # Errors
-/// What `create` returns; `ENFILE` if too many are listed.
+/// What `create` returns; `EMFILE` if its number is beyond those that can be listed.
 pub fn list<F: AsFd>(create: impl FnOnce() -> io::Result<F>) -> io::Result<(F, Listed)> {
     let _lock = Creating::lock();
     let made = create()?;
@@ -71,7 +74,7 @@ pub fn above_standard_streams<F: AsFd>(make: impl Fn() -> io::Result<F>) -> io::
 /// a runtime; no other thread may open any meanwhile.
 ///
 /// # Errors
-/// If `/proc/self/fd` cannot be read, or too many are listed.
+/// If `/proc/self/fd` cannot be read, or as [`list`].
 pub fn list_all_opened<T>(create: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let before = open_descriptors()?;
     let made = create()?;
@@ -89,13 +92,21 @@ pub fn reset_terminate_handler_in_children() {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        LISTED[self.0].store(FREE, Ordering::Release);
+        if let Some((word, bit)) = place(self.0) {
+            word.fetch_and(!bit, Ordering::Release);
+        }
     }
 }
 
 fn enter(fd: RawFd) -> io::Result<Listed> {
-    let free = |slot: &AtomicI32| slot.compare_exchange(FREE, fd, Ordering::AcqRel, Ordering::Relaxed).is_ok();
-    LISTED.iter().position(free).map(Listed).ok_or_else(|| io::Error::from_raw_os_error(libc::ENFILE))
+    let (word, bit) = place(fd).ok_or_else(|| io::Error::from_raw_os_error(libc::EMFILE))?;
+    word.fetch_or(bit, Ordering::AcqRel);
+    Ok(Listed(fd))
+}
+
+fn place(fd: RawFd) -> Option<(&'static AtomicU64, u64)> {
+    let number = usize::try_from(fd).ok()?;
+    Some((LISTED.get(number / WORD)?, 1 << (number % WORD)))
 }
 
 /// Descriptors that are open still when the listing is over, its own not among them.
@@ -143,9 +154,15 @@ unsafe extern "C" fn in_parent() {
 
 unsafe extern "C" fn in_child() {
     FORKED.store(true, Ordering::Relaxed);
-    for slot in &LISTED {
-        let fd = slot.swap(FREE, Ordering::Relaxed);
-        if fd != FREE {
+    for (nth, word) in LISTED.iter().enumerate() {
+        // Written to only where there is something: the child is to have no pages of its own for the rest.
+        let mut bits = word.load(Ordering::Relaxed);
+        if bits != 0 {
+            word.store(0, Ordering::Relaxed);
+        }
+        while bits != 0 {
+            let fd = (nth * WORD) as RawFd + bits.trailing_zeros() as RawFd;
+            bits &= bits - 1;
             // SAFETY: listed, so open and the engine's; nothing of the engine runs in the child.
             unsafe { libc::close(fd) };
         }
@@ -156,4 +173,23 @@ unsafe extern "C" fn in_child() {
         unsafe { libc::signal(libc::SIGTERM, libc::SIG_DFL) };
     }
     drop(Creating);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_are_listed_as_a_process_can_have_open() {
+        let is_listed = |fd: RawFd| place(fd).is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0);
+        // Numbers that no test has open.
+        let last = NUMBERS as RawFd - 1;
+        let listed: Vec<Listed> = (last - 5000..=last).map(|fd| enter(fd).unwrap()).collect();
+        assert!(is_listed(last) && is_listed(last - 5000) && !is_listed(last - 5001));
+        drop(listed);
+        assert!(!is_listed(last) && !is_listed(last - 5000));
+        for beyond in [last + 1, -1] {
+            assert_eq!(enter(beyond).unwrap_err().raw_os_error(), Some(libc::EMFILE));
+        }
+    }
 }

@@ -80,6 +80,20 @@ async fn functions_of_all_shapes_are_called() {
 }
 
 #[tokio::test]
+async fn more_engines_share_a_process_than_a_small_table_has_room_for() {
+    const MANY: usize = 150;
+    let home = Home::new(0);
+    let engines = builder(&home).engines(MANY).function("who", |context: Context| context.engine_id()).start().unwrap();
+    let client = client(&home, MANY).await;
+    let mut ids = soon("all", client.direct(paraply::Targets::All).apply::<u32>(":who", ())).await.unwrap();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), MANY);
+    client.close().await;
+    engines.stop().unwrap();
+}
+
+#[tokio::test]
 async fn wrong_calls_are_failures_that_say_what_is_right() {
     let home = Home::new(0);
     let _engine = builder(&home).function("double", |n: i64| 2 * n).start().unwrap();
