@@ -135,6 +135,16 @@ impl Connect {
 }
 
 /// Why there is no connection to a cluster.
+///
+/// ```no_run
+/// # async fn example() {
+/// match paraply::Client::connect().await {
+///     Err(paraply::ConnectError::NoCluster(file)) => println!("{} is not there", file.display()),
+///     Err(other) => println!("{other}"),
+///     Ok(client) => client.close().await,
+/// }
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {

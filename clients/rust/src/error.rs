@@ -61,6 +61,14 @@ pub enum Error {
 }
 
 /// What a task's code raised, as its engine saw it. Prints as Python would: the traceback where there is one.
+///
+/// ```no_run
+/// # async fn example(client: paraply::Client) {
+/// if let Err(paraply::Error::Exception(raised)) = client.balanced().apply::<f64>("math:sqrt", (-1,)).await {
+///     assert_eq!(raised.type_name, "ValueError");
+/// }
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Exception {
@@ -85,6 +93,16 @@ impl fmt::Display for Exception {
 }
 
 /// Why a session is over.
+///
+/// ```no_run
+/// use paraply::{Error, SessionError};
+///
+/// # async fn example(client: paraply::Client) {
+/// client.clone().close().await;
+/// let late = client.balanced().execute("pass").await;
+/// assert!(matches!(late, Err(Error::Session(SessionError::Closed))));
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {

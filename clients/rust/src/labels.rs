@@ -6,7 +6,14 @@ use bytes::Bytes;
 use paraply_common::native;
 use paraply_core::session_link::EngineInfo;
 
-/// Labels with their values. An engine matches where it carries each of them.
+/// Labels with their values. An engine matches where it carries each of them. [`Targets::labels`](crate::Targets::labels) and
+/// [`Balanced::labels`](crate::Balanced::labels) make them of pairs.
+///
+/// ```no_run
+/// # fn example(client: paraply::Client) {
+/// let there = client.direct(paraply::Targets::labels([("zone", "a")]));
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Labels(BTreeMap<String, String>);
 

@@ -62,6 +62,12 @@ pub struct Map<R, I: Iterator> {
 }
 
 /// What [`Balanced::starmap`] gives.
+///
+/// ```no_run
+/// # fn example(client: paraply::Client) {
+/// let powers: paraply::Starmap<f64, _> = client.balanced().starmap("math:pow", [(2, 3), (3, 2)]);
+/// # }
+/// ```
 pub type Starmap<R, I> = Map<R, I>;
 
 enum Tasks<R> {

@@ -57,6 +57,14 @@ impl Output {
 }
 
 /// The output of a task as it comes, from the beginning. Ends with the task. Made by [`crate::Task::output`].
+///
+/// ```no_run
+/// use futures_util::StreamExt as _;
+///
+/// # async fn example(task: paraply::Task<()>) {
+/// let pieces = task.output().collect::<Vec<_>>().await;
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct OutputStream(pub(crate) Arc<Cell>);

@@ -7,6 +7,17 @@ use paraply_values::DecodeError;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Why a value could not be written, or a result could not be read as what was asked for.
+///
+/// ```no_run
+/// use paraply::{Error, ValueError};
+///
+/// # async fn example(client: paraply::Client) {
+/// let root = client.balanced().apply::<String>("math:sqrt", (2,)).await;
+/// if let Err(Error::Value(ValueError::Decode { wanted, message })) = root {
+///     println!("no {wanted}: {message}");
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValueError {

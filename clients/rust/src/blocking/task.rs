@@ -87,6 +87,14 @@ impl<T> Task<T> {
 }
 
 /// What a task writes.
+///
+/// ```no_run
+/// # fn example(client: paraply::blocking::Client) {
+/// for piece in client.balanced().execute("print(1)").output() {
+///     print!("{}", piece.text());
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Outputs {
     output: OutputStream,

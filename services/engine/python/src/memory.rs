@@ -1,6 +1,6 @@
 //! Bytes between the two worlds, copied as little as their owners allow.
 
-use std::{ffi::c_int, ptr};
+use std::{ffi::c_int, ptr, thread};
 
 use bytes::{Bytes, BytesMut};
 use paraply_common::heap;
@@ -18,6 +18,13 @@ const COPY_BELOW: usize = 64 << 10;
 
 /// From here on other threads of Python run while bytes are copied.
 const DETACH_FROM: usize = 1 << 20;
+
+/// From here on several threads copy: most of the time goes into pages that the system makes and clears for it, and each
+/// core does that for itself.
+const SHARED_FROM: usize = 64 << 20;
+
+/// The most that do. Few already take all that memory gives.
+const COPIERS: usize = 4;
 
 /// Large bytes that arrived, as a writable buffer: arrays made over it own their memory like any other.
 #[pyclass(module = "paraply_engine._native")]
@@ -92,17 +99,34 @@ pub(crate) fn take(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     let mut copy = room_for(length)?;
     // As numbers: other threads may have them while the interpreter does not wait.
     let (from, to) = (buffer.buf_ptr() as usize, copy.as_mut_ptr() as usize);
-    // SAFETY: the buffer is contiguous, that long, and held for the copy; there is that much room.
-    let copy_all = || unsafe { ptr::copy_nonoverlapping(from as *const u8, to as *mut u8, length) };
-    if length < DETACH_FROM {
-        copy_all()
-    } else {
-        py.detach(copy_all)
+    // SAFETY: the buffer is contiguous, that long, and held for the copy; there is that much room, which overlaps nothing.
+    let copy_part = |start, length| unsafe {
+        ptr::copy_nonoverlapping((from + start) as *const u8, (to + start) as *mut u8, length);
+    };
+    match length {
+        ..DETACH_FROM => copy_part(0, length),
+        DETACH_FROM..SHARED_FROM => py.detach(|| copy_part(0, length)),
+        SHARED_FROM.. => py.detach(|| share(length, copy_part)),
     }
     // SAFETY: they were written just now.
     unsafe { copy.set_len(length) };
     buffer.release(py);
     Ok(copy.freeze())
+}
+
+/// Has some threads work on `length` bytes, each on a part: where it starts, and how long it is.
+fn share(length: usize, work: impl Fn(usize, usize) + Copy + Send) {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(COPIERS);
+    let part = length.div_ceil(threads);
+    thread::scope(|scope| {
+        for start in (0..length).step_by(part) {
+            let work = move || work(start, part.min(length - start));
+            // The last part is this thread's, and any for which the system has no other.
+            if start + part >= length || thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                work();
+            }
+        }
+    });
 }
 
 fn hold(bytes: &Bound<'_, PyBytes>) -> Bytes {
@@ -128,7 +152,7 @@ mod tests {
     fn bytes_are_held_and_what_can_change_is_copied() {
         Python::initialize();
         Python::attach(|py| {
-            for size in [100_000, 5 << 20] {
+            for size in [100_000, 5 << 20, SHARED_FROM + 12_345] {
                 let bytes = PyBytes::new(py, &vec![7; size]);
                 let view = PyMemoryView::from(bytes.as_any()).unwrap();
                 assert_eq!(take(&view).unwrap().as_ptr(), bytes.as_bytes().as_ptr(), "a view of all of it");
