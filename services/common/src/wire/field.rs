@@ -9,7 +9,7 @@ const COPIED_BELOW: usize = 4096;
 
 /// What is copied goes side by side into pieces of memory of this size. They come and go in about one order, and what stays
 /// behind keeps no more than this.
-const PIECE: usize = 4096;
+const PIECE: usize = 1024;
 
 thread_local! {
     static ROOM: RefCell<BytesMut> = RefCell::new(BytesMut::new());
