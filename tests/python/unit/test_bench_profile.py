@@ -31,7 +31,7 @@ Events shown:     Ir
 1,000 (100.0%)  PROGRAM TOTALS
 
 Ir            file:function
-  600 (60.00%)  /rustc/59807/library/core/src/hash/sip.rs:core::hash::BuildHasher::hash_one [/root/paraply]
+  600 (60.00%)  /rustc/59807/library/core/src/hash/sip.rs:core::hash::BuildHasher::hash_one [/opt/paraply]
    50 ( 5.00%)  ./malloc/malloc.c:malloc [/usr/lib/libc.so.6]
 """
     assert annotated(text) == [("sip.rs:core::hash::BuildHasher::hash_one", 0.6), ("malloc.c:malloc", 0.05)]

@@ -8,6 +8,17 @@ use paraply_cluster_tests::soon;
 
 use crate::home::Home;
 
+/// Items without end, and how many were taken.
+fn counted<T>(item: impl Fn(u64) -> T) -> (Rc<Cell<u64>>, impl Iterator<Item = T>) {
+    let taken = Rc::new(Cell::new(0));
+    let counting = Rc::clone(&taken);
+    let items = std::iter::repeat_with(move || {
+        counting.set(counting.get() + 1);
+        item(counting.get())
+    });
+    (taken, items)
+}
+
 #[tokio::test]
 async fn results_come_in_the_order_of_the_items_or_as_they_are_done() {
     let home = Home::new(2);
@@ -27,12 +38,7 @@ async fn results_come_in_the_order_of_the_items_or_as_they_are_done() {
 async fn no_more_is_taken_than_the_window_holds_of_items_without_end() {
     let home = Home::new(1);
     let client = home.client().await;
-    let taken = Rc::new(Cell::new(0_u64));
-    let counting = Rc::clone(&taken);
-    let items = std::iter::from_fn(move || {
-        counting.set(counting.get() + 1);
-        Some(counting.get())
-    });
+    let (taken, items) = counted(|nth| nth);
     let mut results = client.balanced().map::<u64, _>("toy:double", items).window(16);
     assert_eq!(taken.get(), 0, "nothing before it is polled");
     for nth in 1..=100 {
@@ -46,12 +52,7 @@ async fn fewer_items_are_taken_where_they_are_large() {
     const MIB: usize = 1 << 20;
     let home = Home::new(1);
     let client = home.client().await;
-    let taken = Rc::new(Cell::new(0_u64));
-    let counting = Rc::clone(&taken);
-    let items = std::iter::from_fn(move || {
-        counting.set(counting.get() + 1);
-        Some("x".repeat(4 * MIB))
-    });
+    let (taken, items) = counted(|_| "x".repeat(4 * MIB));
     let mut results = client.balanced().map::<usize, _>("toy:length", items);
     for nth in 1..=4 {
         assert_eq!(soon("a result", results.next()).await.unwrap().unwrap(), 4 * MIB);
