@@ -29,8 +29,8 @@ const SHARE: usize = 8;
 
 /// The results of a map, each an item of this stream; a task that fails is an item too, and the stream goes on.
 ///
-/// It takes items when it is polled: so many that as many tasks as [`Map::window`] says are submitted and not read. Who drops it cancels
-/// these. Made by [`Balanced::map`].
+/// It takes items when it is polled: so many that as many tasks as [`Map::window`] says are submitted and not read. Who
+/// drops it cancels these. Made by [`Balanced::map`].
 ///
 /// ```no_run
 /// use futures_util::StreamExt as _;
