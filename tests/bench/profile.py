@@ -70,6 +70,19 @@ def annotated(text: str) -> list[tuple[str, float]]:
     return [(name, part) for name, part in named if name != "PROGRAM TOTALS"]
 
 
+def under_callgrind(counts: Path) -> list[str]:
+    """What runs a program so that the instructions of its functions are written to a file."""
+    return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}"]
+
+
+def what_callgrind_counted(service: subprocess.Popen[str], counts: Path, *options: str) -> str:
+    """Ends a service as services end, upon which callgrind writes, and returns what callgrind_annotate makes of it."""
+    service.send_signal(signal.SIGTERM)
+    service.wait(PATIENCE)
+    command = ["callgrind_annotate", "--auto=no", *options, str(counts)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def _sampled(folder: Path, seconds: float) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="profile-") as home,
@@ -92,16 +105,15 @@ def _sampled(folder: Path, seconds: float) -> None:
 def _counted(folder: Path, seconds: float) -> None:
     counts = folder / "scheduler.callgrind"
     counts.unlink(missing_ok=True)
-    callgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}"]
-    with tempfile.TemporaryDirectory(prefix="profile-") as home, services(Path(home), callgrind) as running:
+    with (
+        tempfile.TemporaryDirectory(prefix="profile-") as home,
+        services(Path(home), under_callgrind(counts)) as running,
+    ):
         with _load(running.connection, seconds) as load:
             _say_done(load, "whose scheduler is under callgrind")
-        # It ends as a service does, and callgrind writes.
-        running.scheduler.send_signal(signal.SIGTERM)
-        running.scheduler.wait(PATIENCE)
-    shown = subprocess.run(["callgrind_annotate", "--auto=no", counts], capture_output=True, text=True, check=True)
-    (folder / "scheduler.txt").write_text(shown.stdout)
-    _print("scheduler, instructions", annotated(shown.stdout))
+        shown = what_callgrind_counted(running.scheduler, counts)
+    (folder / "scheduler.txt").write_text(shown)
+    _print("scheduler, instructions", annotated(shown))
 
 
 @contextmanager

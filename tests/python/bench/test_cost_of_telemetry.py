@@ -6,13 +6,12 @@ import operator
 import os
 import re
 import shutil
-import signal
-import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from bench.profile import under_callgrind, what_callgrind_counted
 from bench.services import PATIENCE, services
 from paraply import Client
 
@@ -49,18 +48,13 @@ def instructions(folder: Path, tasks: int) -> Counter[str]:
     """Those of each function of the scheduler, for so many no-ops and all that comes before and after."""
     folder.mkdir()
     counts = folder / "scheduler.callgrind"
-    with services(folder, ["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}"]) as running:
+    with services(folder, under_callgrind(counts)) as running:
         with Client(str(running.connection), timeout=PATIENCE) as client:
             client.wait_for_engines(1, timeout=PATIENCE)
             client.load_balanced_view().map_sync(operator.neg, range(tasks))
-        # It ends as a service does, and callgrind writes.
-        running.scheduler.send_signal(signal.SIGTERM)
-        running.scheduler.wait(PATIENCE)
-    shown = subprocess.run(
-        ["callgrind_annotate", "--auto=no", "--threshold=100", counts], capture_output=True, text=True, check=True
-    )
+        shown = what_callgrind_counted(running.scheduler, counts, "--threshold=100")
     found: Counter[str] = Counter()
-    for count, name in re.findall(r"^ *([\d,]+) +\( *[\d.]+%\) +(.*)$", shown.stdout, re.MULTILINE):
+    for count, name in re.findall(r"^ *([\d,]+) +\( *[\d.]+%\) +(.*)$", shown, re.MULTILINE):
         if name != "PROGRAM TOTALS":
             found[name] += int(count.replace(",", ""))
     return found

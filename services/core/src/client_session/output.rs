@@ -1,7 +1,9 @@
 //! How much of each open task's output was delivered, so that a repeat is dropped.
 
-use crate::hash::HashMap;
-use crate::outcome::{Output, OutputKind};
+use crate::{
+    hash::HashMap,
+    outcome::{Output, OutputKind},
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Delivered {
