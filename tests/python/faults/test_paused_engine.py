@@ -35,8 +35,8 @@ def note_and_wait(folder: str, name: str, go: str) -> int:
         with open(f"{folder}/{name}", "a") as file:
             file.write(f"{what} {os.getpid()}\n")
 
-    note("starts")
     try:
+        note("starts")
         while not os.path.exists(go):
             time.sleep(0.01)
     except KeyboardInterrupt:

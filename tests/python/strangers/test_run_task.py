@@ -120,8 +120,8 @@ def labels(stranger: Any) -> set[str]:
 WAITING = """def wait(begun, gate):
     import os, time
     print("begun", flush=True)
-    open(begun, "w").close()
     try:
+        open(begun, "w").close()
         end = time.monotonic() + 60
         while not os.path.exists(gate):
             assert time.monotonic() < end
