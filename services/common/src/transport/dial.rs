@@ -123,7 +123,7 @@ async fn in_time(connecting: impl Future<Output = io::Result<Socket>>) -> io::Re
 
 async fn unix(path: &str) -> io::Result<Socket> {
     let (socket, listed) = fork::list(|| fork::above_standard_streams(UnixSocket::new_stream))?;
-    Ok(Socket::unix(socket.connect(path).await?, Some(listed)))
+    Socket::unix(socket.connect(path).await?, Some(listed))
 }
 
 async fn encrypted(address: &str, server_name: &str, tls: &ClientTls) -> io::Result<Socket> {

@@ -216,7 +216,7 @@ impl Listener {
             }
             Kind::Unix { listener, .. } => {
                 let (stream, _) = ready!(listener.poll_accept(cx))?;
-                Arrival::Ready(Socket::unix(stream, None))
+                Arrival::Ready(Socket::unix(stream, None)?)
             }
         }))
     }

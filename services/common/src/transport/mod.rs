@@ -8,6 +8,7 @@ mod dial;
 mod http2;
 mod incoming;
 mod listener;
+mod quiet;
 mod serve;
 mod socket;
 pub mod tls;

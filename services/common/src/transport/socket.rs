@@ -16,7 +16,7 @@ use tokio_rustls::TlsStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::transport::server::Connected;
 
-use super::crowd::Guest;
+use super::{crowd::Guest, quiet::Quiet};
 use crate::{clock, fork::Listed};
 
 /// A TCP, TLS or Unix stream.
@@ -31,7 +31,7 @@ pub(crate) struct Socket {
 enum Stream {
     Tcp(TcpStream),
     Tls(Box<TlsStream<Socket>>),
-    Unix(UnixStream),
+    Unix(Quiet),
 }
 
 impl Socket {
@@ -44,8 +44,9 @@ impl Socket {
         Self { _listed: None, stream: Stream::Tls(Box::new(stream)) }
     }
 
-    pub(crate) fn unix(stream: UnixStream, listed: Option<Listed>) -> Self {
-        Self { _listed: listed, stream: Stream::Unix(stream) }
+    pub(crate) fn unix(stream: UnixStream, listed: Option<Listed>) -> io::Result<Self> {
+        let stream = Quiet::new(stream.into_std()?, listed.is_some())?;
+        Ok(Self { _listed: listed, stream: Stream::Unix(stream) })
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Session {
     pub(super) told_credit: SubmitCredit,
     /// Nothing came along to carry the news of what was accepted: say it now.
     pub(super) accept_notice: bool,
+    /// What was accepted when the timer was set that looks whether the client was told.
+    pub(super) accept_watch: Option<u64>,
     /// Functions to ask for.
     pub(super) need_functions: BTreeSet<Digest>,
     /// Accepted and not finished.

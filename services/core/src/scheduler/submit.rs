@@ -91,7 +91,8 @@ impl Scheduler {
             if forgets(Mutant::AcceptedBeforePersisted) {
                 session.persisted = session.accepted;
             }
-            if session.told_accepted + 1 == session.accepted || session.unpersisted.len() == 1 {
+            if session.accept_watch.is_none() {
+                session.accept_watch = Some(session.accepted);
                 self.timers.insert((now + self.config.notice_after, Timer::AcceptNotice(id)));
             }
         }

@@ -57,12 +57,7 @@ impl Scheduler {
                 Timer::SessionAway(id) => self.on_session_away(id),
                 Timer::KeeperAway(id) => self.lose_blobs_of(id),
                 Timer::QueueTimeout(id) => self.time_out(now, id),
-                Timer::AcceptNotice(id) => {
-                    if let Some(session) = self.sessions.get_mut(&id) {
-                        session.accept_notice = true;
-                        self.dirty_sessions.insert(id);
-                    }
-                }
+                Timer::AcceptNotice(id) => self.look_at_accepted(now, id),
             }
         }
         self.tell_claims(now);
@@ -102,11 +97,16 @@ impl Scheduler {
 
     /// Claims of tasks that are still on: the client keeps them for a replay.
     fn tell_claims(&mut self, now: Time) {
-        while let Some((_, attempt)) = self.notices.front().copied().filter(|(time, _)| *time <= now) {
-            self.notices.pop_front();
+        while let Some((time, attempt)) = self.notices.front().copied() {
             let TaskId { session, index } = attempt.task;
-            let Some(task) = self.task(attempt.task).filter(|task| task.attempt == attempt.attempt) else { continue };
-            let State::Claimed(engine) = task.state else { continue };
+            let task = self.task(attempt.task).filter(|task| task.attempt == attempt.attempt);
+            let claimed = task.and_then(|task| if let State::Claimed(engine) = task.state { Some(engine) } else { None });
+            // What has finished is passed over before its time: calls in quick succession are one look in all, not one each.
+            if claimed.is_some() && time > now {
+                break;
+            }
+            self.notices.pop_front();
+            let Some(engine) = claimed else { continue };
             let Some(incarnation) = self.seen.get(&engine).map(|seen| seen.incarnation) else { continue };
             if let Some(owner) = self.sessions.get_mut(&session) {
                 let claim = KnownClaim { index, attempt: attempt.attempt, engine, incarnation };
@@ -114,6 +114,21 @@ impl Scheduler {
                 owner.outbox.push(EventKind::Claimed(claim), None);
                 self.dirty_sessions.insert(session);
             }
+        }
+    }
+
+    /// Has a client told of what was accepted for it, unless something told it meanwhile. What came later has a look of its
+    /// own, later: one for each call would wake the machine for each.
+    fn look_at_accepted(&mut self, now: Time, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(watched) = session.accept_watch.take() else { return };
+        if session.told_accepted < watched {
+            session.accept_notice = true;
+            self.dirty_sessions.insert(id);
+        }
+        if session.accepted > watched {
+            session.accept_watch = Some(session.accepted);
+            self.timers.insert((now + self.config.notice_after, Timer::AcceptNotice(id)));
         }
     }
 

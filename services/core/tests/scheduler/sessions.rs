@@ -45,6 +45,30 @@ fn nothing_is_called_accepted_before_it_is_persisted() {
 }
 
 #[test]
+fn calls_in_quick_succession_cost_a_message_each_and_no_timer() {
+    let mut world = World::new();
+    let engine = world.attach(0);
+    let (client, _) = world.open(A, None);
+    let mut ticks = 0;
+    for index in 0..200 {
+        world.submit(client, vec![direct(index, &[0])]);
+        world.finish(engine, A, index, 1);
+        ticks += world.pass(Duration::from_millis(1));
+    }
+    assert_eq!(world.to_session[&client].len(), 200, "what is accepted is told along with results");
+    assert!(ticks <= 20, "two looks each 20 ms: {ticks}");
+    assert_eq!(world.finished(client).len(), 200);
+    // The last one is told when its time has come, though nothing else happens.
+    world.submit(client, vec![direct(200, &[0])]);
+    world.pass(Duration::from_millis(60));
+    let told = world.to_session.get_mut(&client).unwrap().drain(..).map(|message| match message {
+        ToClient::Update(update) => (update.accepted_up_to, update.events.len()),
+        _ => panic!("{message:?}"),
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [(Some(201), 1)], "with its claim");
+}
+
+#[test]
 fn resuming_repeats_what_was_not_received_and_no_more() {
     let mut world = World::new();
     let engine = world.attach(0);

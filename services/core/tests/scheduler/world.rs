@@ -95,13 +95,17 @@ impl World {
         }
     }
 
-    pub fn pass(&mut self, time: Duration) {
+    /// Lets time pass, and says how often the machine had asked to be woken in it.
+    pub fn pass(&mut self, time: Duration) -> usize {
         let until = self.now + time;
+        let mut ticks = 0;
         while let Some(next) = self.scheduler.next_timeout().filter(|next| *next <= until) {
             self.now = self.now.max(next);
             self.step(Stimulus::Tick);
+            ticks += 1;
         }
         self.now = until;
+        ticks
     }
 
     fn connect(&mut self) -> ConnectionId {
