@@ -27,10 +27,12 @@ impl Queues {
         self.queue(direct).remove(&place);
     }
 
-    /// Both queues, in order, that whose turn it is first.
-    pub(super) fn in_turn(&self) -> [impl Iterator<Item = AttemptId> + '_; 2] {
-        let (direct, balanced) = (self.direct.values().copied(), self.balanced.values().copied());
-        if self.balanced_turn { [balanced, direct] } else { [direct, balanced] }
+    /// Both queues, in order, that whose turn it is first; or one of them, the direct one or the other.
+    pub(super) fn in_turn(&self, direct: Option<bool>) -> impl Iterator<Item = impl Iterator<Item = AttemptId> + '_> {
+        let both = if self.balanced_turn { [false, true] } else { [true, false] };
+        both.into_iter()
+            .filter(move |queue| direct.is_none_or(|direct| direct == *queue))
+            .map(|queue| if queue { self.direct.values().copied() } else { self.balanced.values().copied() })
     }
 
     /// A task of this queue was taken: the other is next.

@@ -198,6 +198,17 @@ fn measured_tasks_are_claimed_together_up_to_the_limit() {
 }
 
 #[test]
+fn tasks_of_the_two_queues_are_never_claimed_together() {
+    let (mut rig, head) = (Rig::attached(), code());
+    let task = |index| AssignedTask { expected: Some(Duration::from_micros(100)), ..task(index) };
+    let calls = vec![call(code(), false, vec![task(0), task(1), task(2)]), call(code(), true, vec![task(3)])];
+    let batch = |indexes: &[u64]| Instruction::Run(indexes.iter().map(|index| run(*index, &head, None)).collect());
+    assert_eq!(rig.give([assign(calls)])[1..], [batch(&[3])]);
+    let out = rig.give([finished(3), Stimulus::RuntimeIdle, Stimulus::LineFree]);
+    assert_eq!(out[1..], [batch(&[0, 1, 2])]);
+}
+
+#[test]
 fn nothing_is_claimed_while_detached() {
     let (mut rig, head) = (Rig::attached(), code());
     rig.give([assign(vec![call(code(), true, vec![task(0), task(1)])])]);

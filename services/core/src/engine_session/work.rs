@@ -14,11 +14,14 @@ use crate::{
 };
 
 impl EngineSession {
-    /// Claims the next task, or several short ones, for the runtime.
+    /// Claims the next task, or several short ones of its queue, for the runtime. Who calls an engine by name waits for the
+    /// answer more often than not: it does not also wait for balanced work that came along in its batch.
     pub(super) fn claim(&mut self) -> Vec<RunTask> {
         let mut batch = Vec::new();
         let mut measured = Duration::ZERO;
-        while let Some((attempt, expected)) = self.next_runnable() {
+        let mut queue = None;
+        while let Some((attempt, expected)) = self.next_runnable(queue) {
+            queue = self.tasks.get(&attempt).map(|task| task.direct);
             if !batch.is_empty() {
                 match expected {
                     Some(expected) if measured + expected <= self.config.claim_ahead => {}
@@ -37,11 +40,11 @@ impl EngineSession {
         batch
     }
 
-    /// The first task that may start, of the queue whose turn it is or of the other, and how long it will take. Asks for
-    /// the scheduler's yes where one needs it.
-    fn next_runnable(&mut self) -> Option<(AttemptId, Option<Duration>)> {
+    /// The first task that may start, of the queue whose turn it is or of the other, or of one alone (`direct`), and how
+    /// long it will take. Asks for the scheduler's yes where one needs it.
+    fn next_runnable(&mut self, direct: Option<bool>) -> Option<(AttemptId, Option<Duration>)> {
         let Self { queues, tasks, outbox, transitions, urgent, line_free, .. } = self;
-        for queue in queues.in_turn() {
+        for queue in queues.in_turn(direct) {
             let mut passed = Passed::default();
             for attempt in queue {
                 let Some(task) = tasks.get_mut(&attempt) else { continue };

@@ -100,7 +100,8 @@ impl Scheduler {
         while let Some((time, attempt)) = self.notices.front().copied() {
             let TaskId { session, index } = attempt.task;
             let task = self.task(attempt.task).filter(|task| task.attempt == attempt.attempt);
-            let claimed = task.and_then(|task| if let State::Claimed(engine) = task.state { Some(engine) } else { None });
+            let claimed =
+                task.and_then(|task| if let State::Claimed(engine) = task.state { Some(engine) } else { None });
             // What has finished is passed over before its time: calls in quick succession are one look in all, not one each.
             if claimed.is_some() && time > now {
                 break;
