@@ -1,4 +1,4 @@
-"""What is measured on Paraply only: blocking calls beside a busy neighbour, and what a task costs the scheduler."""
+"""What is measured on Paraply only: blocking calls beside a busy neighbour, what a task costs the scheduler, and gRPC itself."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from bench.floor import floor
 from bench.systems.paraply import Paraply
 from bench.workloads import Bench, Figures, percentile, repeated
 
@@ -41,7 +42,7 @@ def cpu(bench: Bench) -> Figures:
     return figures
 
 
-WORKLOADS: dict[str, Callable[[Bench], Figures]] = {workload.__name__: workload for workload in (neighbour, cpu)}
+WORKLOADS: dict[str, Callable[[Bench], Figures]] = {workload.__name__: workload for workload in (neighbour, floor, cpu)}
 
 
 def _ours(bench: Bench) -> Paraply:

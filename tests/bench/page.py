@@ -33,6 +33,8 @@ it is to be against ipyparallel: start in at most 0.3 of its time, memory at mos
 - Push to all counts the bytes of all copies.
 - Memory is that of the processes between client and engines, and what the system has in `/dev/shm`. Dask's scheduler is
   a thread of the client here, and the pool has no server.
+- Bare gRPC is grpcio's public interface, a relay that passes on what comes, and an end that answers: two hops, as from
+  client to engine, and nothing behind them.
 - The scheduler's CPU is what the kernel has counted for its threads, first until all tasks are queued while no engine
   takes one, then until the client has all results.
 

@@ -125,9 +125,9 @@ class Link:
         with self._lock:
             self.check_open()
             self._session.submit(call)
-            line = self._line
-        if line is not None:
-            line.wake()
+            stream = self._stream
+        if stream is not None:
+            stream.flush()
         if call.blobs and not call.keeps_blobs:
             self._store_blobs(call)
 
@@ -439,17 +439,20 @@ class Link:
         if bulk is not None:
             bulk.close()
 
-    def _next_message(self, line: Line, now: float) -> tuple[bytes | None, float | None]:
-        """For the transport's thread that writes, which may be that of a stream that broke."""
+    def _next_message(self, line: Line, now: float) -> bytes | None:
+        """For whoever writes, which may be the thread of a stream that broke."""
         with self._lock:
             if self._line is not line:
-                return None, None
+                return None
             if self._leave_by is None:
-                return self._session.next_message(now), self._session.next_timeout()
+                message = self._session.next_message(now)
+                line.due = self._session.next_timeout()
+                return message
             message = self._next_of_last_messages(line, now, self._leave_by)
+            line.due = self._leave_by
         if self._leaves:
             self._store_kept()
-        return message, self._leave_by
+        return message
 
     def _next_of_last_messages(self, line: Line, now: float, end: float) -> bytes | None:
         """What is still to be said by a client that is being closed. `_lock` is held."""
@@ -467,9 +470,11 @@ class Link:
         """Takes a message. Returns whether there may be more on this stream."""
         with self._lock:
             delivery = self._session.received(response, time.monotonic())
-            due = self._session.next_timeout()
-        if delivery.reply or (due is not None and due < line.until) or self._leave_by is not None:
-            line.wake()
+            line.due = self._session.next_timeout()
+            stream = self._stream
+        if stream is not None and (delivery.reply or self._leave_by is not None):
+            stream.flush()
+        line.hurry()
         self._deliver(delivery)
         if delivery.ended is not None:
             self._give_up(Refused(delivery.ended) if self._leave_by is None else ConnectionError(_CLOSED))

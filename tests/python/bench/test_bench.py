@@ -12,8 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rust_examples import built
 
 import bench
+from bench import floor
 from bench.rows import OWN_ROWS, ROWS
 
 TESTS = Path(bench.__file__).parent.parent
@@ -25,7 +27,7 @@ def command(*arguments: str) -> list[str]:
 
 @pytest.fixture
 def env() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(TESTS)}
+    return os.environ | {"PYTHONPATH": str(TESTS), floor.PROGRAM: str(built("floor"))}
 
 
 def test_every_figure_of_paraply_is_measured(env: dict[str, str], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from paraply._transport.forks import library
+from paraply._transport.library import library
 from paraply._version import __version__
 
 if TYPE_CHECKING:

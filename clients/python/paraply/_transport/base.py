@@ -79,8 +79,34 @@ class Credentials:
 Received = Callable[["session_pb2.OpenSessionResponse"], bool]
 
 
+class Requests(Protocol):
+    """What is to be written on a session stream: encoded OpenSessionRequests.
+
+    A transport either iterates, on a thread of its own, or polls whenever the line is free and waits in between. The end
+    of either ends the client's side of the stream.
+    """
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def poll(self) -> bytes | None:
+        """The next message, if one is due. One thread at a time."""
+        ...
+
+    def wait(self) -> bool:
+        """Blocks until there may be one. Returns False when there will be none any more."""
+        ...
+
+    def wake(self) -> None:
+        """Ends a wait, or has an iteration look again. Never blocks."""
+        ...
+
+
 class SessionStream(Protocol):
     """One stream of TaskService.OpenSession."""
+
+    def flush(self) -> None:
+        """Has written what is due, if the line is free: at once and on this thread where the transport can."""
+        ...
 
     def run(self) -> None:
         """Reads it until it ends, or until nobody wants another message. Raises TransportError if it breaks."""
@@ -94,12 +120,11 @@ class SessionStream(Protocol):
 class Connection(Protocol):
     """A connection to one service, made when it is first used. Safe to use from any thread."""
 
-    def open_session(self, requests: Iterator[bytes], received: Received) -> SessionStream:
+    def open_session(self, requests: Requests, received: Received) -> SessionStream:
         """Opens a session stream.
 
         Args:
-            requests: Encoded OpenSessionRequests. The next is asked for, on a thread of the transport's, whenever the
-                line is free. Its end ends the client's side of the stream.
+            requests: Asked for the next message whenever the line is free.
             received: Given each message, in order, while the stream runs.
         """
         ...

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from paraply._proto.blob.v1 import blob_pb2
 from paraply._proto.scheduler.v1 import session_pb2
-from paraply._transport.base import Address, Connection, Credentials, Received, SessionStream, TransportError
+from paraply._transport.base import Address, Connection, Credentials, Received, Requests, SessionStream, TransportError
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -45,7 +45,7 @@ class FakeConnection:
     def __init__(self, transport: FakeTransport) -> None:
         self._transport = transport
 
-    def open_session(self, requests: Iterator[bytes], received: Received) -> SessionStream:
+    def open_session(self, requests: Requests, received: Received) -> SessionStream:
         """See `Connection.open_session`."""
         stream = FakeStream(self._transport, requests, received)
         self._transport.streams.append(stream)
@@ -74,15 +74,17 @@ class FakeConnection:
 class FakeStream:
     """A session stream: a thread takes requests, as a transport's would, and queues the answers."""
 
-    def __init__(self, transport: FakeTransport, requests: Iterator[bytes], received: Received) -> None:
+    def __init__(self, transport: FakeTransport, requests: Requests, received: Received) -> None:
         self._received = received
+        #: Has the thread look again.
+        self.flush = requests.wake
         self._messages: SimpleQueue[session_pb2.OpenSessionResponse | None] = SimpleQueue()
         self.requests: list[session_pb2.OpenSessionRequest] = []
         #: Whether the client has ended its side.
         self.ended = False
         threading.Thread(target=self._write, args=(transport, requests), daemon=True).start()
 
-    def _write(self, transport: FakeTransport, requests: Iterator[bytes]) -> None:
+    def _write(self, transport: FakeTransport, requests: Requests) -> None:
         for encoded in requests:
             request = session_pb2.OpenSessionRequest.FromString(encoded)
             self.requests.append(request)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from paraply._proto.blob.v1 import blob_pb2
 from paraply._proto.scheduler.v1 import session_pb2
-from paraply._transport.base import Address, Connection, Credentials, Received, SessionStream, TransportError
-from paraply._transport.forks import library
+from paraply._transport.base import Address, Connection, Credentials, Received, Requests, SessionStream, TransportError
+from paraply._transport.core import CoreSessionStream, core_of
 from paraply._transport.frames import CHUNK_BYTES, read_response, write_requests
+from paraply._transport.library import library
+from paraply._transport.status import transport_error
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -34,18 +37,6 @@ _OPTIONS: list[tuple[str, int | str]] = [
     # Nothing is shared with another connection to the same address: bulk does not delay control.
     ("grpc.use_local_subchannel_pool", 1),
 ]
-#: What to do about what BoringSSL says of a handshake.
-_HINTS = {
-    "WRONG_VERSION_NUMBER": "it speaks plain text: name it as a 'tcp' endpoint, without 'tls:'",
-    "CERTIFICATE_VERIFY_FAILED": (
-        "its certificate has expired, or is by no authority that is trusted here (PARAPLY_CA, or 'ca' of the connection file)"
-    ),
-    "Hostname Verification Check failed": (
-        "say what name its certificate is for, if this is the right service (PARAPLY_SERVER_NAME, or 'server_name' of the "
-        "endpoint)"
-    ),
-    "CERTIFICATE_REQUIRED": "it asks for a certificate: name one with PARAPLY_CERT and PARAPLY_KEY",
-}
 #: Methods that change the cluster for others: they take the admin's token, where there is one.
 ADMIN_METHODS = frozenset(
     {
@@ -116,15 +107,20 @@ class GrpcConnection:
         made = grpcio.ssl_channel_credentials(root_certificates=roots, private_key=key, certificate_chain=cert)
         return cast("grpc.ChannelCredentials", made)
 
-    def open_session(self, requests: Iterator[bytes], received: Received) -> SessionStream:
+    def open_session(self, requests: Requests, received: Received) -> SessionStream:
         """See `Connection.open_session`."""
-        stream = GrpcSessionStream(received)
-        method = self._get_channel().stream_stream(
+        channel = self._get_channel()
+        core = core_of(channel)
+        if core is not None:
+            make = functools.partial(CoreSessionStream, core, self._metadata, requests, received)
+            return cast("SessionStream", _translated(make))
+        stream = GrpcSessionStream(requests, received)
+        method = channel.stream_stream(
             "/paraply.scheduler.v1.TaskService/OpenSession",
             request_serializer=None,
             response_deserializer=stream.take,
         )
-        stream.call = _translated(lambda: method(requests, metadata=self._metadata))
+        stream.call = _translated(lambda: method(iter(requests), metadata=self._metadata))
         return stream
 
     def call(self, method: str, request: Message, response: type[Response], timeout: float) -> Response:
@@ -170,13 +166,15 @@ class GrpcConnection:
 
 
 class GrpcSessionStream:
-    """A session's call.
+    """A session's call, where `core_of` gives nothing.
 
     grpcio hands a message to the thread that iterates, and reads it before that, on its own. Messages are taken there
     and then, as part of reading them: one thread less to wake for every result.
     """
 
-    def __init__(self, received: Received) -> None:
+    def __init__(self, requests: Requests, received: Received) -> None:
+        #: See `SessionStream.flush`.
+        self.flush = requests.wake
         self._received = received
         self._failure: Exception | None = None
         self.call: Any = None
@@ -223,6 +221,4 @@ def _translated_stream(stream: Iterable[Any]) -> Iterator[Any]:
 
 
 def _error(failure: Any) -> TransportError:
-    message = failure.details() or "the connection failed"
-    hint = next((hint for sign, hint in _HINTS.items() if sign in message), None)
-    return TransportError(failure.code().name, f"{message}; {hint}" if hint else message)
+    return transport_error(failure.code().name, failure.details())
