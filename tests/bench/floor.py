@@ -20,7 +20,7 @@ import grpc
 from bench.workloads import Bench, Figures, repeated
 
 #: The program that is relay and end: `cargo build --example floor`.
-PROGRAM = "PARAPLY_BENCH_FLOOR"
+PROGRAM = "BENCH_FLOOR"
 _METHOD = "/paraply.bench.Floor"
 #: Bytes in a message that is a part of more, as the services cut them.
 _MESSAGE = 1 << 20

@@ -111,9 +111,10 @@ impl Service<Request<Body>> for Floor {
         let floor = self.clone();
         Box::pin(async move {
             Ok(match floor {
-                Self::Relay(next) => {
-                    next.oneshot(request).await.unwrap_or_else(|error| Status::unavailable(error.to_string()).into_http())
-                }
+                Self::Relay(next) => next
+                    .oneshot(request)
+                    .await
+                    .unwrap_or_else(|error| Status::unavailable(error.to_string()).into_http()),
                 Self::End { message } => answer(message, request).await,
             })
         })
