@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    id::EngineId,
+    id::{EngineId, Incarnation},
     mutant::{Mutant, forgets},
 };
 
@@ -12,6 +12,9 @@ pub(super) const FIRST_SCHEDULER_ID: u32 = EngineId::MOST.0 + 1;
 
 /// Holes that are remembered at the most.
 const HOLES: usize = 1 << 16;
+
+/// Ids of which it is remembered who has them, or had them last.
+const OWNERS: usize = 1 << 16;
 
 /// The ids that were given: all below `next`, but for the holes that wishes have left.
 #[derive(Debug)]
@@ -22,11 +25,14 @@ pub(super) struct Ids {
     /// Start and end (exclusive) of runs below `next` that were never given. Forgotten with the machine: then they
     /// count as given.
     holes: BTreeMap<u32, u32>,
+    /// Whose ids are: of those that this machine gave, or found its engines to have. A machine that had lost its state may have
+    /// given an id that an engine has which was silent then, and comes back when the id's new owner is gone.
+    owners: BTreeMap<EngineId, Incarnation>,
 }
 
 impl Ids {
     pub(super) fn new(next: Option<u32>) -> Self {
-        Self { next: next.unwrap_or_default(), known: next.is_some(), holes: BTreeMap::new() }
+        Self { next: next.unwrap_or_default(), known: next.is_some(), holes: BTreeMap::new(), owners: BTreeMap::new() }
     }
 
     pub(super) fn known(&self) -> bool {
@@ -85,6 +91,19 @@ impl Ids {
         }
         self.fill_up();
         true
+    }
+
+    /// An engine has this id from now on.
+    pub(super) fn own(&mut self, id: EngineId, owner: Incarnation) {
+        self.owners.insert(id, owner);
+        if self.owners.len() > OWNERS {
+            self.owners.pop_first();
+        }
+    }
+
+    /// The id was another engine's last.
+    pub(super) fn is_anothers(&self, id: EngineId, engine: Incarnation) -> bool {
+        self.owners.get(&id).is_some_and(|owner| *owner != engine)
     }
 
     /// The lowest hole counts as given where there are too many to remember.

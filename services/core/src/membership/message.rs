@@ -203,8 +203,8 @@ pub enum Refusal {
     /// A later call of the same engine waits in its place.
     #[error("a later call of the same engine has taken the place of this one")]
     Repeated,
-    /// The ticket is for an id that another process holds.
-    #[error("engine id {0} is held by another process: register without an id to get a new one")]
+    /// The ticket is for an id that another process holds, or was given since.
+    #[error("engine id {0} is another process's: register without an id to get a new one")]
     IdHeld(EngineId),
     /// A wish out of reach.
     #[error("engine id {wish} is too far ahead: the highest that can be asked for now is {most}")]

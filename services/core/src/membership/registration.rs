@@ -116,7 +116,8 @@ impl Membership {
 
     /// An engine that this machine has given up or never knew, with a ticket for its id.
     fn come_back(&mut self, now: Time, id: EngineId, engine: NewEngine) -> Result<(), Refusal> {
-        if self.engines.contains_key(&id) || id.0 >= FIRST_SCHEDULER_ID {
+        let held = self.engines.contains_key(&id) || self.ids.is_anothers(id, engine.incarnation);
+        if held || id.0 >= FIRST_SCHEDULER_ID {
             return Err(Refusal::IdHeld(id));
         }
         let next = self.ids.next();
@@ -146,6 +147,7 @@ impl Membership {
     fn enter_engine(&mut self, now: Time, id: EngineId, engine: NewEngine) {
         let NewEngine { incarnation, peer, labels, registered_unix_nanos, .. } = engine;
         let lease_until = now + self.config.lease;
+        self.ids.own(id, incarnation);
         let info = Arc::new(EngineInfo { id, incarnation, peer, labels });
         let engine = Engine {
             info,

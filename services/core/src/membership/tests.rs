@@ -224,6 +224,18 @@ fn a_silent_engine_is_gone_after_its_lease_and_comes_back_with_its_ticket() {
 }
 
 #[test]
+fn an_engine_whose_id_was_given_to_another_meanwhile_gets_a_new_one_though_that_is_gone() {
+    // This machine knows of no engine, and its scheduler of none: the ticket of one that was silent is from another machine.
+    let mut world = World::new(Some(0));
+    assert_eq!(granted(&world.register(10, None, false)), [0]);
+    world.pass(LEASE);
+    assert_eq!(world.ids(), []);
+    assert_eq!(refused(&world.register(11, Some(0), true)), Some(Refusal::IdHeld(EngineId(0))));
+    assert_eq!(granted(&world.register(11, None, false)), [1]);
+    assert_eq!(granted(&world.register(10, Some(0), true)), [0], "it is the same one");
+}
+
+#[test]
 fn answers_merge_while_the_line_is_occupied() {
     let mut world = World::new(Some(0));
     world.register(10, None, false);

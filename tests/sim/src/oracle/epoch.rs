@@ -105,6 +105,10 @@ impl EpochFacts {
         if let Some(engine) = self.links.remove(&connection) {
             self.out.retain(|_, (_, holder)| *holder != engine);
         }
+        // It broke before the welcome was on it: the scheduler was told what the engine had all the same.
+        if let Some(hello) = self.hellos.remove(&connection) {
+            self.held.extend(hello.held.iter().map(|held| held.attempt.task));
+        }
     }
 
     /// An engine is attached and was told what of its tasks it may keep.
