@@ -1,7 +1,7 @@
 """A session's stream on grpcio's core, without the threads that its public interface has above it.
 
 There a thread takes the channel's events, another takes requests from an iterator, a third waits for messages, and all of
-them wait on one condition: a call of a task and its result wake them ten times. Here the thread that reads the session
+them wait on one condition: a call of a task and its result wake them fourteen times. Here the thread that reads the session
 waits for the events itself, and the thread that writes it for nothing but its own.
 
 The core is `grpc._cython.cygrpc`, of which grpcio's public interface is made. It is not public: `core_of` gives it only
