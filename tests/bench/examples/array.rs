@@ -3,10 +3,12 @@
 //! `array MIB ROUNDS`, on the default cluster. Each round measures the relay, the way there and the way back, one after the
 //! other; without rounds there is no relay, and the array goes there and back once. It fails if a bit differs.
 
+mod hop;
+
 use std::{
     env,
     error::Error,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
 };
@@ -25,26 +27,17 @@ use paraply_proto::blob::v1::{
     blob_service_server::{BlobService, BlobServiceServer},
     write_blob_request::Message,
 };
-use tokio::net::UnixListener;
-use tokio_stream::{Stream, StreamExt as _, wrappers::UnixListenerStream};
-use tonic::{
-    Request, Response, Status, Streaming,
-    transport::{Channel, Endpoint, Server},
-};
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Request, Response, Status, Streaming, transport::Channel};
 
 const MIB: usize = 1 << 20;
-
-/// As the services have them: the relay is to be no slower for its settings.
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 64 << 20;
-const FRAME: u32 = 256 << 10;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["hop", socket] => hop(Path::new(socket), None).await,
-        ["hop", socket, next] => hop(Path::new(socket), Some(dial(Path::new(next)).await?)).await,
+        ["hop", socket] => hop::serve(Path::new(socket), service(None)).await,
+        ["hop", socket, next] => hop::serve(Path::new(socket), service(Some(hop::dial(Path::new(next)).await?))).await,
         [mib, rounds] => measure(mib.parse::<usize>()? * MIB, rounds.parse()?).await,
         _ => Err("array MIB ROUNDS".into()),
     }
@@ -128,7 +121,7 @@ impl Relay {
                 return Err("the relay has not begun".into());
             }
         }
-        Ok(Self { channel: dial(&first).await?, hops, folder })
+        Ok(Self { channel: hop::dial(&first).await?, hops, folder })
     }
 
     async fn send(&self, all: Bytes) -> Result<(), Box<dyn Error>> {
@@ -154,30 +147,8 @@ impl Drop for Relay {
     }
 }
 
-async fn dial(socket: &Path) -> Result<Channel, tonic::transport::Error> {
-    Endpoint::try_from(format!("unix://{}", socket.display()))?
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .connect()
-        .await
-}
-
-async fn hop(socket: &Path, next: Option<Channel>) -> Result<(), Box<dyn Error>> {
-    let incoming = UnixListenerStream::new(UnixListener::bind(socket)?);
-    println!("ready");
-    let service = BlobServiceServer::new(Hop { next }).max_decoding_message_size(2 * MIB);
-    let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
-    Server::builder()
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME)
-        .add_service(service)
-        .serve_with_incoming_shutdown(incoming, async {
-            // The parent has closed it, or is gone.
-            let _ = ended.await;
-        })
-        .await?;
-    Ok(())
+fn service(next: Option<Channel>) -> BlobServiceServer<Hop> {
+    BlobServiceServer::new(Hop { next }).max_decoding_message_size(2 * MIB)
 }
 
 struct Hop {

@@ -4,13 +4,14 @@
 //! standard input ends. `Echo` answers each message with itself, `Write` takes messages and forgets them, `Read` sends as
 //! many of 1 MiB as the metadata `mib` says.
 
+mod hop;
+
 use std::{
     convert::Infallible,
     env,
     error::Error,
     future::Future,
-    io::Read as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -20,22 +21,10 @@ use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, StreamBody};
-use tokio::net::UnixListener;
-use tokio_stream::wrappers::UnixListenerStream;
-use tonic::{
-    Status,
-    body::Body,
-    metadata::GRPC_CONTENT_TYPE,
-    server::NamedService,
-    transport::{Channel, Endpoint, Server},
-};
+use tonic::{Status, body::Body, metadata::GRPC_CONTENT_TYPE, server::NamedService, transport::Channel};
 use tower::{Service, ServiceExt as _};
 
 const MIB: usize = 1 << 20;
-/// As the services have them.
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 64 << 20;
-const FRAME: u32 = 256 << 10;
 /// An empty message, framed.
 const NOTHING: &[u8] = &[0; 5];
 
@@ -43,35 +32,10 @@ const NOTHING: &[u8] = &[0; 5];
 async fn main() -> Result<(), Box<dyn Error>> {
     let sockets: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
     match &sockets[..] {
-        [socket] => serve(socket, Floor::end()).await,
-        [socket, next] => serve(socket, Floor::Relay(dial(next).await?)).await,
+        [socket] => hop::serve(socket, Floor::end()).await,
+        [socket, next] => hop::serve(socket, Floor::Relay(hop::dial(next).await?)).await,
         _ => Err("floor SOCKET [NEXT]".into()),
     }
-}
-
-async fn dial(socket: &Path) -> Result<Channel, tonic::transport::Error> {
-    Endpoint::try_from(format!("unix://{}", socket.display()))?
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .connect()
-        .await
-}
-
-async fn serve(socket: &Path, floor: Floor) -> Result<(), Box<dyn Error>> {
-    let incoming = UnixListenerStream::new(UnixListener::bind(socket)?);
-    println!("ready");
-    let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
-    Server::builder()
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME)
-        .add_service(floor)
-        .serve_with_incoming_shutdown(incoming, async {
-            // The parent has closed it, or is gone.
-            let _ = ended.await;
-        })
-        .await?;
-    Ok(())
 }
 
 /// Passes on bodies as they are, or answers.

@@ -11,7 +11,6 @@ where it has the parts that are used here, and a client that gets none uses the 
 from __future__ import annotations
 
 import importlib
-import os
 import threading
 from collections.abc import Sequence
 from types import ModuleType
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply._transport.base import Received, Requests
-from paraply._transport.library import FORK_SUPPORT
+from paraply._transport.library import survives_forks
 from paraply._transport.status import transport_error
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ _PARTS = (
     "SendMessageOperation",
     "StatusCode",
 )
-_METHOD = b"/paraply.scheduler.v1.TaskService/OpenSession"
+OPEN_SESSION = "/paraply.scheduler.v1.TaskService/OpenSession"
 #: Seconds between two looks whether a stream that is to be ended has ended.
 _LOOK = 0.1
 #: What an event is of.
@@ -55,7 +54,7 @@ def core_of(channel: grpc.Channel) -> Core | None:
 
     A process that has asked grpcio to survive forks has it watch its own threads, of which ours are none.
     """
-    if os.environ.get(FORK_SUPPORT) in ("1", "true"):
+    if survives_forks():
         return None
     try:
         cygrpc = importlib.import_module("grpc._cython.cygrpc")
@@ -98,7 +97,9 @@ class CoreSessionStream:
             ((cygrpc.ReceiveInitialMetadataOperation(0),), _METADATA),
             ((cygrpc.ReceiveMessageOperation(0),), _MESSAGE),
         )
-        self._call: Any = core.channel.segregated_call(0, _METHOD, None, None, metadata, None, begin, None)
+        self._call: Any = core.channel.segregated_call(
+            0, OPEN_SESSION.encode(), None, None, metadata, None, begin, None
+        )
         threading.Thread(target=self._write, name="paraply-writer", daemon=True).start()
 
     def run(self) -> None:
@@ -127,7 +128,6 @@ class CoreSessionStream:
             elif event.tag is _STATUS:
                 status = event.batch_operations[1]
                 code, details = status.code(), status.details()
-        self._requests.wake()
         if failure is not None:
             raise failure
         if wanted and code:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from paraply._proto.blob.v1 import blob_pb2
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply._transport.base import Address, Connection, Credentials, Received, Requests, SessionStream, TransportError
-from paraply._transport.core import CoreSessionStream, core_of
+from paraply._transport.core import OPEN_SESSION, CoreSessionStream, core_of
 from paraply._transport.frames import CHUNK_BYTES, read_response, write_requests
 from paraply._transport.library import library
 from paraply._transport.status import transport_error
@@ -116,7 +116,7 @@ class GrpcConnection:
             return cast("SessionStream", _translated(make))
         stream = GrpcSessionStream(requests, received)
         method = channel.stream_stream(
-            "/paraply.scheduler.v1.TaskService/OpenSession",
+            OPEN_SESSION,
             request_serializer=None,
             response_deserializer=stream.take,
         )

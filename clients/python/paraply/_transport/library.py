@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
+_FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
 _EXPERIMENTS = "GRPC_EXPERIMENTS"
 #: Whoever waits for an event reads the socket then. With the "event engine" four threads of the core's wake for each message
 #: and hand it to who waits: a call takes a third longer, and a tenth of a core.
@@ -34,11 +34,10 @@ class _Forks:
 
     def library(self) -> ModuleType:
         """grpcio. Raises ConnectionError where it cannot work."""
-        setting = os.environ.get(FORK_SUPPORT)
-        if self._is_child and setting not in ("1", "true"):
+        if self._is_child and not survives_forks():
             raise ConnectionError(
                 "this process was forked from one that has a client, and grpcio does not work after that: start it with "
-                f"the 'spawn' or 'forkserver' method of multiprocessing, or set {FORK_SUPPORT}=1 before the first client"
+                f"the 'spawn' or 'forkserver' method of multiprocessing, or set {_FORK_SUPPORT}=1 before the first client"
             )
         self._used = True
         with _unless_set(_defaults() if "grpc" not in sys.modules else {}):
@@ -46,12 +45,17 @@ class _Forks:
         return grpc
 
 
+def survives_forks() -> bool:
+    """Whether the user has told grpcio to survive forks."""
+    return os.environ.get(_FORK_SUPPORT) in ("1", "true")
+
+
 def _defaults() -> dict[str, str]:
     """Settings that the core reads once, when it is imported."""
-    if os.environ.get(FORK_SUPPORT) in ("1", "true"):
+    if survives_forks():
         return {}
     # Left to itself it writes to standard error at each fork.
-    settings = {FORK_SUPPORT: "0"}
+    settings = {_FORK_SUPPORT: "0"}
     if _version() <= _LAST_KNOWN:
         settings[_EXPERIMENTS] = _ON_ITS_OWN_THREAD
     return settings
