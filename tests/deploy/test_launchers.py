@@ -64,6 +64,7 @@ def test_a_cluster_of_containers(home: Path, no_project_left: None) -> None:
         assert list(cluster.engines) == ["docker"] and cluster.engine_set is not None
         assert cluster.engine_set.running and cluster.controller is not None and cluster.controller.running
         cluster.scale(3, timeout=100)
+        eventually(lambda: len(rc.ids) == 3, "this client hears of it too")
         assert len(hosts(rc)) == 3
         cluster.stop_engine_sync(0)
         eventually(lambda: rc.ids == [1, 2], "engine 0 has left, and none takes its place")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import threading
@@ -160,7 +161,9 @@ class Pod:
             status, _ = self.container.terminate(self.grace)
             return status
         except AssertionError:
-            docker("kill", self.container.id)
+            # It may have ended meanwhile.
+            with contextlib.suppress(DockerError):
+                docker("kill", self.container.id)
         except DockerError:
             # It has ended by itself.
             pass

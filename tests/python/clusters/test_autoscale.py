@@ -16,13 +16,15 @@ from paraply.util import interactive
 
 
 @interactive
-def leave_a_mark(folder: str, number: int) -> int:
-    """Leaves a file each time that it runs, and returns the process that it ran in."""
+def leave_a_mark(folder: str, number: int, gate: str) -> int:
+    """Leaves a file each time that it runs, waits for another, and returns the process that it ran in."""
     import os
     import time
 
     with open(os.path.join(folder, f"{number}-{os.getpid()}-{time.monotonic_ns()}"), "x"):
-        time.sleep(0.2)
+        while not os.path.exists(gate):
+            time.sleep(0.01)
+        time.sleep(0.02)
     return os.getpid()
 
 
@@ -32,14 +34,14 @@ def autoscaling(home: Home) -> Any:
 
 
 def test_from_none_to_the_most_and_back_to_none(home: Home, tmp_path: Path) -> None:
-    marks = tmp_path / "marks"
+    marks, gate = tmp_path / "marks", tmp_path / "gate"
     marks.mkdir()
     with paraply.Cluster(n=0, autoscale=(0, 3), idle_timeout=1.0) as rc:
         assert rc.ids == []
         view = rc.load_balanced_view()
         first = view.apply_async(os.getpid)
         assert first.get(timeout=30) > 0, "the first task has an engine started"
-        many = view.map_async(leave_a_mark, [str(marks)] * 60, range(60), chunksize=1)
+        many = view.map_async(leave_a_mark, [str(marks)] * 60, range(60), [str(gate)] * 60, chunksize=1)
         eventually(lambda: len(rc.ids) == 3, "as many as there may be")
         assert autoscaling(home) == {
             "min_engines": 0,
@@ -47,6 +49,7 @@ def test_from_none_to_the_most_and_back_to_none(home: Home, tmp_path: Path) -> N
             "wanted_engines": 3,
             "idle_seconds": 1.0,
         }
+        gate.touch()
         assert len(set(many.get(timeout=60))) == 3, "each has run some"
         eventually(lambda: rc.ids == [], "all have left")
         assert rc.cluster.engines == {}
@@ -56,7 +59,7 @@ def test_from_none_to_the_most_and_back_to_none(home: Home, tmp_path: Path) -> N
 
 def test_who_is_busy_stays_and_the_least_do(home: Home, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    with paraply.Cluster(n=3, autoscale=(1, 3), idle_timeout=2.0) as rc:
+    with paraply.Cluster(n=3, autoscale=(1, 3), idle_timeout=5.0) as rc:
         assert rc.ids == [0, 1, 2]
         running = [rc[engine].apply_async(wait_for, str(gate)) for engine in (1, 2)]
         eventually(lambda: rc.ids == [1, 2], "the one that is idle has left")
@@ -69,7 +72,7 @@ def test_who_is_busy_stays_and_the_least_do(home: Home, tmp_path: Path) -> None:
 
 
 def test_a_controller_that_is_started_again_goes_on(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in leases(1).items():
+    for name, value in leases(3).items():
         monkeypatch.setenv(name, value)
     with paraply.Cluster(n=0, autoscale=(0, 2), idle_timeout=1.0) as rc:
         view = rc.load_balanced_view()

@@ -120,7 +120,7 @@ def test_a_failing_start_says_why_at_once(home: Home, monkeypatch: pytest.Monkey
     begun = time.monotonic()
     with pytest.raises(RuntimeError, match="PARAPLY_SCHEDULER_BLOB_BYTES"), paraply.Cluster(n=1):
         pass
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 30
     with pytest.raises(RuntimeError, match="--work-dir /nowhere"):
         paraply.Cluster(n=1, work_dir="/nowhere").start_cluster_sync()
 

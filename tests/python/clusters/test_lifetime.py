@@ -43,7 +43,7 @@ def test_it_ends_with_its_program_also_if_that_is_killed(home: Home) -> None:
     assert len(home.processes()) >= 4
     process.kill()
     process.communicate()
-    eventually(lambda: not home.processes(), "every process ends", seconds=15)
+    eventually(lambda: not home.processes(), "every process ends")
 
 
 def test_a_forked_child_does_not_keep_it(home: Home) -> None:
@@ -54,7 +54,7 @@ def test_a_forked_child_does_not_keep_it(home: Home) -> None:
     process.kill()
     process.wait()
     try:
-        eventually(lambda: {p.pid for p in home.processes()} == {child}, "only the child is left", seconds=15)
+        eventually(lambda: {p.pid for p in home.processes()} == {child}, "only the child is left")
     finally:
         os.kill(child, signal.SIGKILL)
         process.communicate()

@@ -16,7 +16,7 @@ def test_shows_what_it_started(home: Home) -> None:
         assert f"pid {process.pid}" in shown
     assert "Ready, with 2 engines" in shown
     cluster.send_signal(signal.SIGINT)
-    cluster.communicate(timeout=10)
+    cluster.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -28,11 +28,9 @@ def test_a_signal_stops_everything(home: Home, number: signal.Signals) -> None:
     finally:
         signal.signal(number, before)
     read_until(cluster, "Ready")
-    begun = time.monotonic()
     cluster.send_signal(number)
-    said, _ = cluster.communicate(timeout=20)
+    said, _ = cluster.communicate(timeout=60)
     assert cluster.returncode == 0, said
-    assert time.monotonic() - begun < 8
     home.wait_until_empty()
     assert "no cluster" in home.run("status", expect=11)
 
@@ -41,7 +39,7 @@ def test_a_signal_during_the_start_stops_everything(home: Home) -> None:
     cluster = home.start_in_foreground("-n", "2")
     read_until(cluster, "controller")
     cluster.send_signal(signal.SIGINT)
-    cluster.communicate(timeout=20)
+    cluster.communicate(timeout=60)
     home.wait_until_empty()
 
 
@@ -53,10 +51,9 @@ def test_a_second_interrupt_kills(home: Home) -> None:
         engine.suspend()
     cluster.send_signal(signal.SIGINT)
     read_until(cluster, "stopping")
-    begun = time.monotonic()
     cluster.send_signal(signal.SIGINT)
-    cluster.communicate(timeout=20)
-    assert time.monotonic() - begun < 2
+    said, _ = cluster.communicate(timeout=60)
+    assert "Killing what is left" in said
     home.wait_until_empty()
 
 
@@ -67,7 +64,7 @@ def test_hanging_engines_are_killed(home: Home) -> None:
             process.suspend()
     begun = time.monotonic()
     home.run("stop")
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 30
     home.wait_until_empty()
 
 

@@ -60,4 +60,15 @@ def test_a_stopped_set_is_gone(home: Home) -> None:
     assert added == {"engine_set": "more", "engine_ids": [1], "failures": []}
     assert ask(home, b'{"op": "stop_engines", "engine_set": "more"}') == {"done": {}}
     assert "more" not in engines(home)
-    assert [engine["engine_id"] for engine in home.status()["engines"]] == [0]
+    eventually(
+        lambda: [engine["engine_id"] for engine in home.status()["engines"]] == [0], "the controller hears of it"
+    )
+
+
+def test_an_engine_may_be_asked_for_before_it_is_known(home: Home) -> None:
+    """Clients hear of engines by a way of their own."""
+    home.start(1)
+    assert ask(home, b'{"op": "start_engines", "n": 1}')["engine_set"]["engine_ids"] == [], "it is only starting"
+    assert ask(home, b'{"op": "stop_engines", "engine_id": 1}') == {"done": {}}
+    eventually(lambda: [engine["engine_id"] for engine in home.status()["engines"]] == [0], "it was the one")
+    assert ask(home, b'{"op": "stop_engines", "engine_id": 1}')["error"]["kind"] == "not_found"

@@ -183,7 +183,7 @@ class Scripted(
         if self.scheduler_port is not None:
             here = cluster_pb2.Endpoint(tcp=f"127.0.0.1:{self.scheduler_port}")
         return membership_pb2.RegisterMemberResponse(
-            cluster_id=CLUSTER, member_id=5, ticket=b"ticket", lease_millis=3000, scheduler_endpoints=[here]
+            cluster_id=CLUSTER, member_id=5, ticket=b"ticket", lease_millis=30_000, scheduler_endpoints=[here]
         )
 
     def KeepAlive(self, requests: Any, context: Any) -> Any:
@@ -201,7 +201,7 @@ class Scripted(
         # Tests that wait for it write to the new queue.
         self.hellos.put(hello)
         limits = peer_pb2.Limits(inline_bytes=65536, task_output_bytes=self.output_limit)
-        welcome = link.EngineWelcome(cluster_id=CLUSTER, epoch=self.epoch, lease_millis=3000, limits=limits)
+        welcome = link.EngineWelcome(cluster_id=CLUSTER, epoch=self.epoch, lease_millis=30_000, limits=limits)
         yield link.AttachEngineResponse(welcome=welcome)
         context.add_callback(lambda: outgoing.put(None))
         reader = ThreadPoolExecutor(1)
@@ -374,6 +374,10 @@ class Engine:
     def pid(self) -> int:
         """Its process."""
         return self.process.pid
+
+    def wait(self) -> int:
+        """Waits for its end; its exit status, or the signal that ended it as a negative number."""
+        return self.process.wait(PATIENCE)
 
     def stop(self) -> None:
         """Ends the engine and everything that it started."""

@@ -7,7 +7,6 @@ import random
 import signal
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,13 +116,6 @@ def test_signals_come_from_the_controller_too(cluster: Any) -> None:
     assert cluster.wait(index).failure.type_name == "KeyboardInterrupt"
 
 
-def is_alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def test_a_task_that_does_not_stop_ends_its_engine_and_what_it_started(fresh: Any, engine: Any) -> None:
     def stubborn() -> None:
         import subprocess
@@ -133,7 +125,8 @@ def test_a_task_that_does_not_stop_ends_its_engine_and_what_it_started(fresh: An
         print(child.pid, flush=True)
         time.sleep(60)
 
-    import scripted
+    from home import eventually
+    from processes import is_alive
 
     index = fresh.call(stubborn)
     fresh.wait_for_output(index, "\n")
@@ -142,9 +135,6 @@ def test_a_task_that_does_not_stop_ends_its_engine_and_what_it_started(fresh: An
     fresh.cancel(index, kill_after_millis=100)
     done = fresh.wait(index)
     assert done.failure.kind == CANCELLED and "did not stop" in done.failure.message
-    assert engine.process.wait(scripted.PATIENCE) == -signal.SIGKILL
+    assert engine.wait() == -signal.SIGKILL
     assert "did not stop in its time" in engine.logged()
-    deadline = time.monotonic() + scripted.PATIENCE
-    while is_alive(child):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: not is_alive(child), "its child has ended")

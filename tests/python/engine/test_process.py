@@ -69,13 +69,13 @@ def test_handlers_of_user_code_run_while_the_engine_is_idle(cluster: Any) -> Non
 def test_an_idle_engine_costs_nothing(cluster: Any) -> None:
     cluster.run(int)
 
-    def used() -> float:
+    def ticks() -> int:
         fields = Path(f"/proc/{cluster.engine.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return int(fields[11]) + int(fields[12])
 
-    before = used()
+    before = ticks()
     time.sleep(2)
-    assert used() - before <= 0.02
+    assert ticks() - before <= 5, "of 200 that one who spins would have used"
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
@@ -184,10 +184,12 @@ def test_numeric_libraries_get_their_threads(fresh: Any, engine: Any) -> None:
 
 
 def test_sigterm_ends_an_idle_engine_well(fresh: Any, engine: Any) -> None:
+    from home import eventually
+
     fresh.run_code("import atexit; atexit.register(lambda: open('/dev/stderr', 'w').write('goodbye\\n'))")
     os.kill(engine.pid, signal.SIGTERM)
-    assert engine.process.wait(5) == 0
-    assert any(report.draining for report in fresh.reports)
+    assert engine.wait() == 0
+    eventually(lambda: any(report.draining for report in fresh.reports), "it says that it leaves")
     assert "goodbye" in engine.logged()
 
 
@@ -198,20 +200,20 @@ def test_sigterm_lets_a_task_finish_and_waits_no_longer_than_its_grace(fresh: An
     before = time.monotonic()
     os.kill(engine.pid, signal.SIGTERM)
     assert fresh.wait(index).value is None
-    assert engine.process.wait(5) == 0
-    assert 0.9 < time.monotonic() - before < 3
+    assert engine.wait() == 0
+    assert 0.9 < time.monotonic() - before < 20
     assert long not in fresh._done
 
 
 def test_the_death_of_its_parent_ends_it_and_its_children(fresh: Any, engine: Any) -> None:
+    from home import eventually
+    from processes import is_alive
+
     child = fresh.run(lambda: subprocess.Popen(["sleep", "60"]).pid).value
     os.close(engine.parent)
     try:
-        assert engine.process.wait(5) == -signal.SIGKILL
-        deadline = time.monotonic() + 5
-        while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split()[2]:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        assert engine.wait() == -signal.SIGKILL
+        eventually(lambda: not is_alive(child), "its child has ended")
     finally:
         engine.parent = os.open(os.devnull, os.O_RDONLY)
 
@@ -226,9 +228,9 @@ def test_a_crash_is_the_end_of_the_engine_and_seen_at_once(fresh: Any, engine: A
 
     closed = fresh._to_engine
     fresh.call(crash)
-    assert engine.process.wait(5) == -signal.SIGSEGV
+    assert engine.wait() == -signal.SIGSEGV
     # The stream ends although children of the engine live on: none of them holds its socket.
-    while closed.get(timeout=2) is not None:
+    while closed.get(timeout=20) is not None:
         pass
 
 
@@ -259,7 +261,7 @@ def test_results_that_it_keeps_are_read_by_a_new_scheduler(fresh: Any, engine: A
 
 
 def test_a_task_that_was_cancelled_while_it_waited_does_not_run(fresh: Any, engine: Any) -> None:
-    first = fresh.call(time.sleep, 0.3)
+    first = fresh.call(time.sleep, 3)
     second = fresh.call(print, "never")
     fresh.cancel(second)
     assert fresh.wait(first).value is None

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 import scripted
+from home import eventually
 from scripted import to_proto
 
 from paraply import _serialize
@@ -44,10 +45,7 @@ def test_a_store_that_keeps_failing_without_a_reason_fails_the_task(fresh: Any, 
 def test_a_task_that_waits_for_its_arguments_can_be_interrupted(fresh: Any, engine: Any) -> None:
     fresh.store_fails = grpc.StatusCode.UNAVAILABLE
     index = call_with_blob(fresh)
-    deadline = time.monotonic() + scripted.PATIENCE
-    while fresh.reads < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    eventually(lambda: fresh.reads >= 2, "it asks again")
     fresh.cancel(index)
     assert fresh.wait(index).failure.kind == task_pb2.FAILURE_KIND_ABORTED, "it had not been claimed"
     assert fresh.run(int, 3).value == 3
@@ -78,13 +76,6 @@ def test_a_result_of_very_many_arrays_comes_back(fresh: Any, engine: Any, count:
     assert done.outcome.ByteSize() < 1 << 20 and len(done.outcome.result.buffers) <= 256
 
 
-def eventually(condition: Any) -> None:
-    deadline = time.monotonic() + scripted.PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def keep_a_result(fresh: Any) -> int:
     """A finished task whose result stays at the engine, since nobody asks for it; its index."""
     fresh.fetches_results = False
@@ -99,7 +90,7 @@ def test_a_result_is_kept_until_it_is_released(fresh: Any, engine: Any) -> None:
     for _ in range(2):
         fresh.blobs.clear()
         fresh.want(fresh.kept[index])
-        eventually(lambda: fresh.blobs)
+        eventually(lambda: fresh.blobs, "it is there")
     assert all(header.transfer_id and not header.only_copy for header in fresh.headers)
     fresh.order(link.EngineOrders(release_blobs=fresh.kept[index]))
     fresh._to_engine.put(None)
@@ -109,7 +100,7 @@ def test_a_result_is_kept_until_it_is_released(fresh: Any, engine: Any) -> None:
 def test_a_result_that_is_to_be_stored_leaves_the_engine(fresh: Any, engine: Any) -> None:
     index = keep_a_result(fresh)
     fresh.order(link.EngineOrders(store_blobs=fresh.kept[index]))
-    eventually(lambda: fresh.headers)
+    eventually(lambda: fresh.headers, "it is offered")
     (header,) = fresh.headers
     assert header.only_copy and not header.transfer_id
     assert fresh.run(int, 4).value == 4
@@ -121,16 +112,16 @@ def test_a_result_that_the_store_refuses_stays(fresh: Any, engine: Any) -> None:
     index = keep_a_result(fresh)
     fresh.store_fails = grpc.StatusCode.RESOURCE_EXHAUSTED
     fresh.order(link.EngineOrders(store_blobs=fresh.kept[index]))
-    eventually(lambda: "the store did not take it" in engine.logged())
+    eventually(lambda: "the store did not take it" in engine.logged(), "it complains")
     fresh.store_fails = None
     fresh.want(fresh.kept[index])
-    eventually(lambda: fresh.blobs)
+    eventually(lambda: fresh.blobs, "it is there")
 
 
-def test_an_engine_stores_what_it_keeps_before_it_leaves(fresh: Any, engine: Any) -> None:
+def test_an_engine_stores_what_it_keeps_before_it_leaves(fresh: Any, patient_engine: Any) -> None:
     index = keep_a_result(fresh)
-    os.kill(engine.pid, signal.SIGTERM)
-    assert engine.process.wait(scripted.PATIENCE) == 0
+    os.kill(patient_engine.pid, signal.SIGTERM)
+    assert patient_engine.wait() == 0
     assert list(fresh.blobs) == fresh.kept[index]
 
 
@@ -138,7 +129,16 @@ def test_sigterm_ends_an_engine_whose_store_does_not_answer(fresh: Any, engine: 
     keep_a_result(fresh)
     fresh.store_fails = grpc.StatusCode.UNAVAILABLE
     os.kill(engine.pid, signal.SIGTERM)
-    assert engine.process.wait(scripted.PATIENCE) == 0
+    assert engine.wait() == 0
+
+
+@pytest.fixture
+def patient_engine(fresh: Any) -> Iterator[Any]:
+    """An engine that takes its time to leave."""
+    started = scripted.Engine(fresh, "--stop-grace", "15")
+    fresh.hellos.get(timeout=scripted.PATIENCE)
+    yield started
+    started.stop()
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_the_token_before_is_good_for_the_overlap_and_no_longer(tmp_path: Path) 
         old = short.connection()["token"]
         short.replace_token("client")
         eventually(lambda: "tokens: the files have changed" in short.log("controller"), "it is read")
-        eventually(lambda: _is_refused(short, old), "the old one is over", seconds=10)
+        eventually(lambda: _is_refused(short, old), "the old one is over")
         short.client(timeout=10).close()
 
 

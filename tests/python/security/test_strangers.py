@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from home import eventually
 from processes import memory
 from secured import Secured, secured
@@ -24,9 +25,9 @@ def descriptors(pid: int) -> int:
 def besiege(address: str, pid: int, strangers: int, authority: Path | None) -> None:
     """Sends strangers there, and waits until the service is as it was."""
     # What is made once for all connections to come is made by the first.
-    crowd(address, AT_A_TIME, authority)
-    crowded = memory(pid)
-    eventually(lambda: memory(pid) < crowded * 0.9, "the first are gone, and what they had was given back")
+    crowded: list[int] = []
+    crowd(address, AT_A_TIME, authority, meanwhile=lambda: crowded.append(memory(pid)))
+    eventually(lambda: memory(pid) < crowded[0] * 0.9, "the first are gone, and what they had was given back")
     before = (descriptors(pid), memory(pid))
     for _ in range(strangers // AT_A_TIME):
         crowd(address, AT_A_TIME, authority)
@@ -35,6 +36,7 @@ def besiege(address: str, pid: int, strangers: int, authority: Path | None) -> N
     print(f"{strangers} strangers: {before} before, {(descriptors(pid), memory(pid))} after")
 
 
+@pytest.mark.timeout(400)
 def test_strangers_leave_nothing_behind_on_a_tls_port(tmp_path: Path) -> None:
     with secured(tmp_path) as lab:
         lab.start_engines(1)
@@ -51,6 +53,7 @@ def _comes_in(lab: Secured) -> None:
         assert rc[:].apply_sync(abs, -1) == [1]
 
 
+@pytest.mark.timeout(400)
 def test_strangers_leave_nothing_behind_on_a_plain_port(cluster: paraply.Cluster, rc: paraply.Client) -> None:
     """A cluster of `paraply start`."""
     address = next(address.tcp for address in rc._link.dialler.info.addresses if address.tcp)

@@ -88,7 +88,7 @@ class Home:
 
     def wait_until_empty(self) -> None:
         """Waits until nothing is left. A process that has closed all it had may still be on its way out."""
-        eventually(lambda: not self.processes(), "every process is gone", seconds=1)
+        eventually(lambda: not self.processes(), "every process is gone", seconds=10)
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:

@@ -20,11 +20,12 @@ _WORKERS = 32
 _HEADERS, _SETTINGS = 1, 4
 
 
-def crowd(address: str, n: int, authority: Path | None) -> None:
+def crowd(address: str, n: int, authority: Path | None, meanwhile: Callable[[], object] = int) -> None:
     """`n` connections that are there at the same time: a third says nothing, a third garbage, a third has a wrong token.
 
     Args:
         authority: Of a port that speaks TLS.
+        meanwhile: Called while all of them are there.
     """
     host, port = address.rsplit(":", 1)
     with ExitStack() as stack, ThreadPoolExecutor(_WORKERS) as pool:
@@ -41,6 +42,7 @@ def crowd(address: str, n: int, authority: Path | None) -> None:
             kind(connection)
 
         list(pool.map(one, itertools.islice(kinds, n), itertools.islice(SOURCES, n)))
+        meanwhile()
 
 
 def _say_garbage(connection: socket.socket) -> None:

@@ -36,6 +36,17 @@ pub(crate) enum Request {
     },
 }
 
+impl Request {
+    /// The one engine that it is about.
+    pub(crate) fn engine_id(&self) -> Option<u32> {
+        match self {
+            Self::StopEngines(which) | Self::RestartEngines(which) => which.engine_id,
+            Self::SignalEngines { engine_id, .. } => *engine_id,
+            Self::Status {} | Self::Stop {} | Self::StartEngines { .. } => None,
+        }
+    }
+}
+
 /// Some engines: one, a set, or where neither is given all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

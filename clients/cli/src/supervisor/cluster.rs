@@ -31,6 +31,9 @@ use crate::{
 /// What was asked to end gets this long, then it is killed.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
 
+/// A client may hear of an engine before the supervisor does. What it asks for such a one waits so long for the news.
+const NEWS_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Events that wait while one is handled.
 const INBOX: usize = 64;
 
@@ -175,6 +178,7 @@ impl Cluster<'_> {
             }
             Event::NoEngineRuns(_) => {}
             Event::Outside(outside) => self.heard(outside),
+            Event::AskedAgain { request, reply, until } => self.answer_or_wait(request, reply, until),
             Event::Overdue(stage) if stage == self.stage => match stage {
                 Stage::EndingEngines => self.kill_engines(),
                 _ => self.signal_services(Signal::KILL),
@@ -192,7 +196,7 @@ impl Cluster<'_> {
 
     fn heard(&mut self, outside: Outside) {
         match outside {
-            Outside::Asked(request, reply) => self.answer(request, reply),
+            Outside::Asked(request, reply) => self.answer_or_wait(request, reply, clock::now() + NEWS_PATIENCE),
             Outside::Stop(_) if self.stage > Stage::Running => {
                 say(format_args!("Killing what is left"));
                 self.kill_engines();

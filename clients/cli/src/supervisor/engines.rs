@@ -193,6 +193,12 @@ impl Engines {
         Reply::EngineSet(EngineSetStarted { engine_set: set.to_owned(), engine_ids: self.joined_of(set), failures })
     }
 
+    /// Whether an engine of this id, which no process has, may be one that has not joined yet.
+    pub(super) fn may_join(&self, engine_id: u32) -> bool {
+        let mut ids = self.by_pid.values().map(|engine| engine.engine_id);
+        ids.clone().all(|id| id != Some(engine_id)) && ids.any(|id| id.is_none())
+    }
+
     /// The pids of the engines meant, or what is wrong with the question.
     pub(super) fn select(&self, which: &Which) -> Result<Vec<u32>, String> {
         if let Some(set) = &which.engine_set

@@ -1,5 +1,6 @@
 //! Everything that a supervisor reacts to.
 
+use paraply_core::time::Time;
 use rustix::process::Signal;
 use tokio::sync::oneshot;
 
@@ -21,6 +22,12 @@ pub(super) enum Outside {
 #[derive(Debug)]
 pub(super) enum Event {
     Outside(Outside),
+    /// A request for an engine that had not joined when it came. It is answered now if it cannot wait any longer.
+    AskedAgain {
+        request: Request,
+        reply: oneshot::Sender<Reply>,
+        until: Time,
+    },
     /// A service's process has ended and waits to be reaped.
     ServiceEnded(Role),
     /// The time to start a service again has come.

@@ -1,5 +1,9 @@
 //! What the supervisor does when it is asked.
 
+use std::time::Duration;
+
+use paraply_common::clock;
+use paraply_core::time::Time;
 use rustix::process::Signal;
 use tokio::sync::oneshot;
 
@@ -14,8 +18,21 @@ use crate::{
     folder::ClusterName,
 };
 
+/// Between looks whether an engine that was asked for has joined.
+const LOOK: Duration = Duration::from_millis(20);
+
 impl Cluster<'_> {
-    pub(super) fn answer(&mut self, request: Request, reply: oneshot::Sender<Reply>) {
+    /// Answers, later if the request is for an engine that may be about to join.
+    pub(super) fn answer_or_wait(&mut self, request: Request, reply: oneshot::Sender<Reply>, until: Time) {
+        let early = request.engine_id().is_some_and(|id| self.engines.may_join(id));
+        if early && self.stage == Stage::Running && clock::now() < until {
+            self.after(LOOK, Event::AskedAgain { request, reply, until });
+        } else {
+            self.answer(request, reply);
+        }
+    }
+
+    fn answer(&mut self, request: Request, reply: oneshot::Sender<Reply>) {
         if self.stage != Stage::Running && !matches!(request, Request::Status {} | Request::Stop {}) {
             return send(reply, Reply::error("stopping", "the cluster is being stopped"));
         }
