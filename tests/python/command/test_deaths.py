@@ -32,14 +32,8 @@ def test_what_a_killed_supervisor_left_is_cleared_by_the_next(home: Home) -> Non
 def test_a_killed_scheduler_is_started_again_at_its_addresses(home: Home) -> None:
     home.start(2)
     before = home.status()
-    os.kill(before["scheduler"]["pid"], signal.SIGKILL)
-
-    def back() -> bool:
-        now = home.status()
-        there = now["scheduler"] is not None and now["scheduler"]["pid"] != before["scheduler"]["pid"]
-        return there and [engine["state"] for engine in now["engines"]] == ["ready", "ready"]
-
-    eventually(back, "another scheduler has both engines")
+    home.kill_scheduler()
+    home.wait_for_another_scheduler(2)
     assert [e["pid"] for e in home.status()["engines"]] == [e["pid"] for e in before["engines"]]
     assert "The scheduler" in home.log("supervisor")
     assert "killed by signal 9 (SIGKILL): starting it again" in home.log("supervisor")

@@ -15,7 +15,7 @@ import paraply
 from paraply.error import RemoteError
 from paraply.util import interactive
 
-LEASE = 1.5
+LEASE = 3.0
 
 
 @pytest.fixture

@@ -33,14 +33,11 @@ def ran(folder: Path) -> Counter[int]:
     return Counter(int(line) for path in folder.iterdir() for line in path.read_text().splitlines())
 
 
-def kill_scheduler(home: Home) -> None:
-    os.kill(home.status()["scheduler"]["pid"], signal.SIGKILL)
-
-
 @pytest.mark.parametrize("kind", ["balanced", "direct", "map"])
 def test_a_thousand_tasks_have_one_result_each(home: Home, rc: paraply.Client, tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "ran"
     folder.mkdir()
+    scheduler = home.status()["scheduler"]["pid"]
     if kind == "map":
         results = rc.load_balanced_view().map_async(note, [str(folder)] * TASKS, range(TASKS))
         get = results.get
@@ -49,7 +46,7 @@ def test_a_thousand_tasks_have_one_result_each(home: Home, rc: paraply.Client, t
         calls = [views[task % len(views)].apply_async(note, str(folder), task) for task in range(TASKS)]
         get = lambda timeout: [call.get(timeout=timeout) for call in calls]
     eventually(lambda: sum(ran(folder).values()) > TASKS // 20, "some tasks ran")
-    kill_scheduler(home)
+    os.kill(scheduler, signal.SIGKILL)
     assert sum(ran(folder).values()) < TASKS
     assert get(timeout=60) == list(range(TASKS))
     counts = ran(folder)
@@ -76,8 +73,8 @@ def test_a_task_that_runs_meanwhile_is_not_run_again(home: Home, rc: paraply.Cli
     results = [rc[0].apply_async(wait_for, str(go), str(runs)), rc[0].apply_async(os.getpid)]
     eventually(runs.exists, "it runs")
     before = home.status()
-    kill_scheduler(home)
-    eventually(lambda: [e["state"] for e in home.status()["engines"]] == ["ready"] * 4, "engines are back")
+    home.kill_scheduler()
+    home.wait_for_another_scheduler(4)
     go.touch()
     assert [result.get(timeout=30) for result in results] == [before["engines"][0]["pid"]] * 2
     assert runs.read_text() == "x"
@@ -86,14 +83,14 @@ def test_a_task_that_runs_meanwhile_is_not_run_again(home: Home, rc: paraply.Cli
 def test_the_namespace_and_the_session_outlive_it(home: Home, rc: paraply.Client) -> None:
     rc[:].push({"x": 1}, block=True)
     for _ in range(3):
-        kill_scheduler(home)
+        home.kill_scheduler()
         rc[:].execute("x += 1", block=True)
     assert rc[:]["x"] == [4] * 4
     assert rc[1].apply_sync(lambda: x) == 4  # type: ignore[name-defined]  # noqa: F821
 
 
 def test_another_client_comes_while_there_is_none(home: Home, rc: paraply.Client) -> None:
-    kill_scheduler(home)
+    home.kill_scheduler()
     with paraply.Client() as other:
         other.wait_for_engines(4, timeout=30)
         assert other.load_balanced_view().map_sync(abs, range(-4, 0)) == [4, 3, 2, 1]

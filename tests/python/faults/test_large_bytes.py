@@ -11,12 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bystander import Bystander
-from home import Home, eventually
+from home import Home, eventually, leases
 from processes import stopped
 
 import paraply
 
 BYTES = 64 << 20
+
+
+@pytest.fixture
+def settings() -> dict[str, str]:
+    """Who stands still is not lost."""
+    return leases(60)
 
 
 def test_an_engine_that_stands_still_holds_up_nobody_elses_bytes(home: Home, rc: paraply.Client) -> None:

@@ -246,7 +246,13 @@ def count_interrupts(marker: str) -> list[int]:
     import time
 
     seen: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _frame: seen.append(number))
+
+    def note(number: int, _frame: object) -> None:
+        seen.append(number)
+        with open(marker, "a") as file:
+            file.write("!")
+
+    signal.signal(signal.SIGINT, note)
     open(marker, "w").close()
     while len(seen) < 3:
         time.sleep(0.01)
@@ -255,12 +261,13 @@ def count_interrupts(marker: str) -> list[int]:
 
 def test_an_interrupt_calls_the_handler_that_a_task_has_installed(rc: paraply.Client, tmp_path: Path) -> None:
     pid = rc[VICTIM].apply_sync(os.getpid)
-    running = rc[VICTIM].apply_async(count_interrupts, str(tmp_path / "runs"))
-    eventually((tmp_path / "runs").exists, "it runs")
-    for _ in range(3):
+    runs = tmp_path / "runs"
+    running = rc[VICTIM].apply_async(count_interrupts, str(runs))
+    eventually(runs.exists, "it runs")
+    for count in range(1, 4):
         assert running.cancel()
         # Signals of one number that come at once are one signal.
-        time.sleep(0.2)
+        eventually(lambda count=count: runs.read_text() == "!" * count, f"it was interrupted {count} times")
     assert running.get(timeout=10) == [signal.SIGINT] * 3
     # The handler was that task's: the next one is interrupted as ever.
     marker = tmp_path / "runs again"
@@ -309,8 +316,8 @@ def test_an_engine_that_connects_while_they_are_closed(home: Home, rc: paraply.C
     marker, go = tmp_path / "runs", tmp_path / "go"
     running = rc[VICTIM].apply_async(close_the_standard_descriptors_and_wait, str(marker), str(go))
     eventually(marker.exists, "it runs")
-    os.kill(home.status()["scheduler"]["pid"], signal.SIGKILL)
-    eventually(lambda: [engine["state"] for engine in home.status()["engines"]] == ["ready"] * 4, "engines are back")
+    home.kill_scheduler()
+    home.wait_for_another_scheduler(4)
     go.touch()
     assert running.get(timeout=30) == "done"
     for _ in range(2):

@@ -122,7 +122,7 @@ def test_a_cut_that_heals_within_the_lease_costs_nothing(cluster: Cut, pair: tup
             cluster.client("more = rc[1].apply_async(note, folder, 1001, 0)")
             assert cluster.client("more.get(timeout=10)", 30) == 1001
         assert time.monotonic() - cut < LEASE / 2
-        time.sleep(max(cut + LEASE / 3 - time.monotonic(), 0))
+        time.sleep(max(cut + LEASE / 4 - time.monotonic(), 0))
     assert cluster.client("results.get(timeout=30)", 60) == list(range(100))
     assert cluster.client("direct.get(timeout=30)", 60) == 1000
     assert set(ran().values()) == {1}, "each ran once"

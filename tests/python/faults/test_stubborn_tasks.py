@@ -75,6 +75,7 @@ def test_run_timeout(rc: paraply.Client, tmp_path: Path) -> None:
     engine = view.apply_sync(os.getpid)
     with view.temp_flags(run_timeout=0.3):
         late = view.apply_async(sleep_long, str(tmp_path / "runs"))
+    with view.temp_flags(run_timeout=30):
         in_time = view.apply_async(abs, -1)
     with pytest.raises(TaskTimeout, match="run_timeout"):
         late.get(timeout=10)

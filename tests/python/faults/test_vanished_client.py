@@ -15,7 +15,7 @@ from sessions import is_known
 import paraply
 
 #: Seconds that a session outlives its client here: others have fetched its results long before.
-GRACE = 5.0
+GRACE = 8.0
 
 PROGRAM = """
 import pathlib, sys, time, paraply
@@ -70,7 +70,7 @@ def test_its_tasks_run_on_and_others_get_their_results_until_the_grace_is_over(
         (tmp_path / "go").touch()
         assert rc.get_result([running, queued]).get(timeout=30) == ["ran on", "was next"]
         assert is_known(rc, "vanished")
-    eventually(lambda: not is_known(rc, "vanished"), "the session is forgotten", seconds=10 * GRACE)
+    eventually(lambda: not is_known(rc, "vanished"), "the session is forgotten", seconds=8 * GRACE)
     with pytest.raises(paraply.RemoteError, match="No such message"):
         rc.get_result(queued).get(timeout=30)
 
@@ -85,4 +85,4 @@ def test_with_the_policy_to_cancel_what_waits_is_aborted_and_what_runs_is_not(
         assert rc.get_result(running).get(timeout=30) == "ran on"
         rc[0].apply_sync(int)
         assert not (tmp_path / "trace").exists()
-    eventually(lambda: not is_known(rc, "vanished"), "the session is forgotten", seconds=10 * GRACE)
+    eventually(lambda: not is_known(rc, "vanished"), "the session is forgotten", seconds=8 * GRACE)

@@ -12,6 +12,7 @@ import pytest
 from home import Home, eventually
 
 import paraply
+from paraply.client import _explain
 from paraply.util import interactive
 
 
@@ -26,7 +27,8 @@ def wait_for(go: str, runs: str) -> str:
     return "went"
 
 
-def test_a_wait_that_times_out_says_why(rc: paraply.Client, tmp_path: Path) -> None:
+def test_a_wait_that_times_out_says_why(rc: paraply.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_explain, "_PATIENCE", 10)
     go, runs = tmp_path / "go", tmp_path / "runs"
     running = rc[2].apply_async(wait_for, str(go), str(runs))
     everywhere = rc[:].apply_async(abs, -1)

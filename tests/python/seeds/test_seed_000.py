@@ -91,7 +91,7 @@ def test_s0_11_repr(dview: Any) -> None:
 
         time.sleep(seconds)
 
-    result = dview.apply(some_function, 0.3)
+    result = dview.apply(some_function, 1)
     assert repr(result) == "<AsyncResult(some_function): pending>"
     result.get()
     assert repr(result) == "<AsyncResult(some_function): finished>"

@@ -177,7 +177,7 @@ def test_s2_24_and_25_execute_and_show(dview: Any, capsys: pytest.CaptureFixture
 
 
 def test_s2_25_not_ready(dview: Any) -> None:
-    result = dview.execute("import time; time.sleep(0.3)")
+    result = dview.execute("import time; time.sleep(1)")
     with pytest.raises(TimeoutError, match="result not ready"):
         result.display_outputs()
     result.get()

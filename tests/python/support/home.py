@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sysconfig
 import time
@@ -40,6 +41,7 @@ class Home:
         self.env = {name: value for name, value in os.environ.items() if not name.startswith("PARAPLY_")}
         self.env |= {"PARAPLY_HOME": str(folder / "home"), "XDG_RUNTIME_DIR": str(folder / "run")}
         (folder / "run").mkdir(mode=0o700)
+        self._killed: set[int] = set()
 
     def run(self, *arguments: str, expect: int = 0, timeout: float = 60) -> str:
         """Runs the command to its end, and returns what it printed, errors too."""
@@ -73,6 +75,28 @@ class Home:
     def status(self) -> dict[str, Any]:
         """`paraply status --json` of the default cluster."""
         return json.loads(self.run("status", "--json"))
+
+    def kill_scheduler(self) -> None:
+        """Kills the scheduler of the default cluster. The supervisor starts another."""
+
+        def alive() -> int | None:
+            scheduler = self.status()["scheduler"]
+            # The controller says what it knows, which is the last one for a while.
+            return None if scheduler is None or scheduler["pid"] in self._killed else scheduler["pid"]
+
+        pid = eventually(alive, "there is a scheduler")
+        self._killed.add(pid)
+        os.kill(pid, signal.SIGKILL)
+
+    def wait_for_another_scheduler(self, engines: int) -> None:
+        """Waits until there is one that was not killed, with so many engines that take tasks."""
+
+        def back() -> bool:
+            status = self.status()
+            there = status["scheduler"] is not None and status["scheduler"]["pid"] not in self._killed
+            return there and [engine["state"] for engine in status["engines"]] == ["ready"] * engines
+
+        eventually(back, "another scheduler has the engines")
 
     def record(self, cluster_id: str = "default") -> dict[str, Any]:
         """What was started."""

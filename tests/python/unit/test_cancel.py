@@ -50,7 +50,7 @@ def test_a_task_that_does_not_stop_is_ended_with_its_engine(rc: Client, schedule
 def test_the_user_is_told_of_what_does_not_stop(
     rc: Client, scheduler: FakeScheduler, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_cancel, "PATIENCE", 0.05)
+    monkeypatch.setattr(_cancel, "PATIENCE", 1.0)
     scheduler.hold = lambda index: True
     scheduler.running = scheduler.stubborn = {0}
     result = rc[:2].apply_async(abs, 1)

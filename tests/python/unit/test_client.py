@@ -6,7 +6,6 @@ import asyncio
 import concurrent.futures
 import gc
 import threading
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -345,7 +344,6 @@ def test_wait_for_engines(rc: Client, scheduler: FakeScheduler) -> None:
     send(scheduler, session_pb2.Event(engine_joined=engine(4)))
     future.result(10)
     future = rc.wait_for_engines(6, block=False)
-    time.sleep(0.05)
     send(scheduler, session_pb2.Event(engine_left=session_pb2.EngineLeft(engine_id=2, reason="connection closed")))
     with pytest.raises(error.EngineError, match="Engine 2 left while we waited for 6 engines: connection closed"):
         future.result(10)

@@ -30,7 +30,7 @@ def test_each_task_has_its_steps_in_order(lview: Any) -> None:
 
 def test_what_has_not_come_is_not_known(dview: Any) -> None:
     view = dview.client[dview.targets[0]]
-    running = view.apply_async(time.sleep, 0.5)
+    running = view.apply_async(time.sleep, 3)
     waiting = view.apply_async(time.sleep, 0)
     (times,) = waiting.timeline()
     assert times.since_submitted() == {}

@@ -143,7 +143,7 @@ def test_history_and_outstanding(rc: paraply.Client) -> None:
     view, other = rc[:], rc[:]
     first = view.apply_async(len, "abc")
     other.apply_sync(len, "abc")
-    sleeping = view.apply_async(time.sleep, 0.3)
+    sleeping = view.apply_async(time.sleep, 1)
     assert view.history == first.msg_ids + sleeping.msg_ids
     assert view.outstanding == set(sleeping.msg_ids)
     assert view.wait(timeout=0.01) is False

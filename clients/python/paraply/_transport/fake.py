@@ -79,6 +79,7 @@ class FakeStream:
         #: Has the thread look again.
         self.flush = requests.wake
         self._messages: SimpleQueue[session_pb2.OpenSessionResponse | None] = SimpleQueue()
+        #: Those that were answered.
         self.requests: list[session_pb2.OpenSessionRequest] = []
         #: Whether the client has ended its side.
         self.ended = False
@@ -87,9 +88,9 @@ class FakeStream:
     def _write(self, transport: FakeTransport, requests: Requests) -> None:
         for encoded in requests:
             request = session_pb2.OpenSessionRequest.FromString(encoded)
-            self.requests.append(request)
             for message in transport.answer(request):
                 self.send(message)
+            self.requests.append(request)
             if request.HasField("close"):
                 self.cancel()
         self.ended = True

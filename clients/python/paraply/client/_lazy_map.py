@@ -65,7 +65,6 @@ class LazyMapIterator(Iterator[Any]):
 
     def cancel(self) -> None:
         """Takes no more elements, and aborts the tasks that have not started."""
-        self._feed.stop()
         self._feed.abort()
 
     def __iter__(self) -> LazyMapIterator:
@@ -121,7 +120,7 @@ class _Feed:
         self._waiting: deque[AsyncResult] = deque()
         self._failure: BaseException | None = None
         self._finished = False
-        self._stopped = False
+        self._stopped = self._aborted = False
 
     # The thread that submits.
 
@@ -136,6 +135,9 @@ class _Feed:
                     if self._ordered:
                         self._waiting.append(result)
                         self._changed.notify_all()
+                    late = self._aborted
+                if late:
+                    self._cancel([result])
                 # Not a callback of the result: those wait for each other, and one may iterate over this.
                 if not Latch(lambda result=result: self._task_done(result)).attach(result._tasks):  # type: ignore[misc]
                     self._task_done(result)
@@ -172,9 +174,15 @@ class _Feed:
             self._changed.notify_all()
 
     def abort(self) -> None:
-        """Aborts what has not started."""
+        """Takes no more elements, and aborts what has not started."""
         with self._changed:
-            indexes = [task.index for result in self._running for task in result._tasks]
+            self._stopped = self._aborted = True
+            self._changed.notify_all()
+            running = list(self._running)
+        self._cancel(running)
+
+    def _cancel(self, results: list[AsyncResult]) -> None:
+        indexes = [task.index for result in results for task in result._tasks]
         self._view.client._link.cancel(indexes, session_pb2.CANCEL_MODE_ABORT)
 
     def first(self) -> AsyncResult | None:

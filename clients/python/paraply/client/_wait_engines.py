@@ -21,7 +21,8 @@ class EnginesFuture(Future[None]):
     def __init__(self, link: Link, n: int, timeout: float) -> None:
         super().__init__()
         self._engines = link.engines
-        threading.Thread(target=self._run, args=(link, n, timeout), name="paraply-wait", daemon=True).start()
+        departed = len(link.engines.departures)
+        threading.Thread(target=self._run, args=(link, n, timeout, departed), name="paraply-wait", daemon=True).start()
 
     def cancel(self) -> bool:
         """Stops waiting. Returns whether it did: False if the wait was over."""
@@ -29,10 +30,10 @@ class EnginesFuture(Future[None]):
         self._engines.wake()
         return cancelled
 
-    def _run(self, link: Link, n: int, timeout: float) -> None:
+    def _run(self, link: Link, n: int, timeout: float, departed: int) -> None:
         failure = None
         try:
-            wait_for_engines(link, n, timeout=timeout, interactive=False, unless=self.cancelled)
+            wait_for_engines(link, n, timeout=timeout, interactive=False, unless=self.cancelled, departed=departed)
         except Exception as raised:  # noqa: BLE001  # it is the future's
             failure = raised
         with contextlib.suppress(InvalidStateError):  # cancelled
@@ -50,6 +51,7 @@ def wait_for_engines(
     interactive: bool | None = None,
     widget: bool | None = None,
     unless: Callable[[], bool] = lambda: False,
+    departed: int | None = None,
 ) -> None:
     """Waits until there are `n` engines.
 
@@ -58,6 +60,7 @@ def wait_for_engines(
         unless: Ends the wait too: asked when engines join or leave, and when they are woken.
         interactive: Show a bar; None: if a person watches.
         widget: A bar made of widgets; None: where there is a notebook.
+        departed: How many had left when the wait began; None: it begins now.
 
     Raises:
         TimeoutError: There are not that many yet.
@@ -65,10 +68,10 @@ def wait_for_engines(
         OSError: The cluster is gone.
     """
     engines = link.engines
-    departed = len(engines.departures)
+    left_before = len(engines.departures) if departed is None else departed
 
     def over() -> bool:
-        return len(engines.ids) >= n or len(engines.departures) > departed or link.closed or unless()
+        return len(engines.ids) >= n or len(engines.departures) > left_before or link.closed or unless()
 
     if is_interactive() if interactive is None else interactive:
         wait_with_bar(
@@ -87,7 +90,7 @@ def wait_for_engines(
     if ready >= n:
         return
     link.check_open()
-    if len(engines.departures) > departed:
-        engine, reason = engines.departures[departed]
+    if len(engines.departures) > left_before:
+        engine, reason = engines.departures[left_before]
         raise error.EngineError(f"Engine {engine} left while we waited for {n} engines: {reason}")
     raise TimeoutError(f"{n} engines not ready in {timeout:g} seconds. Currently ready: {ready}")

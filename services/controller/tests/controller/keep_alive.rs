@@ -11,11 +11,11 @@ use crate::support::{Controller, config, engine, hello, scheduler};
 
 #[tokio::test]
 async fn a_silent_engine_loses_its_lease_and_is_told_to_register_again() {
-    let controller = Controller::start_with(Config { lease_millis: 1500, ..config() }).await;
+    let controller = Controller::start_with(Config { lease_millis: 3000, ..config() }).await;
     controller.register(scheduler(100, &[], 0)).await.unwrap();
     let granted = controller.register(engine(1)).await.unwrap();
     let (says, mut answers) = controller.keep_alive(hello(granted.member_id, 1)).await.unwrap();
-    for _ in 0..6 {
+    for _ in 0..12 {
         assert!(answers.message().await.unwrap().is_some(), "each message is answered");
         tokio::time::sleep(Duration::from_millis(300)).await;
         says.send(KeepAliveRequest::default()).await.unwrap();

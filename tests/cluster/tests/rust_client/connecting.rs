@@ -35,7 +35,7 @@ async fn another_cluster_at_the_address_is_not_taken_for_the_one_that_is_wanted(
     let mut file = home.connection(Role::Client);
     file.cluster_id = "another".to_owned();
     file.write(&home.file()).unwrap();
-    let asked = Client::builder().file(home.file()).timeout(Duration::from_millis(500));
+    let asked = Client::builder().file(home.file()).timeout(Duration::from_secs(3));
     let error = soon("an error", asked.connect()).await.unwrap_err().to_string();
     assert!(error.contains(r#"this is cluster "test", not "another""#), "{error}");
 }
