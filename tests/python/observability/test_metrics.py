@@ -128,10 +128,11 @@ def test_a_restarted_service_shows_its_figures_where_they_were(home: Home) -> No
     home.start(1, "--admin")
     address = home.record()["admin"]["scheduler"]
     with paraply.Client() as rc:
-        rc[:].apply_sync(abs, -1)
+        view = rc[:]
+        view.apply_sync(abs, -1)
         before = home.status()["scheduler"]["pid"]
         next(process for process in home.processes() if process.pid == before).kill()
-        assert rc[:].apply_sync(abs, -2) == [2]
+        assert view.apply_sync(abs, -2) == [2]
         eventually(lambda: Scrape(address).labelled("paraply_engines", "state")["attached"] == 1, "it shows them again")
 
 

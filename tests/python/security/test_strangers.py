@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
 from home import eventually
 from processes import memory
 from secured import Secured, secured
@@ -36,7 +35,6 @@ def besiege(address: str, pid: int, strangers: int, authority: Path | None) -> N
     print(f"{strangers} strangers: {before} before, {(descriptors(pid), memory(pid))} after")
 
 
-@pytest.mark.timeout(400)
 def test_strangers_leave_nothing_behind_on_a_tls_port(tmp_path: Path) -> None:
     with secured(tmp_path) as lab:
         lab.start_engines(1)
@@ -53,7 +51,6 @@ def _comes_in(lab: Secured) -> None:
         assert rc[:].apply_sync(abs, -1) == [1]
 
 
-@pytest.mark.timeout(400)
 def test_strangers_leave_nothing_behind_on_a_plain_port(cluster: paraply.Cluster, rc: paraply.Client) -> None:
     """A cluster of `paraply start`."""
     address = next(address.tcp for address in rc._link.dialler.info.addresses if address.tcp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from home import Home
@@ -23,8 +24,11 @@ assert imported() == []
 
 def threads(home: Home) -> set[str]:
     """Names of the threads of a cluster's processes."""
-    tasks = (task for process in home.processes() for task in Path(f"/proc/{process.pid}/task").iterdir())
-    return {(task / "comm").read_text().strip() for task in tasks}
+    names = set()
+    for task in [task for process in home.processes() for task in Path(f"/proc/{process.pid}/task").iterdir()]:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            names.add((task / "comm").read_text().strip())
+    return names
 
 
 def test_nothing_is_imported_and_no_thread_started(started: Started) -> None:
