@@ -13,7 +13,7 @@
 //! | structs, maps, other variants | dict |
 //! | [`Timestamp`] | datetime in UTC |
 //! | [`Nd`], [`RawArray`] | numpy.ndarray |
-//! | record batches (feature `arrow`) | pyarrow.Table |
+//! | `arrow::Table`, record batches (feature `arrow`) | pyarrow.Table |
 //!
 //! ```
 //! use paraply_values::{from_payload, to_payload};
@@ -39,6 +39,7 @@ mod array;
 pub mod arrow;
 mod buffers;
 mod error;
+mod json;
 mod msgpack;
 #[cfg(feature = "ndarray")]
 mod nd;
@@ -71,16 +72,34 @@ pub use crate::{
 ///
 /// What the value's `Serialize` says, or more than 4 GiB beside arrays.
 pub fn to_payload<T: Serialize + ?Sized>(value: &T) -> Result<Payload, EncodeError> {
-    let (data, buffers) = buffers::written(|| msgpack::write(value));
+    let (data, beside) = buffers::written(|| msgpack::write(value));
+    #[cfg(feature = "arrow")]
+    if !beside.alone.is_empty() {
+        return alone(beside.alone, data);
+    }
     let data = data.map_err(|reason| EncodeError::NotPortable { encoding: Encoding::Msgpack, reason })?;
     // No string in it is longer than what its length was written in.
     if u32::try_from(data.len()).is_err() {
         return Err(EncodeError::TooLarge(data.len()));
     }
-    Ok(Payload { encoding: Encoding::Msgpack, data: data.into(), buffers })
+    Ok(Payload { encoding: Encoding::Msgpack, data: data.into(), buffers: beside.buffers })
 }
 
-/// A value as JSON, which has no bytes, datetimes and arrays, and in which floats that are no numbers are null.
+/// A table, if the rest of the value is nothing, or the list of it that arguments are.
+#[cfg(feature = "arrow")]
+fn alone(mut tables: Vec<Payload>, rest: Result<Vec<u8>, String>) -> Result<Payload, EncodeError> {
+    const NIL: u8 = 0xc0;
+    const LIST_OF_ONE: u8 = 0x91;
+    match (tables.pop(), rest.as_deref()) {
+        (Some(table), Ok([NIL] | [LIST_OF_ONE, NIL])) => Ok(table),
+        _ => {
+            let reason = "a table travels alone: as the only argument of a call, or as its whole result".to_owned();
+            Err(EncodeError::NotPortable { encoding: Encoding::Arrow, reason })
+        }
+    }
+}
+
+/// A value as JSON: datetimes are texts of ISO 8601, arrays are lists of lists, keys that are no texts become some.
 ///
 /// ```
 /// let payload = paraply_values::to_json(&[1, 2])?;
@@ -90,11 +109,14 @@ pub fn to_payload<T: Serialize + ?Sized>(value: &T) -> Result<Payload, EncodeErr
 ///
 /// # Errors
 ///
-/// What the value's `Serialize` says.
+/// What the value's `Serialize` says, or what JSON does not have: bytes, complex numbers, NaN and the infinities. Then the
+/// reason begins with the path to it, such as `result["a"][1]`.
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Payload, EncodeError> {
     let encoding = Encoding::Json;
-    let data =
-        serde_json::to_vec(value).map_err(|error| EncodeError::NotPortable { encoding, reason: error.to_string() })?;
+    // In MessagePack every value says what it is.
+    let value: Value = from_payload(&to_payload(value)?)
+        .map_err(|error| EncodeError::NotPortable { encoding, reason: format!("result: {error}") })?;
+    let data = json::write(&value).map_err(|reason| EncodeError::NotPortable { encoding, reason })?;
     Ok(Payload { encoding, data: data.into(), buffers: Vec::new() })
 }
 
@@ -104,7 +126,7 @@ pub fn to_text(text: impl Into<String>) -> Payload {
     Payload { encoding: Encoding::Text, data: text.into().into(), buffers: Vec::new() }
 }
 
-/// The value of a payload in any encoding but pickle and Arrow.
+/// The value of a payload in any encoding but pickle; of a table with the feature `arrow`, as an `arrow::Table`.
 ///
 /// ```
 /// use paraply_values::{DecodeError, Encoding, Payload, from_payload, to_text};
@@ -130,6 +152,9 @@ pub fn from_payload<T: DeserializeOwned>(payload: &Payload) -> Result<T, DecodeE
             let part = to_payload(&RawArray::from_payload(payload)?).map_err(|error| malformed(error.to_string()))?;
             buffers::reading(&part.buffers, || msgpack::read(&part.data)).map_err(malformed)
         }
+        #[cfg(feature = "arrow")]
+        Encoding::Arrow => arrow::read_alone(payload),
+        #[cfg(not(feature = "arrow"))]
         Encoding::Arrow => Err(DecodeError::WrongEncoding { wanted: Encoding::Msgpack, found: encoding }),
         Encoding::Json => serde_json::from_slice(&payload.data).map_err(|error| malformed(error.to_string())),
         Encoding::Text => {

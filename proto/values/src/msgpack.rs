@@ -4,6 +4,8 @@ use rmp_serde::decode::Error;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::{ByteBuf, Bytes as ByteSlice};
 
+use crate::buffers;
+
 /// How deep lists and maps may be inside each other.
 pub(crate) const MAX_DEPTH: usize = 128;
 
@@ -70,7 +72,9 @@ pub(crate) fn deserialize_ext<'de, D: serde::Deserializer<'de>>(
     tag: i8,
     name: &str,
 ) -> Result<ByteBuf, D::Error> {
-    if deserializer.is_human_readable() {
+    // Not what the deserializer says of itself: what serde has kept of MessagePack, for an untagged enum for one, does not
+    // remember where it is from.
+    if !buffers::is_reading() {
         return Err(serde::de::Error::custom("only MessagePack has datetimes and arrays"));
     }
     let Ext((found, body)) = Ext::<ByteBuf>::deserialize(deserializer)?;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
-use paraply_values::{DecodeError, Encoding, Payload, arrow, to_text};
+use paraply_values::{DecodeError, Encoding, Payload, arrow, arrow::Table, from_payload, to_json, to_payload, to_text};
 
 fn batch(name: &str, column: impl arrow_array::Array + 'static) -> RecordBatch {
     RecordBatch::try_from_iter([(name, Arc::new(column) as ArrayRef)]).unwrap()
@@ -29,6 +29,28 @@ fn what_is_no_table_is_refused() {
     let mixed = [batch("n", Int32Array::from(vec![1])), batch("m", StringArray::from(vec!["x"]))];
     assert!(arrow::to_payload(&mixed).is_err());
     assert!(matches!(arrow::from_payload(&to_text("x")), Err(DecodeError::WrongEncoding { .. })));
+}
+
+#[test]
+fn a_table_is_a_value_where_it_is_alone() {
+    let table = Table(vec![batch("n", Int32Array::from(vec![1, 2]))]);
+    for payload in [to_payload(&table).unwrap(), to_payload(&(&table,)).unwrap(), to_payload(&Some(&table)).unwrap()] {
+        assert_eq!(payload, arrow::to_payload(&table.0).unwrap());
+        assert_eq!(from_payload::<Table>(&payload).unwrap(), table);
+        assert_eq!(from_payload::<(Table,)>(&payload).unwrap(), (table.clone(),));
+        let error = from_payload::<Vec<i32>>(&payload).unwrap_err().to_string();
+        assert!(error.contains("an Arrow table, expected a sequence"), "{error}");
+    }
+    for refused in [to_payload(&(&table, 1)), to_payload(&(&table, &table)), to_payload(&[(&table,)])] {
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("travels alone"), "{error}");
+    }
+    assert!(to_json(&table).unwrap_err().to_string().contains("an Arrow table"));
+    assert_eq!(to_payload(&1).unwrap().encoding, Encoding::Msgpack, "nothing is left behind");
+    assert!(
+        from_payload::<Table>(&to_payload(&1).unwrap()).unwrap_err().to_string().contains("expected an Arrow table")
+    );
+    assert!(to_payload(&Table(vec![])).unwrap_err().to_string().contains("no batch"));
 }
 
 /// Nothing of this may panic, and a stream that was cut is never a whole one.

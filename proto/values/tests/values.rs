@@ -128,6 +128,40 @@ fn json_is_read_as_the_same_types() {
 }
 
 #[test]
+fn datetimes_and_arrays_are_read_wherever_serde_keeps_them_meanwhile() {
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    #[serde(untagged)]
+    enum Either {
+        Array(RawArray),
+        At(Timestamp),
+        Text(String),
+    }
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    #[serde(tag = "kind")]
+    enum Tagged {
+        At { at: Timestamp },
+    }
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Outer {
+        #[serde(flatten)]
+        inner: BTreeMap<String, Timestamp>,
+    }
+
+    let at = Timestamp::new(5, 6).unwrap();
+    let array = RawArray::new(Dtype::Uint8, vec![2000], Order::C, vec![7; 2000].into()).unwrap();
+    let all = (
+        vec![Either::Array(array), Either::At(at), Either::Text("x".into())],
+        Tagged::At { at },
+        Outer { inner: BTreeMap::from([("a".to_owned(), at)]) },
+    );
+    let payload = to_payload(&all).unwrap();
+    assert_eq!(payload.buffers.len(), 1);
+    assert_eq!(from_payload::<(Vec<Either>, Tagged, Outer)>(&payload).unwrap(), all);
+}
+
+#[test]
 fn times_at_the_ends_of_the_range_are_no_panic() {
     for seconds in [i64::MIN, i64::MIN + 1, i64::MAX] {
         let time = Timestamp::new(seconds, 999_999_999).unwrap();
