@@ -212,6 +212,8 @@ pub enum EventKind {
         /// For people.
         reason: Cow<'static, str>,
     },
+    /// What a later release of the scheduler tells, and this one has no words for: its sequence counts.
+    Unknown,
 }
 
 /// A claim that a client was told of.

@@ -344,7 +344,7 @@ impl World {
                 }
             }
             EventKind::Claimed(claim) => process.kept.retain(|_, of| *of != claim.index),
-            EventKind::Output { .. } => {}
+            EventKind::Output { .. } | EventKind::Unknown => {}
         }
     }
 

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from paraply._enums import name_of
 from paraply._proto.scheduler.v1 import session_pb2
 from paraply._session import wire
 from paraply._session.call import Blob, Call
@@ -387,7 +388,9 @@ class Session(Generic[T]):
 
     def _closed(self, closed: session_pb2.SessionClosed, delivery: Delivery[T]) -> None:
         self._open = False
-        reason = session_pb2.SessionClosed.Reason.Name(closed.reason).removeprefix("REASON_").lower().replace("_", " ")
+        reason = (
+            name_of(session_pb2.SessionClosed.Reason, closed.reason).removeprefix("REASON_").lower().replace("_", " ")
+        )
         text = f"{closed.message} ({reason})" if closed.message else f"the scheduler closed this session ({reason})"
         if closed.reason in (session_pb2.SessionClosed.REASON_SHUTDOWN, session_pb2.SessionClosed.REASON_OUT_OF_ORDER):
             delivery.hang_up = text

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from paraply import error
+from paraply._enums import name_of
 from paraply._proto.common.v1 import payload_pb2, task_pb2
 from paraply._serialize import Encoding, Payload, load_exception
 
@@ -44,7 +45,7 @@ def exception_of(failure: task_pb2.Failure, task: Task) -> Exception:
         return RemoteQueueTimeout("TaskTimeout", failure.message, failure.traceback or None, info)
     if kind == task_pb2.FAILURE_KIND_RUN_TIMEOUT:
         return RemoteTimeout("TaskTimeout", failure.message, failure.traceback or None, info)
-    name = failure.type_name or task_pb2.FailureKind.Name(kind).removeprefix("FAILURE_KIND_").title()
+    name = failure.type_name or name_of(task_pb2.FailureKind, kind).removeprefix("FAILURE_KIND_").title()
     return error.RemoteError(name, failure.message, failure.traceback or None, info, original=_original(failure))
 
 

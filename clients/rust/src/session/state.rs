@@ -108,7 +108,7 @@ impl State {
                     return blobs(&outcome);
                 }
             }
-            EventKind::EngineJoined(_) | EventKind::EngineLeft { .. } => {}
+            EventKind::EngineJoined(_) | EventKind::EngineLeft { .. } | EventKind::Unknown => {}
         }
         Vec::new()
     }

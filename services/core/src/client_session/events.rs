@@ -60,7 +60,7 @@ impl ClientSession {
         match kind {
             EventKind::EngineJoined(info) => self.joined(info),
             EventKind::EngineLeft { engine, reason } => self.left(engine, reason),
-            EventKind::Claimed(_) | EventKind::Output { .. } | EventKind::Finished { .. } => {}
+            EventKind::Claimed(_) | EventKind::Output { .. } | EventKind::Finished { .. } | EventKind::Unknown => {}
         }
     }
 
@@ -120,7 +120,8 @@ impl ClientSession {
                 }
                 kind
             }
-            // What is told of a task that is over is of no use any more; membership has no sequence.
+            // What is told of a task that is over is of no use any more, nor what is not understood; membership has no
+            // sequence.
             _ => return self.transitions.took(Transition::DroppedEvent),
         };
         self.unacked_bytes += EVENT_OVERHEAD;

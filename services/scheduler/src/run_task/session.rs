@@ -144,7 +144,10 @@ impl Session {
                     let _caller_has_left = told.send(Ok(Told::Output { attempt, output })).await;
                 }
                 EventKind::Finished { engine, outcome, .. } => return Some((engine, outcome)),
-                EventKind::Claimed(_) | EventKind::EngineJoined(_) | EventKind::EngineLeft { .. } => {}
+                EventKind::Claimed(_)
+                | EventKind::EngineJoined(_)
+                | EventKind::EngineLeft { .. }
+                | EventKind::Unknown => {}
             }
         }
         if last > 0 {

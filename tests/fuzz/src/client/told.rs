@@ -31,7 +31,7 @@ impl Told {
             let index = match kind {
                 EventKind::Claimed(claim) => claim.index,
                 EventKind::Output { index, .. } | EventKind::Finished { index, .. } => *index,
-                EventKind::EngineJoined(_) | EventKind::EngineLeft { .. } => continue,
+                EventKind::EngineJoined(_) | EventKind::EngineLeft { .. } | EventKind::Unknown => continue,
             };
             if index >= next_index || self.finished.contains(&index) {
                 return Err(format!("there is no task {index}, or no more: {kind:?}"));

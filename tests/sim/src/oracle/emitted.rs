@@ -142,7 +142,7 @@ impl Oracle {
                 let index = match kind {
                     EventKind::Finished { index, .. } | EventKind::Output { index, .. } => *index,
                     EventKind::Claimed(claim) => claim.index,
-                    EventKind::EngineJoined(_) | EventKind::EngineLeft { .. } => 0,
+                    EventKind::EngineJoined(_) | EventKind::EngineLeft { .. } | EventKind::Unknown => 0,
                 };
                 let what = format!("session {session:?} was sent event {sequence} where {due} was due");
                 return Err(Violation::of(TaskId { session, index }, what));

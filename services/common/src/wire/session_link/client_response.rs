@@ -1,4 +1,5 @@
-//! Scheduler to client, as a client reads it.
+//! Scheduler to client, as a client reads it: also what a later release may say within a revision of the protocol
+//! (`docs/protocol.md`, "What is stable").
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,11 +7,14 @@ use paraply_core::{
     id::EngineId,
     session_link::{CloseReason, EngineInfo, Event, EventKind, KnownClaim, SubmitCredit, ToClient, Update, Welcome},
 };
-use paraply_proto::{common::v1::Engine, scheduler::v1 as proto};
+use paraply_proto::{
+    common::v1::{Encoding, Engine, Failure, FailureKind, Outcome, OutputKind, outcome::Outcome as Ended},
+    scheduler::v1 as proto,
+};
 use proto::open_session_response::Message;
 
 use crate::wire::{
-    error::{Inside as _, Problem, WireError, each, required},
+    error::{Inside as _, WireError, each, required},
     id, outcome, payload, peer,
 };
 
@@ -23,7 +27,7 @@ pub fn decode_response(message: proto::OpenSessionResponse) -> Result<ToClient, 
         Message::Welcome(welcome) => ToClient::Welcome(decode_welcome(welcome).inside("welcome")?),
         Message::Update(update) => ToClient::Update(decode_update(update).inside("update")?),
         Message::Closed(closed) => ToClient::Closed {
-            reason: decode_reason(closed.reason).inside("closed")?,
+            reason: decode_reason(closed.reason),
             message: closed.message,
             expected_index: closed.expected_index,
         },
@@ -63,14 +67,15 @@ fn decode_engine(engine: Engine) -> Result<Arc<EngineInfo>, WireError> {
 
 fn decode_event(event: proto::Event) -> Result<Event, WireError> {
     use proto::event::Event as Wire;
-    let kind = match required(event.event, "event")? {
-        Wire::Claimed(claim) => EventKind::Claimed(decode_claim(claim).inside("claimed")?),
-        Wire::Output(output) => decode_output(output).inside("output")?,
-        Wire::Finished(finished) => decode_finished(finished).inside("finished")?,
-        Wire::EngineJoined(engine) => EventKind::EngineJoined(decode_engine(engine).inside("engine_joined")?),
-        Wire::EngineLeft(left) => {
+    let kind = match event.event {
+        Some(Wire::Claimed(claim)) => EventKind::Claimed(decode_claim(claim).inside("claimed")?),
+        Some(Wire::Output(output)) => decode_output(output).inside("output")?,
+        Some(Wire::Finished(finished)) => decode_finished(finished).inside("finished")?,
+        Some(Wire::EngineJoined(engine)) => EventKind::EngineJoined(decode_engine(engine).inside("engine_joined")?),
+        Some(Wire::EngineLeft(left)) => {
             EventKind::EngineLeft { engine: EngineId(left.engine_id), reason: left.reason.into() }
         }
+        None => EventKind::Unknown,
     };
     Ok(Event { sequence: event.sequence, kind })
 }
@@ -85,16 +90,20 @@ fn decode_claim(claim: proto::TaskClaimed) -> Result<KnownClaim, WireError> {
 }
 
 fn decode_output(output: proto::TaskOutput) -> Result<EventKind, WireError> {
+    let piece = required(output.output, "output")?;
+    if OutputKind::try_from(piece.kind).is_err() {
+        return Ok(EventKind::Unknown);
+    }
     Ok(EventKind::Output {
         index: output.index,
         attempt: output.attempt,
         engine: EngineId(output.engine_id),
-        output: outcome::decode_output(required(output.output, "output")?).inside("output")?,
+        output: outcome::decode_output(piece).inside("output")?,
     })
 }
 
 fn decode_finished(finished: proto::TaskFinished) -> Result<EventKind, WireError> {
-    let outcome = outcome::decode(required(finished.outcome, "outcome")?).inside("outcome")?;
+    let outcome = outcome::decode(understood(required(finished.outcome, "outcome")?)).inside("outcome")?;
     Ok(EventKind::Finished {
         index: finished.index,
         attempt: finished.attempt,
@@ -104,18 +113,46 @@ fn decode_finished(finished: proto::TaskFinished) -> Result<EventKind, WireError
     })
 }
 
-fn decode_reason(value: i32) -> Result<CloseReason, WireError> {
+/// A failure of a kind that this release does not know is a failure all the same, and a result in an encoding that it does
+/// not know is one that it cannot read.
+fn understood(mut message: Outcome) -> Outcome {
+    let known = |encoding: i32| Encoding::try_from(encoding).is_ok();
+    match &mut message.outcome {
+        Some(Ended::Result(result)) if !known(result.encoding) => {
+            let message_text =
+                format!("the result is in encoding {}, which this release does not know", result.encoding);
+            let failure = Failure {
+                kind: FailureKind::Unreadable.into(),
+                type_name: "UnreadableError".to_owned(),
+                message: message_text,
+                ..Failure::default()
+            };
+            message.outcome = Some(Ended::Failure(Box::new(failure)));
+        }
+        Some(Ended::Failure(failure)) => {
+            if FailureKind::try_from(failure.kind).is_err() {
+                if failure.type_name.is_empty() {
+                    failure.type_name = format!("FailureKind{}", failure.kind);
+                }
+                failure.kind = FailureKind::Exception.into();
+            }
+            failure.exception = failure.exception.take().filter(|exception| known(exception.encoding));
+        }
+        _ => {}
+    }
+    message
+}
+
+/// Why a session is over; also where nobody here knows the reason.
+fn decode_reason(value: i32) -> CloseReason {
     use proto::session_closed::Reason as Wire;
     match Wire::try_from(value) {
-        Ok(Wire::Closed) => Ok(CloseReason::Closed),
-        Ok(Wire::Superseded) => Ok(CloseReason::Superseded),
-        Ok(Wire::Expired) => Ok(CloseReason::Expired),
-        Ok(Wire::OutOfOrder) => Ok(CloseReason::OutOfOrder),
-        Ok(Wire::ProtocolError) => Ok(CloseReason::ProtocolError),
-        Ok(Wire::Limit) => Ok(CloseReason::Limit),
-        Ok(Wire::Shutdown) => Ok(CloseReason::Shutdown),
-        Ok(Wire::Unspecified) | Err(_) => {
-            Err(WireError::new("reason", Problem::UnknownValue { name: "SessionClosed.Reason", value }))
-        }
+        Ok(Wire::Closed) => CloseReason::Closed,
+        Ok(Wire::Superseded) => CloseReason::Superseded,
+        Ok(Wire::Expired) => CloseReason::Expired,
+        Ok(Wire::OutOfOrder) => CloseReason::OutOfOrder,
+        Ok(Wire::Limit) => CloseReason::Limit,
+        Ok(Wire::Shutdown) => CloseReason::Shutdown,
+        Ok(Wire::ProtocolError | Wire::Unspecified) | Err(_) => CloseReason::ProtocolError,
     }
 }

@@ -76,6 +76,7 @@ fn encode_event(event: Event) -> proto::Event {
         EventKind::EngineLeft { engine, reason } => {
             Wire::EngineLeft(proto::EngineLeft { engine_id: engine.0, reason: reason.into_owned() })
         }
+        EventKind::Unknown => return proto::Event { sequence: event.sequence, event: None },
     };
     proto::Event { sequence: event.sequence, event: Some(kind) }
 }

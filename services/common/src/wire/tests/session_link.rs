@@ -6,6 +6,7 @@ use bytes::Bytes;
 use paraply_core::{
     call::{Call, CallHead, Placement, Work},
     id::{BlobId, Digest, EngineId, Epoch},
+    outcome::FailureKind,
     payload::Payload,
     session_link::{
         CloseReason, Event, EventKind, Hello, KnownClaim, ResumePoint, SubmitCredit, ToClient, ToScheduler, Update,
@@ -14,7 +15,10 @@ use paraply_core::{
 };
 use paraply_proto::{
     common::v1 as common,
-    scheduler::v1::{self as proto, OpenSessionRequest, OpenSessionResponse, open_session_request},
+    scheduler::v1::{
+        self as proto, OpenSessionRequest, OpenSessionResponse, event::Event as Wire, open_session_request,
+        open_session_response::Message,
+    },
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use prost::Message as _;
@@ -217,4 +221,51 @@ fn an_argument_that_says_nothing_stands_for_no_arguments() {
         Ok(ToScheduler::Submit { calls, .. }) => assert_eq!(calls[0].arguments, [Payload::default()]),
         other => panic!("{other:?}"),
     }
+}
+
+/// What a client of this release does with what a later one may say.
+#[test]
+fn a_client_takes_what_it_has_no_words_for() {
+    let finished = |outcome| proto::TaskFinished {
+        index: 5,
+        outcome: Some(common::Outcome { outcome: Some(outcome), ..common::Outcome::default() }),
+        ..proto::TaskFinished::default()
+    };
+    let failure = common::Failure { kind: 42, message: "new".to_owned(), ..common::Failure::default() };
+    let result = common::Payload { encoding: 42, ..common::Payload::default() };
+    let output = common::Output { kind: 42, ..common::Output::default() };
+    let events = [
+        Some(Wire::Finished(finished(common::outcome::Outcome::Failure(failure.into())))),
+        Some(Wire::Finished(finished(common::outcome::Outcome::Result(result)))),
+        Some(Wire::Output(proto::TaskOutput { output: Some(output), ..proto::TaskOutput::default() })),
+        None,
+    ];
+    let events = (1..).zip(events).map(|(sequence, event)| proto::Event { sequence, event }).collect();
+    let update = Message::Update(proto::SessionUpdate { events, ..proto::SessionUpdate::default() });
+    let Ok(ToClient::Update(update)) = decode_response(OpenSessionResponse { message: Some(update) }) else {
+        panic!("it is not read")
+    };
+    let failed = |event: &Event| match &event.kind {
+        EventKind::Finished { outcome, .. } => outcome.value.clone().unwrap_err(),
+        other => panic!("{other:?}"),
+    };
+    let [unknown_failure, unknown_result, unknown_output, unknown_event] = &update.events[..] else {
+        panic!("{:?}", update.events)
+    };
+    let first = failed(unknown_failure);
+    assert_eq!(
+        (first.kind, &first.type_name[..], &first.message[..]),
+        (FailureKind::Exception, &b"FailureKind42"[..], &b"new"[..])
+    );
+    let second = failed(unknown_result);
+    assert!(
+        second.kind == FailureKind::Unreadable && String::from_utf8_lossy(&second.message).contains("encoding 42"),
+        "{second:?}"
+    );
+    for (sequence, event) in [(3, unknown_output), (4, unknown_event)] {
+        assert_eq!((event.sequence, &event.kind), (sequence, &EventKind::Unknown));
+    }
+    let closed = proto::SessionClosed { reason: 42, message: "new".to_owned(), ..proto::SessionClosed::default() };
+    let closed = decode_response(OpenSessionResponse { message: Some(Message::Closed(closed)) });
+    assert!(matches!(closed, Ok(ToClient::Closed { reason: CloseReason::ProtocolError, .. })), "{closed:?}");
 }
