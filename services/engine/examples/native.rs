@@ -78,6 +78,11 @@ async fn wait(context: Context) {
     std::future::pending::<()>().await;
 }
 
+/// Of no numbers it is none, which JSON does not have.
+fn mean(numbers: Vec<f64>) -> f64 {
+    numbers.iter().sum::<f64>() / numbers.len() as f64
+}
+
 fn root(of: f64) -> Result<f64, String> {
     if of < 0.0 { Err(format!("{of} has no real root")) } else { Ok(of.sqrt()) }
 }
@@ -88,6 +93,7 @@ fn main() -> Result<(), paraply_engine::Error> {
         .engines(engines)
         .function("walk", walk)
         .function("hits", hits)
+        .function("mean", mean)
         .function("wait", wait)
         .function("panic", |text: String| -> () { panic!("{text}") })
         .try_function("simulate", simulate)

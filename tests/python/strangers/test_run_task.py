@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from home import eventually
+from rust_examples import native_program
 from stranger_example import EXAMPLE
 from stranger_example import stranger as make
 
@@ -198,10 +199,32 @@ def test_the_example_is_no_client_of_ours(known: tuple[str, str]) -> None:
 
 def test_without_an_engine_a_task_waits_and_says_so(home: Any) -> None:
     home.start(0)
-    connection = json.loads((home.folder / "home/default/default/connection.json").read_text())
-    address = next(each["tcp"] for each in connection["endpoints"] if "tcp" in each)
-    stranger = make(address, connection["token"])
+    stranger = stranger_of(home)
     eventually(lambda: home.status()["scheduler"], "a scheduler is there")
     with stranger.channel, pytest.raises(grpc.RpcError, match=r"no result within 500 ms: .*no engine") as late:
         stranger.run("1", timeout_millis=500)
     assert late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_a_native_function_is_called_by_the_same_rules(home: Any) -> None:
+    home.start(0)
+    stranger = stranger_of(home)
+    with native_program(1, home.env), stranger.channel:
+        eventually(lambda: len(home.status()["engines"]) == 1, "the engine is there")
+        answer = stranger.run(":simulate", 1000)
+        assert json.loads(answer["result_json"]) == pytest.approx(2**0.5)
+        assert answer["stdout"] == "1000 steps on engine 0\n"
+        named = stranger.call("RunTask", timeout=60, function=":walk", arguments_json='{"steps": 4}').result()
+        assert set(json.loads(named["result_json"])) == {"end", "farthest"}
+        assert stranger.run(":root", -1)["failure"]["message"] == "-1 has no real root"
+        for wrong, error in ((1, "TypeError"), ([], "NotJSONError")):
+            failure = stranger.run(":mean", wrong)["failure"]
+            assert failure["type_name"] == error
+        assert failure["message"].startswith("result: JSON has no nan")
+
+
+def stranger_of(home: Any) -> Any:
+    """One who knows an address of the default cluster, and its token."""
+    connection = json.loads((home.folder / "home/default/default/connection.json").read_text())
+    address = next(each["tcp"] for each in connection["endpoints"] if "tcp" in each)
+    return make(address, connection["token"])

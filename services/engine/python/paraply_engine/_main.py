@@ -78,7 +78,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--connection",
         metavar="FILE",
         default=os.environ.get("PARAPLY_CONNECTION"),
-        help="the cluster's engine.json (default: $PARAPLY_CONNECTION)",
+        help="the cluster's engine.json (default: $PARAPLY_CONNECTION, or that of the cluster `paraply start` starts)",
     )
     parser.add_argument("--wait", action="store_true", help="wait for the connection file if it is not there yet")
     parser.add_argument("--id", type=int, metavar="N", help="the engine id to ask for, given if it was never used")
@@ -127,12 +127,24 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"paraply-engine {version('paraply-engine')}")
     options = parser.parse_args(arguments)
     if options.connection is None:
-        parser.error("which cluster? Give --connection FILE or set PARAPLY_CONNECTION")
+        options.connection = str(_home() / "default/default/engine.json")
+        if not options.wait and not _is_there(Path(options.connection)):
+            parser.error(
+                f"which cluster? {options.connection} is not there: run `paraply start`, give --connection FILE or set "
+                "PARAPLY_CONNECTION"
+            )
     if options.result_bytes is not None and options.result_bytes < 0:
         parser.error("--result-bytes is at least 0")
     if options.threads is not None and options.threads < 1:
         parser.error("--threads is at least 1")
     return options
+
+
+def _home() -> Path:
+    """Where clusters of this user are."""
+    if home := os.environ.get("PARAPLY_HOME"):
+        return Path(home)
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state", "paraply")
 
 
 def _wait_for(file: Path) -> None:

@@ -59,6 +59,8 @@ impl Engine {
 #[must_use = "nothing happens before `run` or `start`"]
 pub struct EngineBuilder {
     functions: Vec<(String, Erased)>,
+    /// Functions that return a `Result` and say that they do not fail.
+    results: Vec<String>,
     connection: Option<PathBuf>,
     tls: TlsSettings,
     labels: Vec<(String, String)>,
@@ -71,7 +73,8 @@ pub struct EngineBuilder {
 
 impl EngineBuilder {
     /// Adds a function: called with up to eight arguments that serde reads, after a [`super::Context`] if it wants one. What
-    /// it returns, or the future that it returns comes to, is the task's result.
+    /// it returns, or the future that it returns comes to, is the task's result. That is no `Result`, which
+    /// [`try_function`](Self::try_function) is for: `run` and `start` refuse it.
     ///
     /// An ordinary function has a thread to itself while it runs. Async functions share one thread with those of the other
     /// engines of the process, and are ended at an await when their task is cancelled.
@@ -80,7 +83,12 @@ impl EngineBuilder {
         F: Function<K>,
         F::Output: Returned<L>,
     {
-        self.functions.push((name.into(), F::Output::erase(function)));
+        let name = name.into();
+        // serde writes one, as a map of `Ok` or `Err`: a failure would be a success.
+        if F::Output::name().starts_with("core::result::Result<") {
+            self.results.push(name.clone());
+        }
+        self.functions.push((name, F::Output::erase(function)));
         self
     }
 
@@ -200,6 +208,12 @@ impl EngineBuilder {
         let engines = self.engines.unwrap_or(1);
         if engines == 0 || self.threads == Some(0) {
             return Err(invalid("it needs at least one engine, and one thread"));
+        }
+        if !self.results.is_empty() {
+            let names = self.results.join(", ");
+            return Err(invalid(&format!(
+                "what returns a Result is given to `try_function`, not to `function`: {names}"
+            )));
         }
         failed::remember_panics();
         let functions = Arc::new(functions(self.functions)?);

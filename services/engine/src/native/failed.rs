@@ -4,7 +4,7 @@ use std::{any::Any, cell::RefCell, fmt::Display, sync::Once};
 
 use bytes::Bytes;
 use paraply_core::outcome::{Failure, FailureKind};
-use paraply_values::{DecodeError, EncodeError, Value};
+use paraply_values::{DecodeError, EncodeError, Encoding, Value};
 
 /// A failure before it is known where it happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,8 +34,19 @@ impl Failed {
     }
 
     /// What the function returned has no form that others read.
-    pub(super) fn value(error: &EncodeError) -> Self {
-        Self::exception("TypeError", format!("the result cannot be sent: {error}"))
+    pub(super) fn value(error: EncodeError) -> Self {
+        match error {
+            EncodeError::NotPortable { encoding: Encoding::Json, reason } => Self::exception("NotJSONError", reason),
+            error => Self::exception("TypeError", format!("the result cannot be sent: {error}")),
+        }
+    }
+
+    /// Values in order beside values by name: there is no function in Rust that takes both.
+    pub(super) fn both<T>() -> Self {
+        let takes = signature(std::any::type_name::<T>());
+        let message =
+            format!("the function takes {takes}: all in their order or all by name, and was given some of either");
+        Self::exception("TypeError", message)
     }
 
     /// The arguments were pickled.

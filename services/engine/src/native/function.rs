@@ -67,6 +67,9 @@ pub(super) mod sealed {
     }
 
     pub trait Returns<Kind>: Sized {
+        /// The name of the type of the result.
+        fn name() -> &'static str;
+
         fn erase<K, F: Callable<K, Output = Self>>(function: F) -> Erased;
     }
 
@@ -92,6 +95,10 @@ pub enum Now {}
 pub enum Eventually {}
 
 impl<T: Serialize> sealed::Returns<Now> for T {
+    fn name() -> &'static str {
+        std::any::type_name::<T>()
+    }
+
     fn erase<K, F: sealed::Callable<K, Output = Self>>(function: F) -> Erased {
         Erased::Blocking(Arc::new(move |context, arguments| {
             answer(&function.call(context, arguments)?, arguments.encoding)
@@ -104,6 +111,10 @@ where
     T: Serialize,
     Fut: Future<Output = T> + Send + 'static,
 {
+    fn name() -> &'static str {
+        std::any::type_name::<T>()
+    }
+
     fn erase<K, F: sealed::Callable<K, Output = Self>>(function: F) -> Erased {
         Erased::Async(Arc::new(move |context, arguments| {
             let encoding = arguments.encoding;
@@ -146,8 +157,11 @@ where
 /// Whoever asks in JSON is answered in JSON.
 fn answer<T: Serialize>(value: &T, asked: Encoding) -> Answer {
     let written = if asked == Encoding::Json { portable::encode_json(value) } else { portable::encode(value) };
-    written.map_err(|error| Failed::value(&error))
+    written.map_err(Failed::value)
 }
+
+/// What stands for values in order where there are others by name (`docs/protocol.md`, "Values").
+const IN_ORDER: &str = "*";
 
 /// How arguments by name are read.
 type Named<T> = fn(&Payload) -> Result<T, DecodeError>;
@@ -165,6 +179,11 @@ fn arguments<T: DeserializeOwned>(payload: &Payload, named: Option<Named<T>>) ->
         Err(error) => error,
     };
     let given = portable::decode::<Value>(payload).ok();
+    if let Some(Value::Map(named)) = &given
+        && named.iter().any(|(name, _)| matches!(name, Value::Str(name) if name == IN_ORDER))
+    {
+        return Err(Failed::both::<T>());
+    }
     let by_name = named.filter(|_| matches!(given, Some(Value::Map(_)))).map(|named| named(payload));
     by_name.unwrap_or(Err(error)).map_err(|error| Failed::arguments::<T>(given.as_ref(), &error))
 }

@@ -32,6 +32,8 @@ mod failed;
 mod function;
 mod runtime;
 
+pub use paraply_common::transport::tls::TlsSettings;
+
 pub use builder::{Engine, EngineBuilder, Running};
 pub use context::{Cancelled, Context, PublishError};
 pub use function::{Alone, Eventually, Function, Now, Returned, TryReturned, WithContext};

@@ -6,11 +6,14 @@
 use std::{
     any::Any,
     collections::VecDeque,
+    future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -144,6 +147,8 @@ impl Shared {
         while let Some(started) = next.take() {
             let (begun, arguments) = (clock::unix_nanos(), &started.task.arguments);
             let answer = match &started.function {
+                // It has waited for a thread.
+                Ok(_) if started.context.is_cancelled() => Err(Failed::cancelled()),
                 Ok(Erased::Blocking(function)) => {
                     let called = catch_unwind(AssertUnwindSafe(|| function(started.context.clone(), arguments)));
                     called.unwrap_or_else(|panic| Err(panicked(panic)))
@@ -161,11 +166,17 @@ impl Shared {
             let Ok(Erased::Async(function)) = &started.function else { return self.hand_over(started) };
             let begun = clock::unix_nanos();
             let called = async { function(started.context.clone(), &started.task.arguments).await };
-            let answer = tokio::select! {
+            let mut called = pin!(Some(AssertUnwindSafe(called).catch_unwind()));
+            let over = tokio::select! {
                 biased;
-                answer = AssertUnwindSafe(called).catch_unwind() => answer.unwrap_or_else(|panic| Err(panicked(panic))),
-                // The future is dropped where it waits.
-                () = started.context.cancelled() => Err(Failed::cancelled()),
+                answer = poll_fn(|cx| called.as_mut().as_pin_mut().map_or(Poll::Pending, |call| call.poll(cx))) => answer.map(Some),
+                () = started.context.cancelled() => Ok(None),
+            };
+            // One that was cancelled is dropped where it waits, and its destructors are the user's code too.
+            let dropped = catch_unwind(AssertUnwindSafe(|| called.set(None)));
+            let answer = match over.and_then(|answer| dropped.map(|()| answer)) {
+                Ok(answer) => answer.unwrap_or_else(|| Err(Failed::cancelled())),
+                Err(panic) => Err(panicked(panic)),
             };
             next = self.finished(&started, begun, answer);
             // Others share the thread.

@@ -76,6 +76,11 @@ async fn functions_of_all_shapes_are_called() {
     let named = BTreeMap::from([("base", 3), ("exponent", 2)]);
     let by_struct: i64 = soon("a struct", view.apply(":named", (named,))).await.unwrap();
     assert_eq!(by_struct, 9);
+    let by_name: i64 = soon("names", view.apply(":named", paraply::args!(base = 3, exponent = 2))).await.unwrap();
+    assert_eq!(by_name, 9);
+    let (class, message) =
+        exception(soon("some of either", view.apply::<i64>(":named", paraply::args!(7, base = 3))).await);
+    assert!(class == "TypeError" && message.contains("all in their order or all by name"), "{class}: {message}");
     engine.stop().unwrap();
 }
 
@@ -121,14 +126,31 @@ async fn wrong_calls_are_failures_that_say_what_is_right() {
     assert_eq!(soon("a right one", view.apply::<i64>(":double", (4,))).await.unwrap(), 8, "and the engine lives");
 }
 
+struct Loud;
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        panic!("as it is dropped");
+    }
+}
+
 #[tokio::test]
 async fn panics_end_tasks_and_no_engine() {
     let home = Home::new(0);
+    let (begun, begins) = channel();
     let _engine = builder(&home)
         .function("panic", |text: String| -> u8 { panic!("{text}") })
         .function("panic.later", |text: String| async move {
             tokio::task::yield_now().await;
             assert!(text.is_empty(), "{text}");
+        })
+        .function("panic.dropped", move || {
+            let begun = begun.clone();
+            async move {
+                let _loud = Loud;
+                begun.send("panic.dropped").unwrap();
+                std::future::pending::<()>().await;
+            }
         })
         .function("fine", || 1)
         .start()
@@ -136,6 +158,11 @@ async fn panics_end_tasks_and_no_engine() {
     let client = client(&home, 1).await;
     let before = client.engines();
     let view = client.balanced();
+    let cancelled: Task<()> = view.apply(":panic.dropped", ());
+    soon("its begin", until(&begins, "panic.dropped")).await;
+    cancelled.cancel();
+    let Err(Error::Cancelled(message)) = soon("its end", cancelled).await else { panic!("it did not fail") };
+    assert_eq!(message, "as it is dropped");
     for function in [":panic", ":panic.later"] {
         let Err(Error::Exception(raised)) = soon("a panic", view.apply::<u8>(function, ("on purpose",))).await else {
             panic!("it did not fail")
@@ -284,6 +311,10 @@ fn what_cannot_be_an_engine_says_why() {
     assert!(why(builder(&home).function("a", || ()).function("a", || ())).contains("two functions"));
     assert!(why(builder(&home).label("runtime", "x")).contains("runtime"));
     assert!(why(builder(&home).engines(0)).contains("at least one"));
+    let fails = |text: String| text.parse::<i64>().map_err(|error| error.to_string());
+    assert!(why(builder(&home).function("now", fails)).contains("given to `try_function`, not to `function`: now"));
+    let later = move |text: String| async move { fails(text) };
+    assert!(why(builder(&home).function("later", later)).contains("not to `function`: later"));
     assert!(why(Engine::builder().connection(home.file())).contains("engine.json"));
     let mut refused = home.connection(Role::Engine);
     refused.token = home.connection(Role::Client).token;
