@@ -8,7 +8,7 @@ use paraply_proto::{
 };
 use serde_json::{Value, json};
 
-use super::Cluster;
+use super::Reachable;
 use crate::{block_on, cluster_client, error::Error};
 
 #[derive(Debug, Args)]
@@ -18,7 +18,7 @@ Examples:
   paraply explain --json $(cat ids)")]
 pub(crate) struct Explain {
     #[command(flatten)]
-    cluster: Cluster,
+    cluster: Reachable,
 
     /// Print JSON
     #[arg(long)]
@@ -38,8 +38,7 @@ struct Asked {
 
 impl Explain {
     pub(crate) fn run(self) -> Result<(), Error> {
-        let folder = self.cluster.reachable()?;
-        let connection = ConnectionFile::read(&folder.connection())?;
+        let (connection, _) = self.cluster.find()?;
         let ids = self.tasks.iter().map(|task| task.id.clone()).collect();
         let found = block_on(ask(&connection, ids))?;
         let rows: Vec<_> = self.tasks.iter().map(|task| (task, of(task, &found))).collect();

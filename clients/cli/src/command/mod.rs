@@ -15,7 +15,10 @@ pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod trace;
 
+use std::path::PathBuf;
+
 use clap::Args;
+use paraply_common::connection::ConnectionFile;
 
 use crate::{
     error::Error,
@@ -32,6 +35,28 @@ pub(crate) struct Cluster {
     /// Which of the profile's clusters [default: the one called "default", else the newest that runs]
     #[arg(long)]
     cluster_id: Option<String>,
+}
+
+/// Names one cluster that answers, wherever it runs.
+#[derive(Debug, Args)]
+pub(crate) struct Reachable {
+    #[command(flatten)]
+    cluster: Cluster,
+
+    /// Connection file of the cluster, in place of its name
+    #[arg(long, value_name = "FILE", conflicts_with = "cluster_id")]
+    connection: Option<PathBuf>,
+}
+
+impl Reachable {
+    /// How to connect, and its folder here where it was found by its name.
+    fn find(&self) -> Result<(ConnectionFile, Option<ClusterFolder>), Error> {
+        if let Some(file) = &self.connection {
+            return Ok((ConnectionFile::read(file)?, None));
+        }
+        let folder = self.cluster.reachable()?;
+        Ok((ConnectionFile::read(&folder.connection())?, Some(folder)))
+    }
 }
 
 impl Cluster {

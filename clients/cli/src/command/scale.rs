@@ -1,6 +1,6 @@
 //! `paraply scale`: so many engines, no more and no fewer.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use clap::Args;
 use paraply_common::connection::{ConnectionFile, Launcher};
@@ -10,7 +10,7 @@ use paraply_proto::controller::v1::{
 };
 use tonic::Streaming;
 
-use super::Cluster;
+use super::Reachable;
 use crate::{
     block_on, blocking,
     cluster_client::{self, ClientError},
@@ -38,20 +38,12 @@ pub(crate) struct Scale {
     no_wait: bool,
 
     #[command(flatten)]
-    cluster: Cluster,
-
-    /// Connection file of the cluster, in place of its name
-    #[arg(long, value_name = "FILE", conflicts_with = "cluster_id")]
-    connection: Option<PathBuf>,
+    cluster: Reachable,
 }
 
 impl Scale {
     pub(crate) fn run(self) -> Result<(), Error> {
-        let file = match &self.connection {
-            Some(file) => file.clone(),
-            None => self.cluster.reachable()?.connection(),
-        };
-        block_on(self.scale(&ConnectionFile::read(&file)?))
+        block_on(self.scale(&self.cluster.find()?.0))
     }
 
     async fn scale(&self, connection: &ConnectionFile) -> Result<(), Error> {

@@ -78,6 +78,8 @@ settings! {
         function_bytes,
         /// Bytes of output kept for a task
         task_output_bytes,
+        /// Finished tasks that are remembered for `paraply trace`
+        recent_tasks,
         /// Tasks that are traced at a time, where clients trace their calls
         traced_tasks,
     }

@@ -18,7 +18,7 @@ use paraply_proto::{
 };
 use serde_json::{Value, json};
 
-use super::Cluster;
+use super::Reachable;
 use crate::{block_on, cluster_client, error::Error};
 
 /// The row of the viewer where waiting tasks are; an engine's is its id and one more.
@@ -33,7 +33,7 @@ Examples:
 The scheduler remembers tasks that are not finished, and the last 20,000 that are (its setting `recent_tasks`).")]
 pub(crate) struct Trace {
     #[command(flatten)]
-    cluster: Cluster,
+    cluster: Reachable,
 
     /// Where to write it; - is standard output
     #[arg(short, long, value_name = "FILE")]
@@ -55,8 +55,7 @@ fn session(prefix: &str) -> Result<String, String> {
 
 impl Trace {
     pub(crate) fn run(self) -> Result<(), Error> {
-        let folder = self.cluster.reachable()?;
-        let connection = ConnectionFile::read(&folder.connection())?;
+        let (connection, _) = self.cluster.find()?;
         let tasks = block_on(ask(&connection, &self.session))?;
         let sessions: std::collections::BTreeSet<_> = tasks.iter().map(|(id, _)| id.session).collect();
         let trace = json!({ "displayTimeUnit": "ms", "traceEvents": events(&tasks, clock::unix_nanos()) });

@@ -9,10 +9,9 @@ mod watch;
 use std::time::Duration;
 
 use clap::Args;
-use paraply_common::connection::ConnectionFile;
 use paraply_proto::controller::v1::{EngineState, EngineStatus};
 
-use super::Cluster;
+use super::Reachable;
 use crate::{block_on, cluster_client, error::Error};
 
 /// Tasks shown of those that have run for longest.
@@ -24,10 +23,11 @@ Examples:
   paraply status
   paraply status --watch               live, until Ctrl-C
   paraply status --watch 0.2 --json    a line of JSON five times a second
-  paraply status --profile mpi --json")]
+  paraply status --profile mpi --json
+  paraply status --connection creds/admin/connection.json")]
 pub(crate) struct Status {
     #[command(flatten)]
-    cluster: Cluster,
+    cluster: Reachable,
 
     /// Print JSON
     #[arg(long)]
@@ -46,10 +46,9 @@ fn interval(seconds: &str) -> Result<Duration, String> {
 
 impl Status {
     pub(crate) fn run(self) -> Result<(), Error> {
-        let folder = self.cluster.reachable()?;
-        let connection = ConnectionFile::read(&folder.connection())?;
+        let (connection, folder) = self.cluster.find()?;
         if let Some(interval) = self.watch {
-            return block_on(watch::watch(&folder, &connection, interval, self.json));
+            return block_on(watch::watch(folder.as_ref(), &connection, interval, self.json));
         }
         let answers = block_on(async {
             let dialled = async { Ok(cluster_client::connect(&connection).await?) };

@@ -24,7 +24,7 @@ use crate::{
 
 /// Asks and shows every `interval` until Ctrl-C, or until the cluster is stopped or nobody reads any more.
 pub(super) async fn watch(
-    folder: &ClusterFolder,
+    folder: Option<&ClusterFolder>,
     connection: &ConnectionFile,
     interval: Duration,
     as_json: bool,
@@ -44,8 +44,11 @@ pub(super) async fn watch(
                     earlier = Some(look);
                     text::of(connection, &answers, Some(&rates))
                 }
-                Err(error) if folder.is_running()? => vec![format!("paraply: {error}; asking again")],
-                Err(_) => break,
+                Err(error) => match folder.map(ClusterFolder::is_running).transpose()? {
+                    Some(false) => break,
+                    // Of one elsewhere nobody here knows whether it was stopped.
+                    Some(true) | None => vec![format!("paraply: {error}; asking again")],
+                },
             },
         };
         let shown = match &screen {
