@@ -104,6 +104,8 @@ def _fleet(engines: int, processes: int, order: random.Random) -> None:
         gone = sum(isinstance(value, EngineError) for value in values)
         wrong = [value for value in values if not isinstance(value, (int, EngineError))]
         _say("balanced", tasks=len(values), lost_with_engines=gone, wrong=len(wrong))
+        if wrong:
+            raise SystemExit(f"{len(wrong)} tasks have neither a result nor a lost engine, the first {wrong[0]!r}")
 
 
 def _cluster(stack: ExitStack) -> Services:

@@ -1,28 +1,30 @@
-//! A matrix product over blocks of rows that are scattered over the engines: `cargo run -p paraply --example matrix`.
+//! A matrix product over blocks of rows that are scattered over the engines:
+//! `cargo run -p paraply --features ndarray --example matrix`.
 
-use paraply::Client;
+use ndarray::{Array2, Axis, Ix2, concatenate};
+use paraply::{
+    Client,
+    values::{Nd, NdArray},
+};
 
 const SIZE: usize = 120;
-
-type Matrix = Vec<Vec<f64>>;
-
-fn matrix(entry: impl Fn(usize, usize) -> f64) -> Matrix {
-    (0..SIZE).map(|row| (0..SIZE).map(|column| entry(row, column)).collect()).collect()
-}
+const ROWS: usize = 15;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let a = matrix(|row, column| (row + column) as f64);
-    let b = matrix(|row, column| if row == column { 2.0 } else { 0.0 });
+    let a = Array2::from_shape_fn((SIZE, SIZE), |(row, column)| (row * column % 7) as f64);
+    let b = Array2::from_shape_fn((SIZE, SIZE), |(row, column)| (row + column) as f64);
     let client = Client::connect().await?;
     client.wait_for_engines(1).await?;
     let engines = client.broadcast();
-    // Each engine has some rows of a, and all of b.
-    engines.scatter("a", &a).await?;
-    engines.push("b", &b).await?;
-    engines.execute("c = [[sum(x * y for x, y in zip(row, column)) for column in zip(*b)] for row in a]").await?;
-    let c: Matrix = engines.gather("c").await?;
-    let right = c.iter().zip(&a).all(|(c, a)| c.iter().zip(a).all(|(c, a)| *c == 2.0 * a));
+    // Each engine has some blocks of a, and all of b.
+    let blocks: Vec<_> = a.axis_chunks_iter(Axis(0), ROWS).map(Nd).collect();
+    engines.scatter("blocks", &blocks).await?;
+    engines.push("b", &Nd(b.view())).await?;
+    engines.execute("products = [block @ b for block in blocks]").await?;
+    let products: Vec<NdArray<f64, Ix2>> = engines.gather("products").await?;
+    let products: Vec<_> = products.iter().map(|product| product.0.view()).collect();
+    let right = concatenate(Axis(0), &products)? == a.dot(&b);
     println!("{SIZE} by {SIZE} on {} engines: {}", client.engines().len(), if right { "right" } else { "wrong" });
     client.close().await;
     Ok(())

@@ -1,7 +1,7 @@
 //! Asking for a cluster.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -38,9 +38,19 @@ pub struct Connect {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
     pub(crate) file: Option<PathBuf>,
-    pub(crate) address: Option<(String, String)>,
+    pub(crate) address: Option<(String, Unchecked)>,
     pub(crate) profile: Option<String>,
     pub(crate) cluster: Option<String>,
+}
+
+/// What may be a token, and is never shown.
+#[derive(Clone)]
+pub(crate) struct Unchecked(pub(crate) String);
+
+impl fmt::Debug for Unchecked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(a token)")
+    }
 }
 
 impl Connect {
@@ -61,7 +71,7 @@ impl Connect {
     /// let asked = paraply::Client::builder().address("tls:paraply.example:443", "0123456789abcdef");
     /// ```
     pub fn address(mut self, address: impl Into<String>, token: impl Into<String>) -> Self {
-        self.wanted.address = Some((address.into(), token.into()));
+        self.wanted.address = Some((address.into(), Unchecked(token.into())));
         self
     }
 
@@ -157,6 +167,7 @@ pub enum ConnectError {
         /// The file.
         file: PathBuf,
         /// What was tried.
+        #[source]
         error: DialError,
     },
     /// The connection file cannot be used.

@@ -82,6 +82,8 @@ pub struct Exception {
     pub engine: Option<u32>,
 }
 
+impl std::error::Error for Exception {}
+
 impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.traceback.is_empty() {

@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Finds the cluster; a connection file that is not there is waited for until `end`.
 pub(crate) async fn find(wanted: &Wanted, end: Time) -> Result<Place, ConnectError> {
     if let Some((address, token)) = &wanted.address {
-        return Place::at(address, token);
+        return Place::at(address, &token.0);
     }
     if let Some(file) = &wanted.file {
         return when_there(file, end).await;

@@ -27,6 +27,12 @@ mod value;
 /// What every language reads, where serde does not say it all: points in time, arrays, values of any type.
 pub use paraply_values as values;
 
+/// What a [`ConnectError`] is caused by.
+pub use paraply_common::{
+    connection::ConnectionFileError,
+    transport::{DialError, tls::TlsError},
+};
+
 pub use self::{
     args::Args,
     balanced::Balanced,
@@ -49,4 +55,24 @@ pub use self::{
 #[doc(hidden)]
 pub mod __private {
     pub use crate::named::{End, Field};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_go_from_thread_to_thread() {
+        fn may<T: Send>() {}
+        may::<Client>();
+        may::<Balanced>();
+        may::<Direct>();
+        may::<Task<f64>>();
+        may::<Tasks<f64>>();
+        may::<Map<f64, std::ops::Range<u32>>>();
+        may::<OutputStream>();
+        may::<Error>();
+        may::<ConnectError>();
+        may::<blocking::Client>();
+    }
 }

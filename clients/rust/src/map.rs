@@ -105,7 +105,8 @@ impl<R, I: Iterator> Map<R, I> {
         self.window.unwrap_or_else(|| fitting.clamp(LEAST, WINDOW))
     }
 
-    /// Gives results as they come, and not in the order of the items.
+    /// Gives results as they come, and not in the order of the items. It is said before the first result is read: with tasks
+    /// under way it changes nothing.
     ///
     /// ```no_run
     /// # fn example(client: paraply::Client) {
@@ -113,7 +114,9 @@ impl<R, I: Iterator> Map<R, I> {
     /// # }
     /// ```
     pub fn unordered(mut self) -> Self {
-        self.tasks = Tasks::Unordered(FuturesUnordered::new());
+        if self.tasks.len() == 0 {
+            self.tasks = Tasks::Unordered(FuturesUnordered::new());
+        }
         self
     }
 }

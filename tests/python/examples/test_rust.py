@@ -12,8 +12,12 @@ import pytest
 from home import empty_home
 from rust_examples import ROOT, built, native_program
 
+#: What they need that is not built without asking.
+FEATURES = {"matrix": ["paraply/ndarray"], "table": ["paraply/arrow"]}
+
 #: With which arguments each is run, and what it prints: a regular expression.
 EXPECTED = {
+    "table": ([], r"1000 rows; twice 999 is 1998"),
     "pi": ([], r"π is about 3\.1[34]"),
     "matrix": ([], r"120 by 120 on 2 engines: right"),
     "word_count": (["README.md"], r"(?m)^ +\d+ the$"),
@@ -27,7 +31,7 @@ def test_every_example_is_run() -> None:
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     arguments, expected = EXPECTED[name]
-    command = [str(built(name)), *arguments]
+    command = [str(built(name, *FEATURES.get(name, []))), *arguments]
     with empty_home(tmp_path, monkeypatch, stop=True) as home:
         home.start(2)
         done = subprocess.run(command, env=home.env, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)

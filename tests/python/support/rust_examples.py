@@ -11,12 +11,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 
 
-def built(name: str) -> Path:
-    """The program, built with the workspace's features, as `make test` has done already."""
+def built(name: str, *features: str) -> Path:
+    """The example, built with the workspace's features and these, as `make test` has done already."""
+    return _build("--example", name, *(f"--features={each}" for each in features)) / "examples" / name
+
+
+def built_program(name: str) -> Path:
+    """The same of a program."""
+    return _build("--bin", name) / name
+
+
+def _build(*what: str) -> Path:
     target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
-    build = ["cargo", "build", "--locked", "--quiet", "--profile", "ci", "--workspace", "--example", name]
+    build = ["cargo", "build", "--locked", "--quiet", "--profile", "ci", "--workspace", *what]
     subprocess.run(build, cwd=ROOT, check=True, env={**os.environ, "CARGO_TARGET_DIR": target})
-    return Path(target) / "ci" / "examples" / name
+    return Path(target, "ci")
 
 
 @contextmanager

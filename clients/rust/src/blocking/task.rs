@@ -96,6 +96,7 @@ impl<T> Task<T> {
 /// # }
 /// ```
 #[derive(Debug)]
+#[must_use = "an iterator gives nothing unless it is asked"]
 pub struct Outputs {
     output: OutputStream,
     background: Arc<Background>,
