@@ -10,7 +10,6 @@ import hashlib
 import itertools
 import json
 import os
-import pickle
 import queue
 import secrets
 import sys
@@ -41,24 +40,24 @@ class Session:
         self.next_index = 0
         self.sent = set()
 
-    def call(self, reference, arguments, **placement):
-        """Calls a function of a module, once for each argument list or engine. Returns the results in that order.
+    def call(self, text, arguments, **placement):
+        """Calls a function, once for each argument list or engine. Returns the results in that order.
 
         Args:
-            reference: "module:name".
+            text: "module:name", or Python: an expression or a `def`.
             arguments: Lists of positional arguments; of a direct call one for each engine, or one for all.
             placement: `direct` or `balanced`, and where.
         """
-        function = reference.encode()
+        function = text.encode()
         digest = hashlib.sha256(function).digest()
         call = session.Call(first_index=self.next_index, function_digest=digest, **placement)
         for args in arguments:
-            call.arguments.add(encoding=payload.ENCODING_PICKLE5, data=pickle.dumps((tuple(args), {}), protocol=5))
+            call.arguments.add(encoding=payload.ENCODING_JSON, data=json.dumps(args).encode())
         submit = session.Submit(calls=[call])
         if digest not in self.sent:
             self.sent.add(digest)
-            text = payload.Payload(encoding=payload.ENCODING_TEXT, data=function)
-            submit.functions.add(digest=digest, payload=text, name=reference)
+            source = payload.Payload(encoding=payload.ENCODING_TEXT, data=function)
+            submit.functions.add(digest=digest, payload=source, name=text)
         indexes = range(self.next_index, self.next_index + max(len(call.direct.engine_ids), len(arguments)))
         self.next_index = indexes.stop
         self.outbox.put(session.OpenSessionRequest(submit=submit))
@@ -94,7 +93,7 @@ def result_of(outcome):
     """The value of an outcome; a failure is data too."""
     if outcome.HasField("failure"):
         sys.exit(f"{outcome.failure.type_name}: {outcome.failure.message}\n{outcome.failure.traceback}")
-    return pickle.loads(outcome.result.data, buffers=[buffer.inline for buffer in outcome.result.buffers])
+    return json.loads(outcome.result.data)
 
 
 def default_connection_file():
@@ -124,8 +123,8 @@ def main():
         numbers = list(range(100))
         size = -(-len(numbers) // len(engines))
         parts = [numbers[start : start + size] for start in range(0, len(engines) * size, size)]
-        tasks.call("paraply._ops:push", [[{"part": part}] for part in parts], direct=everywhere)
-        back = tasks.call("paraply._ops:pull", [["part"]], direct=everywhere)
+        tasks.call("lambda part: globals().update(part=part)", [[part] for part in parts], direct=everywhere)
+        back = tasks.call("lambda: part", [[]], direct=everywhere)
         print("scatter", [len(part) for part in back])
         assert list(itertools.chain.from_iterable(back)) == numbers
         tasks.close()
