@@ -43,8 +43,8 @@ pub struct Table(pub Vec<RecordBatch>);
 impl Serialize for Table {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let payload = to_payload(&self.0).map_err(ser::Error::custom)?;
-        if serializer.is_human_readable() || !buffers::put_alone(payload) {
-            return Err(ser::Error::custom("a table travels alone, and as no JSON"));
+        if !buffers::put_alone(payload) {
+            return Err(ser::Error::custom("only a payload of its own has a table"));
         }
         serializer.serialize_unit()
     }
@@ -91,7 +91,14 @@ impl<'de> Deserializer<'de> for Alone<'_> {
     }
 
     fn deserialize_tuple<V: de::Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_seq(SeqDeserializer::new(iter::once(self)))
+        let mut one = SeqDeserializer::new(iter::once(self));
+        let value = visitor.visit_seq(&mut one)?;
+        one.end()?;
+        Ok(value)
+    }
+
+    fn deserialize_option<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
     }
 
     fn deserialize_any<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -99,7 +106,7 @@ impl<'de> Deserializer<'de> for Alone<'_> {
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
         tuple_struct map struct enum identifier ignored_any
     }
 }

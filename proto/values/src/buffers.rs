@@ -51,6 +51,11 @@ pub(crate) fn put_alone(payload: crate::Payload) -> bool {
     WRITTEN.with_borrow_mut(|beside| beside.as_mut().map(|beside| beside.alone.push(payload)).is_some())
 }
 
+/// Whether MessagePack is being written.
+pub(crate) fn is_writing() -> bool {
+    WRITTEN.with_borrow(Option::is_some)
+}
+
 /// Whether MessagePack is being read.
 pub(crate) fn is_reading() -> bool {
     READ.with_borrow(Option::is_some)

@@ -13,6 +13,9 @@ pub(crate) fn write(value: &Value) -> Result<String, String> {
     }
 }
 
+/// An array of no elements may have a shape of any size.
+const MOST_EMPTY_LISTS: usize = 1 << 16;
+
 struct Writer {
     text: String,
     /// Where it is; at an error it stays there.
@@ -29,7 +32,8 @@ impl Writer {
             Value::Float(value) => self.float(*value)?,
             Value::Str(value) => self.string(value),
             Value::Bytes(_) => {
-                return Err("bytes have no JSON form: return a text, or call the function in a session".into());
+                let what = "bytes (and integers of 128 bits) have no JSON form";
+                return Err(format!("{what}: return a text, or call the function in a session"));
             }
             Value::List(items) => {
                 self.list(items.len(), |writer, index| items.get(index).map_or(Ok(()), |item| writer.value(item)))?;
@@ -90,7 +94,10 @@ impl Writer {
                 Value::Bool(key) => key.to_string(),
                 Value::Int(key) => key.to_string(),
                 Value::Uint(key) => key.to_string(),
-                Value::Float(key) if key.is_finite() => key.to_string(),
+                Value::Float(key) => match serde_json::Number::from_f64(*key) {
+                    Some(key) => key.to_string(),
+                    None => return Err("a key is no number that JSON has".into()),
+                },
                 _ => return Err("the keys of a JSON object are texts (numbers, bools and None become texts)".into()),
             };
             self.string(&key);
@@ -117,6 +124,11 @@ impl Writer {
     /// Lists of lists, by the first index first however the elements lie.
     fn array(&mut self, array: &RawArray) -> Result<(), String> {
         let (shape, size) = (array.shape(), array.dtype().size());
+        // Lists of nothing cost a few bytes each, where the array itself has none.
+        let lists = shape.iter().take_while(|length| **length > 0).fold(1_usize, |so_far, n| so_far.saturating_mul(*n));
+        if shape.contains(&0) && lists > MOST_EMPTY_LISTS {
+            return Err(format!("an array without elements would be {lists} empty lists"));
+        }
         let mut strides = vec![size; shape.len()];
         // No overflow: the product of all lengths fits, and where one is zero nothing is at any position.
         let mut so_far = size;
@@ -216,6 +228,8 @@ mod tests {
             r#"["x\"\n",1,-1,18446744073709551615,0.5,null,true]"#
         });
         assert_eq!(json(&1e300).unwrap(), "1e+300");
+        let floats = Value::Map(vec![(Value::Float(1.0), Value::Nil), (Value::Float(1e300), Value::Nil)]);
+        assert_eq!(write(&floats).unwrap(), r#"{"1.0":null,"1e+300":null}"#);
         let map = std::collections::BTreeMap::from([(1, 'a'), (2, 'b')]);
         assert_eq!(json(&map).unwrap(), r#"{"1":"a","2":"b"}"#);
         let time = Timestamp::new(1_700_000_000, 1_000).unwrap();
@@ -240,12 +254,18 @@ mod tests {
         assert_eq!(error, "result[1][0]: JSON has no nan: return None or a text in its place");
         let named = std::collections::BTreeMap::from([("a", f32::NEG_INFINITY)]);
         assert_eq!(json(&named).unwrap_err(), "result[\"a\"]: JSON has no -inf: return None or a text in its place");
-        assert!(json(&serde_bytes::Bytes::new(b"x")).unwrap_err().starts_with("result: bytes have no JSON form"));
+        assert!(
+            json(&serde_bytes::Bytes::new(b"x"))
+                .unwrap_err()
+                .starts_with("result: bytes (and integers of 128 bits) have no JSON form")
+        );
         assert!(json(&i128::MAX).unwrap_err().contains("bytes"), "which is what they travel as");
         let keys = std::collections::BTreeMap::from([((1, 2), 3)]);
         assert!(json(&keys).unwrap_err().contains("keys of a JSON object"));
         let array = RawArray::new(Dtype::Complex64, vec![1], Order::C, vec![0; 8].into()).unwrap();
         assert_eq!(json(&array).unwrap_err(), "result[0]: JSON has no complex numbers");
+        let empty = RawArray::new(Dtype::Int8, vec![1 << 40, 0], Order::C, bytes::Bytes::new()).unwrap();
+        assert!(json(&empty).unwrap_err().contains("empty lists"));
         assert!(json(&Timestamp::new(i64::MAX, 0).unwrap()).unwrap_err().contains("years 0 to 9999"));
     }
 }

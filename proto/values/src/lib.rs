@@ -72,7 +72,11 @@ pub use crate::{
 ///
 /// What the value's `Serialize` says, or more than 4 GiB beside arrays.
 pub fn to_payload<T: Serialize + ?Sized>(value: &T) -> Result<Payload, EncodeError> {
-    let (data, beside) = buffers::written(|| msgpack::write(value));
+    packed(|| msgpack::write(value))
+}
+
+fn packed(write: impl FnOnce() -> Result<Vec<u8>, String>) -> Result<Payload, EncodeError> {
+    let (data, beside) = buffers::written(write);
     #[cfg(feature = "arrow")]
     if !beside.alone.is_empty() {
         return alone(beside.alone, data);
@@ -109,12 +113,12 @@ fn alone(mut tables: Vec<Payload>, rest: Result<Vec<u8>, String>) -> Result<Payl
 ///
 /// # Errors
 ///
-/// What the value's `Serialize` says, or what JSON does not have: bytes, complex numbers, NaN and the infinities. Then the
-/// reason begins with the path to it, such as `result["a"][1]`.
+/// What the value's `Serialize` says, or what JSON does not have: bytes (as which integers of 128 bits travel), complex
+/// numbers, NaN and the infinities. Then the reason begins with the path to it, such as `result["a"][1]`.
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Payload, EncodeError> {
     let encoding = Encoding::Json;
     // In MessagePack every value says what it is.
-    let value: Value = from_payload(&to_payload(value)?)
+    let value: Value = from_payload(&packed(|| msgpack::write_readable(value))?)
         .map_err(|error| EncodeError::NotPortable { encoding, reason: format!("result: {error}") })?;
     let data = json::write(&value).map_err(|reason| EncodeError::NotPortable { encoding, reason })?;
     Ok(Payload { encoding, data: data.into(), buffers: Vec::new() })

@@ -14,6 +14,13 @@ pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String>
     rmp_serde::to_vec_named(value).map_err(|error| error.to_string())
 }
 
+/// The same where what is written is for people: addresses and the like are texts then.
+pub(crate) fn write_readable<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
+    let mut writer = rmp_serde::Serializer::new(Vec::new()).with_struct_map().with_human_readable();
+    value.serialize(&mut writer).map_err(|error| error.to_string())?;
+    Ok(writer.into_inner())
+}
+
 /// The one value that `bytes` are.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
@@ -60,7 +67,8 @@ struct Ext<B>((i8, B));
 
 /// Writes a value of an extension type.
 pub(crate) fn serialize_ext<S: serde::Serializer>(serializer: S, tag: i8, body: &[u8]) -> Result<S::Ok, S::Error> {
-    if serializer.is_human_readable() {
+    // Not what the serializer says of itself alone: serde's own, of a flattened enum for one, do not say what they are for.
+    if serializer.is_human_readable() && !buffers::is_writing() {
         return Err(serde::ser::Error::custom("only MessagePack has datetimes and arrays"));
     }
     Ext((tag, ByteSlice::new(body))).serialize(serializer)
@@ -72,9 +80,9 @@ pub(crate) fn deserialize_ext<'de, D: serde::Deserializer<'de>>(
     tag: i8,
     name: &str,
 ) -> Result<ByteBuf, D::Error> {
-    // Not what the deserializer says of itself: what serde has kept of MessagePack, for an untagged enum for one, does not
+    // Not what the deserializer says of itself alone: what serde has kept of MessagePack, for an untagged enum for one, does not
     // remember where it is from.
-    if !buffers::is_reading() {
+    if deserializer.is_human_readable() && !buffers::is_reading() {
         return Err(serde::de::Error::custom("only MessagePack has datetimes and arrays"));
     }
     let Ext((found, body)) = Ext::<ByteBuf>::deserialize(deserializer)?;

@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_bytes::ByteBuf;
 
-use crate::{RawArray, Timestamp, array, timestamp};
+use crate::{RawArray, Timestamp, array, buffers, timestamp};
 
 /// Memory that a length alone may ask for, in elements.
 const CAUTIOUS: usize = 1024;
@@ -81,7 +81,7 @@ impl Serialize for Value {
             Self::Uint(value) => serializer.serialize_u64(*value),
             Self::Float(value) => serializer.serialize_f64(*value),
             Self::Str(value) => serializer.serialize_str(value),
-            Self::Bytes(_) if serializer.is_human_readable() => {
+            Self::Bytes(_) if serializer.is_human_readable() && !buffers::is_writing() => {
                 Err(ser::Error::custom("only MessagePack has byte strings"))
             }
             Self::Bytes(value) => serializer.serialize_bytes(value),

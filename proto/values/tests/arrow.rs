@@ -38,6 +38,8 @@ fn a_table_is_a_value_where_it_is_alone() {
         assert_eq!(payload, arrow::to_payload(&table.0).unwrap());
         assert_eq!(from_payload::<Table>(&payload).unwrap(), table);
         assert_eq!(from_payload::<(Table,)>(&payload).unwrap(), (table.clone(),));
+        assert_eq!(from_payload::<Option<Table>>(&payload).unwrap(), Some(table.clone()));
+        assert!(from_payload::<[(); 0]>(&payload).is_err(), "a function without parameters takes none");
         let error = from_payload::<Vec<i32>>(&payload).unwrap_err().to_string();
         assert!(error.contains("an Arrow table, expected a sequence"), "{error}");
     }

@@ -123,6 +123,10 @@ fn bytes_from_python_fill_a_vec() {
 
 #[test]
 fn json_is_read_as_the_same_types() {
+    let address = std::net::IpAddr::from([127, 0, 0, 1]);
+    let payload = to_json(&address).unwrap();
+    assert_eq!(payload.data.as_ref(), br#""127.0.0.1""#);
+    assert_eq!(from_payload::<std::net::IpAddr>(&payload).unwrap(), address);
     let shapes = vec![Shape::Nothing, Shape::Box { width: 2, height: 3 }];
     assert_eq!(from_payload::<Vec<Shape>>(&to_json(&shapes).unwrap()).unwrap(), shapes);
 }
@@ -149,16 +153,28 @@ fn datetimes_and_arrays_are_read_wherever_serde_keeps_them_meanwhile() {
         inner: BTreeMap<String, Timestamp>,
     }
 
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Meeting {
+        #[serde(flatten)]
+        when: When,
+    }
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    enum When {
+        Between { from: Timestamp, to: Timestamp },
+    }
+
     let at = Timestamp::new(5, 6).unwrap();
     let array = RawArray::new(Dtype::Uint8, vec![2000], Order::C, vec![7; 2000].into()).unwrap();
     let all = (
         vec![Either::Array(array), Either::At(at), Either::Text("x".into())],
         Tagged::At { at },
         Outer { inner: BTreeMap::from([("a".to_owned(), at)]) },
+        Meeting { when: When::Between { from: at, to: at } },
     );
     let payload = to_payload(&all).unwrap();
     assert_eq!(payload.buffers.len(), 1);
-    assert_eq!(from_payload::<(Vec<Either>, Tagged, Outer)>(&payload).unwrap(), all);
+    assert_eq!(from_payload::<(Vec<Either>, Tagged, Outer, Meeting)>(&payload).unwrap(), all);
 }
 
 #[test]

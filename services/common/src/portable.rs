@@ -23,9 +23,9 @@ pub fn encode_json<T: Serialize + ?Sized>(value: &T) -> Result<Payload, EncodeEr
 /// The value of a payload, all of whose bytes are in it.
 ///
 /// # Errors
-/// It was pickled, its bytes are broken or elsewhere, or it is a value of another type.
+/// It was pickled, or is in an encoding of a later release, its bytes are broken or elsewhere, or it is a value of another type.
 pub fn decode<T: DeserializeOwned>(payload: &Payload) -> Result<T, DecodeError> {
-    let encoding = written(payload.encoding);
+    let encoding = written(payload.encoding)?;
     let inline = |buffer: &Buffer| match buffer {
         Buffer::Inline(bytes) => Ok(bytes.clone()),
         Buffer::Blob(_) => Err(DecodeError::Malformed { encoding, reason: "a part of it is elsewhere".into() }),
@@ -47,13 +47,14 @@ fn payload(written: paraply_values::Payload) -> Payload {
     Payload { encoding, data: written.data, buffers, ..Payload::default() }
 }
 
-fn written(encoding: Encoding) -> Written {
-    match encoding {
+fn written(encoding: Encoding) -> Result<Written, DecodeError> {
+    Ok(match encoding {
         Encoding::Pickle5 => Written::Pickle5,
         Encoding::Msgpack => Written::Msgpack,
         Encoding::Ndarray => Written::Ndarray,
         Encoding::Arrow => Written::Arrow,
         Encoding::Json => Written::Json,
         Encoding::Text => Written::Text,
-    }
+        Encoding::Unknown(number) => return Err(DecodeError::UnknownEncoding(number)),
+    })
 }

@@ -20,6 +20,8 @@ pub enum Encoding {
     Json,
     /// UTF-8 text.
     Text,
+    /// One of a later release, by its number: who reads the value cannot.
+    Unknown(i32),
 }
 
 /// One value.

@@ -24,19 +24,24 @@ def flags(*command: str) -> set[str]:
     return set(re.findall(r"^ +(?:-\w, )?--([a-z-]+)", shown, re.MULTILINE)) - ELSEWHERE
 
 
-def section(title: str) -> set[str]:
-    """The names in backticks of a section, as flags."""
+def tables(title: str) -> dict[str, set[str]]:
+    """The names in backticks in the first columns of a section's tables, as flags, by the heads of these tables."""
     (text,) = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
-    cells = " ".join(line.split(" | ")[0] for line in text.splitlines() if line.startswith("|"))
-    names = {name.split()[0].lstrip("-").replace("_", "-") for name in re.findall(r"`([^`]+)`", cells)}
-    return names | ({f"{name}-file" for name in names if name.endswith(("-token", "ticket-key"))})
+    found = {}
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        head, *rows = [row.split(" | ")[0] for row in table.splitlines()]
+        names = {name.split()[0].lstrip("-") for name in re.findall(r"`([^`]+)`", " ".join(rows))} - {"..._file"}
+        names |= {f"{name}_file" for name in names if name.endswith(("_token", "ticket_key"))}
+        found[head.strip("| ")] = {name.replace("_", "-") for name in names}
+    return found
 
 
 def test_of_the_services() -> None:
-    there = flags(str(PARAPLY), "controller") | flags(str(PARAPLY), "scheduler")
-    assert there == section("Controller and scheduler") - {"...-file"}
+    there = tables("Controller and scheduler")
+    of_both = there["both"] | there[""]
+    assert flags(str(PARAPLY), "controller") == of_both | there["controller"]
+    assert flags(str(PARAPLY), "scheduler") == of_both | there["scheduler"]
 
 
 def test_of_engines() -> None:
-    there = flags(sys.executable, "-m", "paraply.engine")
-    assert there == section("Engines")
+    assert flags(sys.executable, "-m", "paraply.engine") == tables("Engines")[""]

@@ -7,6 +7,7 @@ import itertools
 import signal
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fake_client import eventually
@@ -90,6 +91,30 @@ def test_cancel_while_tasks_finish(rc: Client, scheduler: FakeScheduler) -> None
             next(iterator)
     with pytest.raises(StopIteration):
         next(iterator)
+
+
+def test_cancel_while_a_task_is_being_submitted(
+    rc: Client, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler.hold = lambda index: True
+    view = rc.load_balanced_view()
+    submits, cancelled = threading.Event(), threading.Event()
+    call = view._call
+
+    def slow_call(*args: Any, **kwargs: Any) -> Any:
+        result = call(*args, **kwargs)
+        submits.set()
+        assert cancelled.wait(10)
+        return result
+
+    monkeypatch.setattr(view, "_call", slow_call)
+    iterator = view.imap(abs, range(5), max_outstanding=2)
+    assert submits.wait(10)
+    iterator.cancel()
+    cancelled.set()
+    with pytest.raises(error.TaskAborted):
+        next(iterator)
+    assert list(iterator) == []
 
 
 def test_threads_share_an_iterator(rc: Client) -> None:

@@ -37,13 +37,14 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    /// The one engine that it is about.
-    pub(crate) fn engine_id(&self) -> Option<u32> {
-        match self {
-            Self::StopEngines(which) | Self::RestartEngines(which) => which.engine_id,
-            Self::SignalEngines { engine_id, .. } => *engine_id,
-            Self::Status {} | Self::Stop {} | Self::StartEngines { .. } => None,
-        }
+    /// The one engine that it is about, and the set where one is named.
+    pub(crate) fn engine(&self) -> Option<(Option<&str>, u32)> {
+        let (set, id) = match self {
+            Self::StopEngines(which) | Self::RestartEngines(which) => (&which.engine_set, which.engine_id),
+            Self::SignalEngines { engine_set, engine_id, .. } => (engine_set, *engine_id),
+            Self::Status {} | Self::Stop {} | Self::StartEngines { .. } => return None,
+        };
+        Some((set.as_deref(), id?))
     }
 }
 

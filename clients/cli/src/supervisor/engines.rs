@@ -193,10 +193,11 @@ impl Engines {
         Reply::EngineSet(EngineSetStarted { engine_set: set.to_owned(), engine_ids: self.joined_of(set), failures })
     }
 
-    /// Whether an engine of this id, which no process has, may be one that has not joined yet.
-    pub(super) fn may_join(&self, engine_id: u32) -> bool {
-        let mut ids = self.by_pid.values().map(|engine| engine.engine_id);
-        ids.clone().all(|id| id != Some(engine_id)) && ids.any(|id| id.is_none())
+    /// Whether an engine of this id, which no process has, may be one (of the set) that has not joined yet.
+    pub(super) fn may_join(&self, set: Option<&str>, engine_id: u32) -> bool {
+        let unknown = self.by_pid.values().all(|engine| engine.engine_id != Some(engine_id));
+        unknown
+            && self.by_pid.values().any(|engine| engine.engine_id.is_none() && set.is_none_or(|set| set == engine.set))
     }
 
     /// The pids of the engines meant, or what is wrong with the question.

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(20);
 impl Cluster<'_> {
     /// Answers, later if the request is for an engine that may be about to join.
     pub(super) fn answer_or_wait(&mut self, request: Request, reply: oneshot::Sender<Reply>, until: Time) {
-        let early = request.engine_id().is_some_and(|id| self.engines.may_join(id));
+        let early = request.engine().is_some_and(|(set, id)| self.engines.may_join(set, id));
         if early && self.stage == Stage::Running && clock::now() < until {
             self.after(LOOK, Event::AskedAgain { request, reply, until });
         } else {

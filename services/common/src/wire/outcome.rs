@@ -3,6 +3,7 @@
 use paraply_core::{
     id::EngineId,
     outcome::{Failure, FailureKind, Outcome, Output, OutputKind},
+    payload::Payload,
 };
 use paraply_proto::common::v1 as proto;
 
@@ -17,10 +18,34 @@ use super::{
 /// # Errors
 /// If it is neither, or a part of it is malformed.
 pub fn decode(message: proto::Outcome) -> Result<Outcome, WireError> {
+    decode_with(message, payload::decode)
+}
+
+/// The same as a client reads it, also from a later release: a failure of a kind that this one does not know is a failure
+/// all the same, and a value in an encoding that it does not know is for its reader to refuse.
+///
+/// # Errors
+/// If it is neither, or a part of it is malformed.
+pub(super) fn decode_for_client(mut message: proto::Outcome) -> Result<Outcome, WireError> {
+    if let Some(proto::outcome::Outcome::Failure(failure)) = &mut message.outcome
+        && proto::FailureKind::try_from(failure.kind).is_err()
+    {
+        if failure.type_name.is_empty() {
+            failure.type_name = format!("FailureKind{}", failure.kind);
+        }
+        failure.kind = proto::FailureKind::Exception.into();
+    }
+    decode_with(message, payload::decode_any)
+}
+
+/// How a value is read.
+type Read = fn(proto::Payload) -> Result<Payload, WireError>;
+
+fn decode_with(message: proto::Outcome, read: Read) -> Result<Outcome, WireError> {
     use proto::outcome::Outcome as Wire;
     let value = match required(message.outcome, "outcome")? {
-        Wire::Result(result) => Ok(payload::decode(result).inside("result")?),
-        Wire::Failure(failure) => Err(decode_failure(*failure).inside("failure")?.into()),
+        Wire::Result(result) => Ok(read(result).inside("result")?),
+        Wire::Failure(failure) => Err(decode_failure(*failure, read).inside("failure")?.into()),
     };
     Ok(Outcome {
         value,
@@ -133,13 +158,13 @@ pub fn encode_failure_kind(kind: FailureKind) -> proto::FailureKind {
     }
 }
 
-fn decode_failure(message: proto::Failure) -> Result<Failure, WireError> {
+fn decode_failure(message: proto::Failure, read: Read) -> Result<Failure, WireError> {
     Ok(Failure {
         kind: failure_kind(message.kind)?,
         type_name: message.type_name.into(),
         message: message.message.into(),
         traceback: message.traceback.into(),
-        exception: message.exception.map(payload::decode).transpose().inside("exception")?,
+        exception: message.exception.map(read).transpose().inside("exception")?,
         engine: message.engine_id.map(EngineId),
     })
 }

@@ -22,6 +22,19 @@ use super::{
 /// On an encoding that this version does not know, a buffer that is neither inline nor a blob, or data in both places.
 pub fn decode(message: proto::Payload) -> Result<Payload, WireError> {
     let encoding = encoding(message.encoding)?;
+    decode_as(message, encoding)
+}
+
+/// The same in whatever encoding a later release may have, for who carries it to its reader.
+pub(crate) fn decode_any(message: proto::Payload) -> Result<Payload, WireError> {
+    let encoding = match message.encoding {
+        number if proto::Encoding::try_from(number).is_err() => Encoding::Unknown(number),
+        number => encoding(number)?,
+    };
+    decode_as(message, encoding)
+}
+
+fn decode_as(message: proto::Payload, encoding: Encoding) -> Result<Payload, WireError> {
     let data_blob = message.data_blob.as_ref().map(blob_ref).transpose().inside("data_blob")?;
     if data_blob.is_some() && !message.data.is_empty() {
         return Err(WireError::new("data", Problem::Rule("must be empty where data_blob is set")));
@@ -49,7 +62,7 @@ pub(crate) fn decode_required(message: Option<proto::Payload>, field: &str) -> R
 #[must_use]
 pub fn encode(payload: Payload) -> proto::Payload {
     proto::Payload {
-        encoding: encode_encoding(payload.encoding).into(),
+        encoding: encode_encoding(payload.encoding),
         python_version: text(&payload.python_version),
         buffers: payload.buffers.into_iter().map(encode_buffer).collect(),
         data_blob: payload.data_blob.map(encode_blob_ref),
@@ -106,15 +119,17 @@ fn encoding(value: i32) -> Result<Encoding, WireError> {
     }
 }
 
-fn encode_encoding(encoding: Encoding) -> proto::Encoding {
-    match encoding {
+fn encode_encoding(encoding: Encoding) -> i32 {
+    let known = match encoding {
         Encoding::Pickle5 => proto::Encoding::Pickle5,
         Encoding::Msgpack => proto::Encoding::Msgpack,
         Encoding::Ndarray => proto::Encoding::Ndarray,
         Encoding::Arrow => proto::Encoding::Arrow,
         Encoding::Json => proto::Encoding::Json,
         Encoding::Text => proto::Encoding::Text,
-    }
+        Encoding::Unknown(number) => return number,
+    };
+    known.into()
 }
 
 fn buffer(message: proto::Buffer) -> Result<Buffer, WireError> {

@@ -77,8 +77,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--connection",
         metavar="FILE",
-        default=os.environ.get("PARAPLY_CONNECTION"),
-        help="the cluster's engine.json (default: $PARAPLY_CONNECTION, or that of the cluster `paraply start` starts)",
+        default=os.environ.get("PARAPLY_CONNECTION") or None,
+        help="the cluster's engine.json (default: $PARAPLY_CONNECTION, or that of the default cluster)",
     )
     parser.add_argument("--wait", action="store_true", help="wait for the connection file if it is not there yet")
     parser.add_argument("--id", type=int, metavar="N", help="the engine id to ask for, given if it was never used")
@@ -143,8 +143,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 def _home() -> Path:
     """Where clusters of this user are."""
     if home := os.environ.get("PARAPLY_HOME"):
-        return Path(home)
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state", "paraply")
+        return Path(home).absolute()
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state", "paraply").absolute()
 
 
 def _wait_for(file: Path) -> None:

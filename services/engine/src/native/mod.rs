@@ -33,6 +33,8 @@ mod function;
 mod runtime;
 
 pub use paraply_common::transport::tls::TlsSettings;
+/// What functions take and return where serde does not say it all: points in time, arrays, tables.
+pub use paraply_values as values;
 
 pub use builder::{Engine, EngineBuilder, Running};
 pub use context::{Cancelled, Context, PublishError};

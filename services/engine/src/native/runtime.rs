@@ -174,9 +174,13 @@ impl Shared {
             };
             // One that was cancelled is dropped where it waits, and its destructors are the user's code too.
             let dropped = catch_unwind(AssertUnwindSafe(|| called.set(None)));
-            let answer = match over.and_then(|answer| dropped.map(|()| answer)) {
-                Ok(answer) => answer.unwrap_or_else(|| Err(Failed::cancelled())),
-                Err(panic) => Err(panicked(panic)),
+            let answer = match (over, dropped) {
+                (Ok(answer), Ok(())) => answer.unwrap_or_else(|| Err(Failed::cancelled())),
+                (Err(panic), Ok(())) | (Ok(_), Err(panic)) => Err(panicked(panic)),
+                (Err(first), Err(second)) => {
+                    let _same_task = panicked(second);
+                    Err(panicked(first))
+                }
             };
             next = self.finished(&started, begun, answer);
             // Others share the thread.

@@ -21,7 +21,7 @@ fn failure(event: &Event) -> Option<FailureKind> {
 }
 
 #[tokio::test]
-async fn its_direct_task_fails_within_a_second_after_clients_know_it_left() {
+async fn its_direct_task_fails_at_once_after_clients_know_it_left() {
     let cluster = Cluster::default();
     let scheduler = cluster.scheduler();
     let mut engine = cluster.engine(&scheduler, 7).await;

@@ -224,6 +224,47 @@ async fn a_cancelled_task_stops() {
 }
 
 #[tokio::test]
+async fn what_is_cancelled_while_it_waits_for_a_thread_does_not_start() {
+    let home = Home::new(0);
+    let (begun, begins) = channel();
+    let (go, gate) = channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let _engines = builder(&home)
+        .engines(2)
+        .threads(1)
+        .function("blocks", move |name: String| {
+            begun.send(name).unwrap();
+            gate.lock().unwrap().recv().unwrap();
+        })
+        .start()
+        .unwrap();
+    let client = client(&home, 2).await;
+    let [first, second] = client.engines().iter().map(|engine| engine.id).collect::<Vec<_>>()[..] else { panic!() };
+    let running = client.direct(first).apply::<()>(":blocks", ("runs",));
+    soon("its begin", async {
+        while begins.try_recv().is_err() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    let waiting = client.direct(second).apply::<()>(":blocks", ("waits",)).each().unwrap().remove(0);
+    soon("its claim", async {
+        while waiting.attempt() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    waiting.cancel();
+    // Nobody is told when an engine has heard of it.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    go.send(()).unwrap();
+    soon("its result", running).await.unwrap();
+    let ended = soon("its end", waiting).await.unwrap_err();
+    assert!(matches!(ended, Error::Cancelled(_)), "{ended:?}");
+    assert!(begins.try_recv().is_err(), "it did not start");
+}
+
+#[tokio::test]
 async fn a_task_whose_time_is_over_stops() {
     let home = Home::new(0);
     let (_engine, _begins) = endless(&home);

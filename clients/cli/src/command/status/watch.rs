@@ -37,17 +37,21 @@ pub(super) async fn watch(
         let lines = tokio::select! {
             interrupted = tokio::signal::ctrl_c() => return interrupted.map_err(Error::io("cannot wait for Ctrl-C")),
             answers = ask(connection, &mut access) => match answers {
-                Ok(answers) if as_json => vec![json::of(connection, &answers).to_string()],
                 Ok(answers) => {
                     let look = Look::of(&answers, begun);
                     let rates = look.since(earlier.as_ref());
                     earlier = Some(look);
-                    text::of(connection, &answers, Some(&rates))
+                    if as_json {
+                        vec![json::of(connection, &answers).to_string()]
+                    } else {
+                        text::of(connection, &answers, Some(&rates))
+                    }
                 }
+                // Of a cluster elsewhere nobody here knows whether it runs: it has to have answered once.
                 Err(error) => match folder.map(ClusterFolder::is_running).transpose()? {
                     Some(false) => break,
-                    // Of one elsewhere nobody here knows whether it was stopped.
-                    Some(true) | None => vec![format!("paraply: {error}; asking again")],
+                    None if earlier.is_none() => return Err(error),
+                    Some(true) | None => again(&error, as_json),
                 },
             },
         };
@@ -81,6 +85,16 @@ async fn ask(connection: &ConnectionFile, access: &mut Option<Access>) -> Result
     let answers = answers::ask(&dialled, LONGEST_RUNNING).await?;
     *access = Some(dialled);
     Ok(answers)
+}
+
+/// What is shown in place of an answer. Who reads JSON gets nothing else on standard output.
+fn again(error: &Error, as_json: bool) -> Vec<String> {
+    let line = format!("paraply: {error}; asking again");
+    if as_json {
+        eprintln!("{line}");
+        return Vec::new();
+    }
+    vec![line]
 }
 
 fn print(lines: &[String], as_json: bool) -> io::Result<()> {

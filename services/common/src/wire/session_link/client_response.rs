@@ -8,7 +8,7 @@ use paraply_core::{
     session_link::{CloseReason, EngineInfo, Event, EventKind, KnownClaim, SubmitCredit, ToClient, Update, Welcome},
 };
 use paraply_proto::{
-    common::v1::{Encoding, Engine, Failure, FailureKind, Outcome, OutputKind, outcome::Outcome as Ended},
+    common::v1::{Engine, OutputKind},
     scheduler::v1 as proto,
 };
 use proto::open_session_response::Message;
@@ -103,7 +103,7 @@ fn decode_output(output: proto::TaskOutput) -> Result<EventKind, WireError> {
 }
 
 fn decode_finished(finished: proto::TaskFinished) -> Result<EventKind, WireError> {
-    let outcome = outcome::decode(understood(required(finished.outcome, "outcome")?)).inside("outcome")?;
+    let outcome = outcome::decode_for_client(required(finished.outcome, "outcome")?).inside("outcome")?;
     Ok(EventKind::Finished {
         index: finished.index,
         attempt: finished.attempt,
@@ -111,36 +111,6 @@ fn decode_finished(finished: proto::TaskFinished) -> Result<EventKind, WireError
         accepted_unix_nanos: outcome::unix_nanos(finished.accepted_unix_nanos, "accepted_unix_nanos")?,
         outcome: Arc::new(outcome),
     })
-}
-
-/// A failure of a kind that this release does not know is a failure all the same, and a result in an encoding that it does
-/// not know is one that it cannot read.
-fn understood(mut message: Outcome) -> Outcome {
-    let known = |encoding: i32| Encoding::try_from(encoding).is_ok();
-    match &mut message.outcome {
-        Some(Ended::Result(result)) if !known(result.encoding) => {
-            let message_text =
-                format!("the result is in encoding {}, which this release does not know", result.encoding);
-            let failure = Failure {
-                kind: FailureKind::Unreadable.into(),
-                type_name: "UnreadableError".to_owned(),
-                message: message_text,
-                ..Failure::default()
-            };
-            message.outcome = Some(Ended::Failure(Box::new(failure)));
-        }
-        Some(Ended::Failure(failure)) => {
-            if FailureKind::try_from(failure.kind).is_err() {
-                if failure.type_name.is_empty() {
-                    failure.type_name = format!("FailureKind{}", failure.kind);
-                }
-                failure.kind = FailureKind::Exception.into();
-            }
-            failure.exception = failure.exception.take().filter(|exception| known(exception.encoding));
-        }
-        _ => {}
-    }
-    message
 }
 
 /// Why a session is over; also where nobody here knows the reason.

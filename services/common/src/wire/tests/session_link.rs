@@ -232,7 +232,8 @@ fn a_client_takes_what_it_has_no_words_for() {
         ..proto::TaskFinished::default()
     };
     let failure = common::Failure { kind: 42, message: "new".to_owned(), ..common::Failure::default() };
-    let result = common::Payload { encoding: 42, ..common::Payload::default() };
+    let data_blob = Some(common::BlobRef { blob_id: vec![1; 16].into(), size_bytes: 9, kept: false });
+    let result = common::Payload { encoding: 42, data_blob, ..common::Payload::default() };
     let output = common::Output { kind: 42, ..common::Output::default() };
     let events = [
         Some(Wire::Finished(finished(common::outcome::Outcome::Failure(failure.into())))),
@@ -245,23 +246,22 @@ fn a_client_takes_what_it_has_no_words_for() {
     let Ok(ToClient::Update(update)) = decode_response(OpenSessionResponse { message: Some(update) }) else {
         panic!("it is not read")
     };
-    let failed = |event: &Event| match &event.kind {
-        EventKind::Finished { outcome, .. } => outcome.value.clone().unwrap_err(),
+    let ended = |event: &Event| match &event.kind {
+        EventKind::Finished { outcome, .. } => outcome.value.clone(),
         other => panic!("{other:?}"),
     };
     let [unknown_failure, unknown_result, unknown_output, unknown_event] = &update.events[..] else {
         panic!("{:?}", update.events)
     };
-    let first = failed(unknown_failure);
+    let first = ended(unknown_failure).unwrap_err();
     assert_eq!(
         (first.kind, &first.type_name[..], &first.message[..]),
         (FailureKind::Exception, &b"FailureKind42"[..], &b"new"[..])
     );
-    let second = failed(unknown_result);
-    assert!(
-        second.kind == FailureKind::Unreadable && String::from_utf8_lossy(&second.message).contains("encoding 42"),
-        "{second:?}"
-    );
+    let second = ended(unknown_result).unwrap();
+    let error = crate::portable::decode::<()>(&second).unwrap_err();
+    assert!(error.to_string().contains("encoding 42"), "{error}");
+    assert_eq!(second.blobs().count(), 1, "which is released as that of any result");
     for (sequence, event) in [(3, unknown_output), (4, unknown_event)] {
         assert_eq!((event.sequence, &event.kind), (sequence, &EventKind::Unknown));
     }
