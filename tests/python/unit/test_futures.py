@@ -119,6 +119,8 @@ def test_kinds_of_failures(rc: Client) -> None:
         assert type(failure) is made
         assert (failure.ename, failure.evalue) == (name, "why")
         assert type(pickle.loads(pickle.dumps(failure))) is made
+    later = exception_of(task_pb2.Failure(kind=42, message="why"), task)  # type: ignore[arg-type]
+    assert (type(later), later.ename, later.evalue) == (error.RemoteError, "42", "why"), "one of a later release"
     assert issubclass(RemoteQueueTimeout, error.DependencyTimeout)
     assert issubclass(RemoteQueueTimeout, error.TaskTimeout)
     assert not issubclass(RemoteTimeout, error.DependencyTimeout)

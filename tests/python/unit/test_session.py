@@ -401,6 +401,13 @@ def test_a_closed_session_is_over_or_is_tried_again(line: Wire, reason: str, fin
     assert (delivery.hang_up if final else delivery.ended) is None
 
 
+def test_a_reason_of_a_later_release_ends_a_session_too(line: Wire) -> None:
+    line.connect()
+    closed = session_pb2.SessionClosed(reason=42, message="why")  # type: ignore[arg-type]
+    delivery = line.hear(session_pb2.OpenSessionResponse(closed=closed))
+    assert delivery.ended == "why (42)"
+
+
 def test_hand_framing_is_protobuf() -> None:
     blobs: list[Blob] = []
     payload = Payload(Encoding.PICKLE5, b"p" * 300, [b"b" * 5000, bytearray(b"c" * 10)], "3.11")
