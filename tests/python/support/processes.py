@@ -25,7 +25,7 @@ def processor_time(pid: int) -> float:
 def is_alive(pid: int) -> bool:
     """Whether the process has not ended. One that nobody has waited for yet has."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
 

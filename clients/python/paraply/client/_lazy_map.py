@@ -176,8 +176,8 @@ class _Feed:
     def abort(self) -> None:
         """Takes no more elements, and aborts what has not started."""
         with self._changed:
-            self._stopped = self._aborted = True
-            self._changed.notify_all()
+            self._aborted = True
+            self.stop()
             running = list(self._running)
         self._cancel(running)
 

@@ -127,7 +127,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"paraply-engine {version('paraply-engine')}")
     options = parser.parse_args(arguments)
     if options.connection is None:
-        options.connection = str(_home() / "default/default/engine.json")
+        # What starts engines names the file; nothing is imported for those.
+        from paraply._connection import home
+
+        # Tasks may go to another folder, and the file is read again.
+        options.connection = str((home() / "default/default/engine.json").absolute())
         if not options.wait and not _is_there(Path(options.connection)):
             parser.error(
                 f"which cluster? {options.connection} is not there: run `paraply start`, give --connection FILE or set "
@@ -138,13 +142,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     if options.threads is not None and options.threads < 1:
         parser.error("--threads is at least 1")
     return options
-
-
-def _home() -> Path:
-    """Where clusters of this user are."""
-    if home := os.environ.get("PARAPLY_HOME"):
-        return Path(home).absolute()
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state", "paraply").absolute()
 
 
 def _wait_for(file: Path) -> None:
