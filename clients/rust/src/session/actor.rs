@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use paraply_common::{
-    clock, peer,
+    clock, heap, peer,
     spawn::{Task, spawn},
     transfer::TransferError,
     wire::session_link,
@@ -65,6 +65,7 @@ impl Actor {
 
     /// Serves the session until it is over.
     pub(super) async fn run(mut self) {
+        let _spare = spawn(heap::keep_for_a_moment());
         let mut timer = pin!(clock::sleep_until(clock::now()));
         while self.shared.lock().ended.is_none() {
             self.flush();

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use paraply_common::{clock, spawn::spawn_detached, transfer::Bulk};
+use paraply_common::{clock, heap, spawn::spawn_detached, transfer::Bulk};
 use paraply_core::{
     client_session::Stimulus,
     id::{BlobId, SessionId},
@@ -169,11 +169,11 @@ impl Session {
         let ended = shared.until(|state| state.ended.clone());
         let fetching = async {
             if let Some(blob) = payload.data_blob.take() {
-                payload.data = shared.bulk.read(blob, shared.id).await?;
+                payload.data = heap::reusable(shared.bulk.read(blob, shared.id).await?);
             }
             for buffer in &mut payload.buffers {
                 if let Buffer::Blob(blob) = *buffer {
-                    *buffer = Buffer::Inline(shared.bulk.read(blob, shared.id).await?);
+                    *buffer = Buffer::Inline(heap::reusable(shared.bulk.read(blob, shared.id).await?));
                 }
             }
             Ok(payload)

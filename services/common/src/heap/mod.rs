@@ -6,10 +6,14 @@ use std::{collections::TryReserveError, mem::MaybeUninit};
 
 use bytes::{Bytes, BytesMut};
 
-pub use self::spare::{keep_for_a_moment, reuse};
+pub use self::spare::{keep_for_a_moment, reusable, reuse};
 
 /// From so many bytes on, making pages one by one is what most of a copy's time goes into.
 const LARGE: usize = 4 << 20;
+
+/// Of the sizes that large pages have, the least of x86-64 and of most others.
+#[cfg(target_os = "linux")]
+const LARGE_PAGE: usize = 2 << 20;
 
 /// Room for `length` bytes; for many, what was given back a moment ago, or large pages where the system has them.
 ///
@@ -32,16 +36,29 @@ pub fn room_for(length: usize) -> Result<BytesMut, TryReserveError> {
 
 fn want_large_pages(room: &mut [MaybeUninit<u8>]) {
     #[cfg(target_os = "linux")]
-    {
-        let page = rustix::param::page_size();
-        let start = room.as_mut_ptr().wrapping_add(room.as_ptr().align_offset(page));
-        let length = (room.as_ptr_range().end.addr().saturating_sub(start.addr())) / page * page;
-        // SAFETY: whole pages within the room: it is advice, and changes nothing that can be read or written. A kernel
-        // without large pages refuses it.
-        let _taken = unsafe { libc::madvise(start.cast(), length, libc::MADV_HUGEPAGE) };
-    }
+    advise(room, rustix::param::page_size(), libc::MADV_HUGEPAGE);
     #[cfg(not(target_os = "linux"))]
     let _ = room;
+}
+
+/// What is in the room may be lost, and the system may take its pages as soon as it needs some: those that are written to
+/// before that are there as they were.
+fn offer_pages(room: &mut [MaybeUninit<u8>]) {
+    // Of large pages, none is to be split.
+    #[cfg(target_os = "linux")]
+    advise(room, LARGE_PAGE, libc::MADV_FREE);
+    #[cfg(not(target_os = "linux"))]
+    let _ = room;
+}
+
+/// Of the pages of `page` bytes that lie within the room as a whole.
+#[cfg(target_os = "linux")]
+fn advise(room: &mut [MaybeUninit<u8>], page: usize, advice: libc::c_int) {
+    let start = room.as_mut_ptr().wrapping_add(room.as_ptr().align_offset(page));
+    let length = (room.as_ptr_range().end.addr().saturating_sub(start.addr())) / page * page;
+    // SAFETY: it is memory of the room's, and nothing has been written there that anybody reads. A kernel that does not
+    // know the advice refuses it.
+    let _taken = unsafe { libc::madvise(start.cast(), length, advice) };
 }
 
 /// Has glibc give freed memory back, and not keep some for each thread: chunks of a megabyte come and go by the thousand,

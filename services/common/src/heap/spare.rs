@@ -6,18 +6,18 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use paraply_core::time::Time;
 use tokio::sync::Notify;
 
-use super::LARGE;
+use super::{LARGE, offer_pages};
 use crate::clock;
 
-/// What nobody has taken for so long goes back to the system.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// What nobody has taken for so long goes back to the system. Longer than what comes between two transfers of a gigabyte.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The most bytes that are kept.
-const MOST: usize = 256 << 20;
+/// The most bytes that are kept: more where the system takes them when it needs some.
+const MOST: usize = if cfg!(target_os = "linux") { 2 << 30 } else { 256 << 20 };
 
 /// Room is not taken for less than this part of it.
 const FIT: usize = 2;
@@ -32,15 +32,50 @@ struct Spare {
     watched: usize,
 }
 
+impl Spare {
+    /// Whether so many bytes more are kept.
+    fn has_room(&self, bytes: usize) -> bool {
+        let kept: usize = self.rooms.iter().map(|(_, room)| room.capacity()).sum();
+        self.watched > 0 && bytes <= MOST.saturating_sub(kept)
+    }
+}
+
 /// Room that nobody needs any more may be used again.
 pub fn reuse(mut room: BytesMut) {
     room.clear();
+    if room.capacity() < LARGE || !lock().has_room(room.capacity()) {
+        return;
+    }
+    // Not with the lock held: of small pages there are many.
+    offer_pages(room.spare_capacity_mut());
     let mut spare = lock();
-    let kept: usize = spare.rooms.iter().map(|(_, room)| room.capacity()).sum();
-    if spare.watched > 0 && room.capacity() >= LARGE && room.capacity() <= MOST.saturating_sub(kept) {
+    if spare.has_room(room.capacity()) {
         spare.rooms.push((clock::now(), room));
         CHANGED.notify_one();
     }
+}
+
+/// The same bytes, whose room is for [`reuse`] when nobody has any of them any more.
+#[must_use]
+pub fn reusable(bytes: Bytes) -> Bytes {
+    struct Room(BytesMut);
+
+    impl AsRef<[u8]> for Room {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    impl Drop for Room {
+        fn drop(&mut self) {
+            reuse(std::mem::take(&mut self.0));
+        }
+    }
+
+    if bytes.len() < LARGE {
+        return bytes;
+    }
+    bytes.try_into_mut().map_or_else(|shared| shared, |room| Bytes::from_owner(Room(room)))
 }
 
 /// Room for `length` bytes, if there is some that fits.
@@ -118,6 +153,17 @@ mod tests {
         let again = take(LARGE - 1).unwrap();
         assert_eq!((again.as_ptr(), again.len()), (place, 0));
         assert!(take(LARGE).is_none(), "it is taken");
+
+        let mut bytes = again;
+        bytes.resize(LARGE, 7);
+        let bytes = reusable(bytes.freeze());
+        let part = bytes.slice(1..3);
+        drop(bytes);
+        assert!(take(LARGE).is_none(), "somebody has a part of it");
+        assert_eq!(part, [7, 7][..]);
+        drop(part);
+        let again = take(LARGE).unwrap();
+        assert_eq!((again.as_ptr(), again.len()), (place, 0));
 
         reuse(again);
         tokio::time::sleep(PATIENCE * 2).await;
