@@ -1,6 +1,7 @@
 //! One blob, one way. A transfer that breaks goes on where it was, for as long as the task that needs it is wanted.
 
 use std::{
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -61,6 +62,25 @@ pub enum TransferError {
         /// Bytes that were to come.
         size: u64,
     },
+}
+
+/// Bytes to write, asked for piece by piece: they may move meanwhile.
+pub trait Source: Clone + Send + 'static {
+    /// How many.
+    fn size(&self) -> usize;
+
+    /// Some of them; None once nobody wants them any more.
+    fn piece(&self, range: Range<usize>) -> Option<Bytes>;
+}
+
+impl Source for Bytes {
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    fn piece(&self, range: Range<usize>) -> Option<Bytes> {
+        Some(self.slice(range))
+    }
 }
 
 /// The way to the store that everybody who moves bytes shares: transfers that are under way take the new one for their
@@ -174,9 +194,10 @@ impl Bulk {
 
     /// Writes a blob to who reads it, from where they are, until they have it or have left. A reader whose transfer broke
     /// off in the middle asks again, and waits for this one no more.
-    pub async fn pass_on(&self, want: BlobWant, session: SessionId, data: Bytes) {
+    pub async fn pass_on(&self, want: BlobWant, session: SessionId, data: impl Source) {
         let mut tries = Tries::default();
-        loop {
+        // As long as anybody wants it.
+        while data.piece(0..0).is_some() {
             let written = self.write_on(want.blob, session, &data, want.offset, To::Reader(want.transfer)).await;
             let Err(status) = written else { return };
             if let Err(error) = tries.again(status).await {
@@ -194,7 +215,7 @@ impl Bulk {
         &self,
         id: BlobId,
         session: SessionId,
-        data: Bytes,
+        data: impl Source,
         only_copy: bool,
     ) -> Result<(), TransferError> {
         let (mut committed, mut tries) = (0, Tries::default());
@@ -206,7 +227,7 @@ impl Bulk {
             }
             let before = committed;
             // A store that does not know the blob begins anew.
-            committed = self.committed(id).await.unwrap_or(0).min(data.len() as u64);
+            committed = self.committed(id).await.unwrap_or(0).min(data.size() as u64);
             if committed > before {
                 tries = Tries::default();
             }
@@ -219,25 +240,33 @@ impl Bulk {
         Ok(answer.committed_bytes)
     }
 
-    async fn write_on(&self, id: BlobId, session: SessionId, data: &Bytes, from: u64, to: To) -> Result<(), Status> {
+    async fn write_on(
+        &self,
+        id: BlobId,
+        session: SessionId,
+        data: &impl Source,
+        from: u64,
+        to: To,
+    ) -> Result<(), Status> {
         let (transfer_id, only_copy) = match to {
             To::Store { only_copy } => (0, only_copy),
             To::Reader(transfer) => (transfer.0, false),
         };
         let header = BlobHeader {
             blob_id: encode_id(id.to_bytes()),
-            size_bytes: data.len() as u64,
+            size_bytes: data.size() as u64,
             session_id: encode_id(session.to_bytes()),
             transfer_id,
             only_copy,
         };
         let header = chunks::message(&WriteBlobRequest { message: Some(Message::Header(header)) });
-        let data = data.clone();
-        let starts = (usize::try_from(from).unwrap_or(0)..data.len()).step_by(MESSAGE_BYTES);
-        let chunks = stream::iter(starts).flat_map(move |start| {
-            let data = data.slice(start..data.len().min(start + MESSAGE_BYTES));
-            stream::iter(chunks::chunk(Carrier::Write, start as u64, data))
+        let (data, size) = (data.clone(), data.size());
+        let starts = (usize::try_from(from).unwrap_or(0)..size).step_by(MESSAGE_BYTES);
+        let chunks = starts.map_while(move |start| {
+            let piece = data.piece(start..size.min(start + MESSAGE_BYTES))?;
+            Some(chunks::chunk(Carrier::Write, start as u64, piece))
         });
+        let chunks = stream::iter(chunks.flatten());
         let frames = stream::iter([header]).chain(chunks);
         let _written: WriteBlobResponse = self.way()?.ask(WRITE, frames).await?;
         Ok(())

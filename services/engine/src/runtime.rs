@@ -1,7 +1,12 @@
 //! What runs tasks: the seam between the session, which speaks to the cluster, and an interpreter, which does not.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
+use bytes::Bytes;
 use paraply_core::{
     engine_session::RunTask,
     id::{AttemptId, EngineId},
@@ -30,13 +35,54 @@ pub trait Runtime: Send + Sync + 'static {
     fn limit_output(&self, bytes: u64);
 }
 
+/// Large bytes of a result that are where the task left them until another could change them: most are read before that,
+/// and never copied as a whole.
+pub trait Lent: fmt::Debug + Send + Sync + 'static {
+    /// How many.
+    fn size(&self) -> usize;
+
+    /// A copy of some; None once they were let go. Called from the session's thread, like the other.
+    fn piece(&self, range: Range<usize>) -> Option<Bytes>;
+
+    /// Nobody reads them any more.
+    fn let_go(&self);
+}
+
+/// What became of a task.
+#[derive(Debug)]
+pub struct Finished {
+    /// Which.
+    pub attempt: AttemptId,
+    /// Its payload holds all its bytes but those that are lent. The session keeps what is large, or moves it to the store.
+    pub outcome: Box<Outcome>,
+    /// Bytes that are lent.
+    pub loans: Vec<Loan>,
+}
+
+impl Finished {
+    /// With nothing lent.
+    #[must_use]
+    pub fn new(attempt: AttemptId, outcome: Outcome) -> Self {
+        Self { attempt, outcome: Box::new(outcome), loans: Vec::new() }
+    }
+}
+
+/// Bytes that are lent, in place of a buffer of a result's payload.
+#[derive(Debug)]
+pub struct Loan {
+    /// Which of them; it has nothing in it.
+    pub buffer: usize,
+    /// Its bytes.
+    pub bytes: Arc<dyn Lent>,
+}
+
 /// What a runtime says.
 #[derive(Debug)]
 pub enum Report {
     /// A task wrote something.
     Output(AttemptId, Output),
-    /// A task ended. Payloads hold all their bytes; the session moves what is large to the blob store.
-    Finished(AttemptId, Box<Outcome>),
+    /// A task ended.
+    Finished(Finished),
     /// There is nothing left to run.
     Idle,
 }

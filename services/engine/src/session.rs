@@ -27,7 +27,7 @@ use crate::{
     link::{Event, Link},
     member::{self, Registration},
     roads::Road,
-    runtime::{Report, Reports, Runtime},
+    runtime::{Finished, Report, Reports, Runtime},
     terminated::Terminated,
     traces::Traces,
 };
@@ -221,20 +221,22 @@ impl Session {
         match report {
             Report::Output(attempt, output) => self.stimulus(Stimulus::Output { attempt, output }),
             Report::Idle => self.stimulus(Stimulus::RuntimeIdle),
-            Report::Finished(attempt, mut outcome) => {
-                if let Some(traces) = &mut self.traces {
-                    traces.finished(attempt, &outcome);
-                }
-                let engine = self.engine();
-                if let Err(failure) = &mut outcome.value {
-                    failure.engine = engine;
-                }
-                let (kept, bulk) = (&mut self.kept, &self.bulk);
-                match blobs::place(attempt, outcome, self.inline_bytes, engine, self.epoch, kept, bulk) {
-                    Ok(outcome) => self.stimulus(Stimulus::Finished { attempt, outcome: *outcome }),
-                    Err(storing) => self.storing.push(spawn(storing)),
-                }
-            }
+            Report::Finished(finished) => self.on_finished(finished),
+        }
+    }
+
+    fn on_finished(&mut self, mut finished: Finished) {
+        let (attempt, engine) = (finished.attempt, self.engine());
+        if let Some(traces) = &mut self.traces {
+            traces.finished(attempt, &finished.outcome);
+        }
+        if let Err(failure) = &mut finished.outcome.value {
+            failure.engine = engine;
+        }
+        let (kept, bulk) = (&mut self.kept, &self.bulk);
+        match blobs::place(finished, self.inline_bytes, engine, self.epoch, kept, bulk) {
+            Ok(outcome) => self.stimulus(Stimulus::Finished { attempt, outcome: *outcome }),
+            Err(storing) => self.storing.push(spawn(storing)),
         }
     }
 

@@ -145,6 +145,10 @@ class Scripted(
         self.fetches_results = True
         #: What the engine keeps of each result.
         self.kept: dict[int, list[bytes]] = {}
+        #: Blobs that the engine has begun to write are read on while it is set.
+        self.reading = threading.Event()
+        self.reading.set()
+        self.begun: list[blob_pb2.BlobHeader] = []
         #: Of all blobs that were written.
         self.headers: list[blob_pb2.BlobHeader] = []
         #: Outcomes, and the blobs without which they are not whole.
@@ -257,6 +261,8 @@ class Scripted(
         if self.store_fails is not None:
             context.abort(self.store_fails, "the store says no")
         header, data = next(requests).header, bytearray()
+        self.begun.append(header)
+        assert self.reading.wait(PATIENCE)
         for request in requests:
             data += request.chunk.data
         assert len(data) == header.size_bytes and header.session_id == SESSION

@@ -1,10 +1,13 @@
 //! Payloads and failures between the machines' words and Python's.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use paraply_core::{
     outcome::{Failure, FailureKind},
     payload::{Buffer, Encoding, Payload},
 };
+use paraply_engine::Loan;
 use pyo3::{
     exceptions::PyValueError,
     intern,
@@ -12,7 +15,10 @@ use pyo3::{
     types::{PyBytes, PyList, PyString},
 };
 
-use crate::memory;
+use crate::{
+    loan::Loans,
+    memory::{self, Found},
+};
 
 const ENCODINGS: [(Encoding, u8); 6] = [
     (Encoding::Pickle5, 1),
@@ -55,14 +61,40 @@ pub(crate) fn fields(py: Python<'_>, payload: Payload) -> PyResult<Fields<'_>> {
 
 /// A `paraply._serialize.Payload`.
 pub(crate) fn payload(object: &Bound<'_, PyAny>) -> PyResult<Payload> {
+    read_payload(object, |_, buffer| memory::take(buffer))
+}
+
+/// A payload that a task returned. Its large buffers are lent if `may_lend` says so; others are copied now, because user
+/// code may change them as soon as it runs again.
+pub(crate) fn result(
+    object: &Bound<'_, PyAny>,
+    loans: &Arc<Loans>,
+    may_lend: impl Fn() -> bool,
+) -> PyResult<(Payload, Vec<Loan>)> {
+    let mut lent = Vec::new();
+    let payload = read_payload(object, |position, buffer| match memory::find(buffer)? {
+        Found::Fixed(bytes) => Ok(bytes),
+        Found::Changeable(buffer) if Loans::can_be_lent(&buffer) && may_lend() => {
+            lent.push(Loan { buffer: position, bytes: loans.lend(buffer)? });
+            Ok(Bytes::new())
+        }
+        Found::Changeable(buffer) => memory::copy(object.py(), buffer),
+    })?;
+    Ok((payload, lent))
+}
+
+fn read_payload(
+    object: &Bound<'_, PyAny>,
+    mut take: impl FnMut(usize, &Bound<'_, PyAny>) -> PyResult<Bytes>,
+) -> PyResult<Payload> {
     let py = object.py();
     let number: u8 = object.getattr(intern!(py, "encoding"))?.extract()?;
     let encoding = ENCODINGS.iter().find(|(_, known)| *known == number).map(|(encoding, _)| *encoding);
-    let buffers = object.getattr(intern!(py, "buffers"))?;
+    let buffers = object.getattr(intern!(py, "buffers"))?.try_iter()?.enumerate();
     Ok(Payload {
         encoding: encoding.ok_or_else(|| PyValueError::new_err(format!("unknown encoding {number}")))?,
         python_version: text(&object.getattr(intern!(py, "python_version"))?),
-        buffers: buffers.try_iter()?.map(|item| Ok(Buffer::Inline(memory::take(&item?)?))).collect::<PyResult<_>>()?,
+        buffers: buffers.map(|(nth, item)| Ok(Buffer::Inline(take(nth, &item?)?))).collect::<PyResult<_>>()?,
         data: memory::take(&object.getattr(intern!(py, "data"))?)?,
         data_blob: None,
     })

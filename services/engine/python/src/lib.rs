@@ -5,6 +5,8 @@ mod bell;
 mod convert;
 mod engine;
 mod interrupts;
+mod loan;
+mod mappings;
 mod memory;
 mod output;
 mod process;

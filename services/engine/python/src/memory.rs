@@ -76,30 +76,66 @@ impl Drop for Memory {
     }
 }
 
-fn room_for(length: usize) -> PyResult<BytesMut> {
+/// Room for so many bytes.
+///
+/// # Errors
+/// MemoryError if there is none.
+pub(crate) fn room_for(length: usize) -> PyResult<BytesMut> {
     let too_many = |_| PyMemoryError::new_err(format!("{length} bytes are more than this engine's memory can take"));
     heap::room_for(length).map_err(too_many)
 }
 
-/// The bytes of `object`. Those of immutable `bytes` are held, if they are many, also where a view of all of them is
-/// given; all others are copied now, because user code may change them as soon as it runs again.
-pub(crate) fn take(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
-    let py = object.py();
+/// The bytes of an object.
+pub(crate) enum Found {
+    /// Nobody changes them.
+    Fixed(Bytes),
+    /// User code may change them as soon as it runs again. They are contiguous.
+    Changeable(PyUntypedBuffer),
+}
+
+/// The bytes of `object`. Those of immutable `bytes` are held, if they are many, also where a view of all of them is given.
+pub(crate) fn find(object: &Bound<'_, PyAny>) -> PyResult<Found> {
     if let Ok(bytes) = object.cast::<PyBytes>() {
-        return Ok(hold(bytes));
+        return Ok(Found::Fixed(hold(bytes)));
     }
     let buffer = PyUntypedBuffer::get(object)?;
     if !buffer.is_c_contiguous() && !buffer.is_fortran_contiguous() {
         return Err(PyBufferError::new_err("a buffer of a result must be contiguous"));
     }
-    let length = buffer.len_bytes();
-    if let Some(bytes) = viewed_whole(object, length) {
-        return Ok(hold(&bytes));
+    Ok(match viewed_whole(object, buffer.len_bytes()) {
+        Some(bytes) => Found::Fixed(hold(&bytes)),
+        None => Found::Changeable(buffer),
+    })
+}
+
+/// The bytes of `object` as they are now.
+pub(crate) fn take(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+    match find(object)? {
+        Found::Fixed(bytes) => Ok(bytes),
+        Found::Changeable(buffer) => copy(object.py(), buffer),
     }
+}
+
+/// A copy of a contiguous buffer.
+pub(crate) fn copy(py: Python<'_>, buffer: PyUntypedBuffer) -> PyResult<Bytes> {
+    let length = buffer.len_bytes();
     let mut copy = room_for(length)?;
+    // SAFETY: the buffer is contiguous, that long, and held for the copy.
+    unsafe { append(py, buffer.buf_ptr() as usize, length, &mut copy) };
+    buffer.release(py);
+    Ok(copy.freeze())
+}
+
+/// Copies `length` bytes from an address to the end of what is in `room`, which has as much left.
+///
+/// # Safety
+/// They can be read, and nobody writes to them meanwhile.
+pub(crate) unsafe fn append(py: Python<'_>, from: usize, length: usize, room: &mut BytesMut) {
+    let left = room.spare_capacity_mut();
+    assert!(left.len() >= length, "there is less room than was asked for");
     // As numbers: other threads may have them while the interpreter does not wait.
-    let (from, to) = (buffer.buf_ptr() as usize, copy.as_mut_ptr() as usize);
-    // SAFETY: the buffer is contiguous, that long, and held for the copy; there is that much room, which overlaps nothing.
+    let to = left.as_mut_ptr() as usize;
+    // SAFETY: the caller's word for what is read; there is that much room, which overlaps nothing.
     let copy_part = |start, length| unsafe {
         ptr::copy_nonoverlapping((from + start) as *const u8, (to + start) as *mut u8, length);
     };
@@ -109,9 +145,7 @@ pub(crate) fn take(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
         SHARED_FROM.. => py.detach(|| share(length, copy_part)),
     }
     // SAFETY: they were written just now.
-    unsafe { copy.set_len(length) };
-    buffer.release(py);
-    Ok(copy.freeze())
+    unsafe { room.set_len(room.len() + length) };
 }
 
 /// Has some threads work on `length` bytes, each on a part: where it starts, and how long it is.

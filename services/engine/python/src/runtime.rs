@@ -13,12 +13,13 @@ use paraply_core::{
 };
 use paraply_engine::{Reporter, Runtime};
 
-use crate::{bell::Bell, output::Capture};
+use crate::{bell::Bell, loan::Loans, output::Capture};
 
 /// What the main thread and the session share.
 #[derive(Debug)]
 pub(crate) struct PythonRuntime {
-    pub(crate) bell: Bell,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) loans: Arc<Loans>,
     pub(crate) capture: Arc<Capture>,
     pub(crate) reporter: Reporter,
     inbox: Mutex<Inbox>,
@@ -66,7 +67,9 @@ impl PythonRuntime {
         // SAFETY: always succeeds.
         let main_thread = unsafe { libc::pthread_self() };
         let (inbox, running, engine) = (Mutex::default(), Mutex::default(), OnceLock::new());
-        Ok(Self { bell: Bell::new()?, capture, reporter, inbox, running, engine, main_thread })
+        let bell = Arc::new(Bell::new()?);
+        let loans = Loans::new(Arc::clone(&bell));
+        Ok(Self { bell, loans, capture, reporter, inbox, running, engine, main_thread })
     }
 
     /// What there is to do, and whether it is the last of what was handed over. A task counts as running from here on.
@@ -85,6 +88,12 @@ impl PythonRuntime {
             None => Next::Wait,
         };
         (next, inbox.tasks.is_empty())
+    }
+
+    /// Whether something is to be run, or to be done, now.
+    pub(crate) fn has_next(&self) -> bool {
+        let inbox = lock(&self.inbox);
+        inbox.exit.is_some() || !inbox.tasks.is_empty()
     }
 
     /// The main thread is to leave its loop once the task that runs, if one does, is over.

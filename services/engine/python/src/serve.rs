@@ -11,12 +11,12 @@ use paraply_common::{clock, fork, telemetry::TraceParent};
 use paraply_core::{
     call::Work,
     engine_session::RunTask,
-    id::{AttemptId, Digest},
+    id::Digest,
     outcome::{Failure, FailureKind, Outcome},
     payload::Payload,
     time::Time,
 };
-use paraply_engine::Report;
+use paraply_engine::{Finished, Loan, Report};
 use pyo3::{
     exceptions::PyKeyboardInterrupt,
     intern,
@@ -50,6 +50,8 @@ pub(crate) struct Server<'a, 'py> {
     failure: Bound<'py, PyType>,
     sys: Bound<'py, PyModule>,
     interrupts: Interrupts<'py>,
+    /// Counts threads of Python other than the main one.
+    count_threads: Bound<'py, PyAny>,
     /// When the session was last woken for an outcome.
     told: Time,
 }
@@ -60,7 +62,8 @@ impl<'a, 'py> Server<'a, 'py> {
         let failure = runner.getattr("failure_class")?.cast_into()?;
         let (prepared, order) = (HashMap::new(), VecDeque::new());
         let (sys, interrupts) = (py.import("sys")?, Interrupts::new(py)?);
-        Ok(Self { py, runtime, runner, prepared, order, failure, sys, interrupts, told: clock::now() })
+        let (count_threads, told) = (py.import("_thread")?.getattr("_count")?, clock::now());
+        Ok(Self { py, runtime, runner, prepared, order, failure, sys, interrupts, count_threads, told })
     }
 
     /// Runs until the session says to exit; returns the exit status.
@@ -68,6 +71,7 @@ impl<'a, 'py> Server<'a, 'py> {
         loop {
             // A signal that came between two tasks is not the next one's.
             self.handle_signals();
+            self.runtime.loans.clear(self.py);
             let (next, last) = self.runtime.next();
             match next {
                 Next::Exit(code) => return code,
@@ -79,14 +83,14 @@ impl<'a, 'py> Server<'a, 'py> {
                     self.told = clock::now();
                 }
                 Next::Run(task, claimed) => {
-                    let attempt = task.attempt;
-                    let outcome = self.run_task(*task, claimed);
-                    self.report(attempt, outcome, last);
+                    self.runtime.loans.call_in(self.py);
+                    let finished = self.run_task(*task, claimed);
+                    self.report(finished, last);
                 }
                 Next::Cancel(attempt) => {
                     let message = "interrupted before it started".into();
                     let outcome = Outcome::failed(FailureKind::Cancelled, "KeyboardInterrupt", message, None);
-                    self.report(attempt, outcome, last);
+                    self.report(Finished::new(attempt, outcome), last);
                 }
             }
         }
@@ -94,8 +98,8 @@ impl<'a, 'py> Server<'a, 'py> {
 
     /// Hands an outcome over. The session is woken for the last of a batch, and before that when it has not heard of
     /// one for a while.
-    fn report(&mut self, attempt: AttemptId, outcome: Outcome, last: bool) {
-        self.runtime.reporter.leave(Report::Finished(attempt, Box::new(outcome)));
+    fn report(&mut self, finished: Finished, last: bool) {
+        self.runtime.reporter.leave(Report::Finished(finished));
         if last {
             self.runtime.reporter.send(Report::Idle);
             return;
@@ -125,14 +129,16 @@ impl<'a, 'py> Server<'a, 'py> {
         }
     }
 
-    fn run_task(&mut self, task: RunTask, claimed_unix_nanos: Claimed) -> Outcome {
+    fn run_task(&mut self, task: RunTask, claimed_unix_nanos: Claimed) -> Finished {
+        let attempt = task.attempt;
         let started_unix_nanos = clock::unix_nanos();
         self.runtime.capture.begin(task.attempt);
         let span = span(&task);
         let called = self.enter_span(span).and_then(|()| self.call(task));
-        let mut value = match called {
-            Ok(value) => value,
-            Err(error) => Err(convert::escaped(self.py, &error)),
+        let (mut value, loans) = match called {
+            Ok(Ok((payload, loans))) => (Ok(payload), loans),
+            Ok(Err(failure)) => (Err(failure), Vec::new()),
+            Err(error) => (Err(convert::escaped(self.py, &error)), Vec::new()),
         };
         self.flush();
         if fork::is_child() {
@@ -154,7 +160,7 @@ impl<'a, 'py> Server<'a, 'py> {
         // Before the next task begins, and with it the time in which it may be interrupted.
         self.interrupts.restore();
         let written = self.runtime.capture.finish();
-        Outcome {
+        let outcome = Outcome {
             value: value.map_err(Box::new),
             claimed_unix_nanos,
             started_unix_nanos,
@@ -162,10 +168,11 @@ impl<'a, 'py> Server<'a, 'py> {
             stdout_bytes: written.stdout,
             stderr_bytes: written.stderr,
             records: written.records,
-        }
+        };
+        Finished { attempt, outcome: Box::new(outcome), loans }
     }
 
-    fn call(&mut self, task: RunTask) -> PyResult<Result<Payload, Failure>> {
+    fn call(&mut self, task: RunTask) -> PyResult<Result<(Payload, Vec<Loan>), Failure>> {
         let py = self.py;
         let answer = match &task.head.work {
             Work::Execute { source, silent, filename } => {
@@ -187,8 +194,15 @@ impl<'a, 'py> Server<'a, 'py> {
         if answer.get_type().is(&self.failure) {
             convert::failure(&answer).map(Err)
         } else {
-            convert::payload(&answer).map(Ok)
+            convert::result(&answer, &self.runtime.loans, || self.may_lend()).map(Ok)
         }
+    }
+
+    /// Whether no user code runs before the result has gone, as far as can be seen: no other thread of Python can, and
+    /// nothing waits for this one.
+    fn may_lend(&self) -> bool {
+        !self.runtime.has_next()
+            && self.count_threads.call0().and_then(|count| count.extract::<usize>()).is_ok_and(|count| count == 0)
     }
 
     /// What user code does from here on belongs to the span, if there is one.

@@ -1,10 +1,9 @@
 //! Large parts of results that stay here until their client has read them.
 
-use bytes::Bytes;
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use paraply_common::{
-    heap,
     spawn::{Task, spawn},
+    transfer::Source as _,
 };
 use paraply_core::{
     engine_session::Stimulus,
@@ -13,7 +12,7 @@ use paraply_core::{
     payload::BlobWant,
 };
 
-use super::Bulk;
+use super::{Bulk, Held};
 
 /// From here on there is no room for another result: each blob kept is named in one message when the engine attaches.
 const MOST_BLOBS: usize = 4096;
@@ -21,7 +20,7 @@ const MOST_BLOBS: usize = 4096;
 /// What is kept, and what is on its way out of here.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    blobs: HashMap<BlobId, (SessionId, Bytes)>,
+    blobs: HashMap<BlobId, (SessionId, Held)>,
     bytes: u64,
     most: u64,
     outgoing: FuturesUnordered<Task<()>>,
@@ -45,19 +44,17 @@ impl Kept {
         self.bytes.saturating_add(bytes) <= self.most && self.blobs.len() < MOST_BLOBS
     }
 
-    pub(crate) fn keep(&mut self, session: SessionId, blobs: Vec<(BlobId, Bytes)>) {
+    pub(crate) fn keep(&mut self, session: SessionId, blobs: Vec<(BlobId, Held)>) {
         for (id, data) in blobs {
-            self.bytes += data.len() as u64;
+            self.bytes += data.size() as u64;
             self.blobs.insert(id, (session, data));
         }
     }
 
     pub(crate) fn drop_blob(&mut self, blob: BlobId) {
         if let Some((_, data)) = self.blobs.remove(&blob) {
-            self.bytes -= data.len() as u64;
-            if let Ok(room) = data.try_into_mut() {
-                heap::reuse(room);
-            }
+            self.bytes -= data.size() as u64;
+            data.let_go();
         }
     }
 

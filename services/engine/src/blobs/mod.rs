@@ -4,10 +4,12 @@
 //! Bulk travels on a connection of its own, so that it delays no control message.
 
 mod fetch;
+mod held;
 mod kept;
 mod place;
 
 pub(crate) use fetch::{Fetched, Fetches};
+pub(crate) use held::Held;
 pub(crate) use kept::Kept;
 pub(crate) use paraply_common::transfer::Bulk;
 use paraply_common::transfer::TransferError;

@@ -1,15 +1,18 @@
 //! Results that are too large for a message: stored, and named in the outcome instead.
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use paraply_common::transfer::Source as _;
 use paraply_core::{
     id::{AttemptId, BlobId, EngineId, Epoch},
     outcome::{FailureKind, Outcome},
     payload::{BlobRef, Buffer, Payload},
 };
 
-use super::{Bulk, Kept, TransferError};
-use crate::config::random;
+use super::{Bulk, Held, Kept, TransferError};
+use crate::{
+    config::random,
+    runtime::{Finished, Loan},
+};
 
 /// What an outcome may keep inline in total, so that it fits into a message with what is around it.
 const OUTCOME_BYTES: u64 = 512 << 10;
@@ -25,23 +28,32 @@ const MOST_BUFFERS: usize = 8192;
 pub(crate) struct Stored {
     pub(crate) attempt: AttemptId,
     pub(crate) outcome: Box<Outcome>,
-    blobs: Vec<(BlobId, Bytes)>,
+    blobs: Vec<(BlobId, Held)>,
     pub(crate) epoch: Option<Epoch>,
 }
 
-/// Takes what is over `inline_bytes` out of an outcome, which from then on says where it is: here (`kept`), or in the
-/// store.
-fn take_out(outcome: &mut Outcome, inline_bytes: u64, kept: bool) -> std::io::Result<Vec<(BlobId, Bytes)>> {
+/// Takes what is lent, and what is over `inline_bytes`, out of an outcome, which from then on says where it is: here
+/// (`kept`), or in the store.
+fn take_out(
+    outcome: &mut Outcome,
+    loans: Vec<Loan>,
+    inline_bytes: u64,
+    kept: bool,
+) -> std::io::Result<Vec<(BlobId, Held)>> {
     let Ok(payload) = &mut outcome.value else { return Ok(Vec::new()) };
     let mut taken = Vec::new();
-    let mut name = |data: &Bytes| -> std::io::Result<BlobRef> {
-        let id = BlobId(random()?);
-        taken.push((id, data.clone()));
-        Ok(BlobRef { id, size: data.len() as u64, kept })
+    let mut name = |data: Held| -> std::io::Result<BlobRef> {
+        let (id, size) = (BlobId(random()?), data.size() as u64);
+        taken.push((id, data));
+        Ok(BlobRef { id, size, kept })
     };
+    for Loan { buffer, bytes } in loans {
+        if let Some(buffer) = payload.buffers.get_mut(buffer) {
+            *buffer = Buffer::Blob(name(Held::Lent(bytes))?);
+        }
+    }
     if payload.data.len() as u64 > inline_bytes {
-        payload.data_blob = Some(name(&payload.data)?);
-        payload.data = Bytes::new();
+        payload.data_blob = Some(name(Held::Bytes(std::mem::take(&mut payload.data)))?);
     }
     let mut room = OUTCOME_BYTES.saturating_sub(payload.data.len() as u64 + framing(payload));
     let mut by_size: Vec<&mut Buffer> = payload.buffers.iter_mut().collect();
@@ -51,7 +63,7 @@ fn take_out(outcome: &mut Outcome, inline_bytes: u64, kept: bool) -> std::io::Re
         if size <= inline_bytes && size <= room {
             room -= size;
         } else if let Buffer::Inline(data) = buffer {
-            *buffer = Buffer::Blob(name(data)?);
+            *buffer = Buffer::Blob(name(Held::Bytes(std::mem::take(data)))?);
         }
     }
     Ok(taken)
@@ -76,22 +88,23 @@ fn fits(outcome: &Outcome, inline_bytes: u64) -> bool {
 /// The outcome as it is reported now: as it is if it fits into a message, else with its large parts kept here. Where there
 /// is no room for these: what will put them into the store, which may refuse them, and so make a failure of it.
 pub(crate) fn place(
-    attempt: AttemptId,
-    mut outcome: Box<Outcome>,
+    finished: Finished,
     inline_bytes: u64,
     engine: Option<EngineId>,
     epoch: Option<Epoch>,
     kept: &mut Kept,
     bulk: &Bulk,
 ) -> Result<Box<Outcome>, BoxFuture<'static, Stored>> {
+    let Finished { attempt, mut outcome, loans } = finished;
     if let Some(error) = too_many_buffers(&outcome) {
         not_stored(&mut outcome, &error, engine);
     }
-    if fits(&outcome, inline_bytes) {
+    if loans.is_empty() && fits(&outcome, inline_bytes) {
         return Ok(outcome);
     }
-    let has_room = kept.has_room(outcome.inline_size());
-    let blobs = match take_out(&mut outcome, inline_bytes, has_room) {
+    let lent: u64 = loans.iter().map(|loan| loan.bytes.size() as u64).sum();
+    let has_room = kept.has_room(outcome.inline_size() + lent);
+    let blobs = match take_out(&mut outcome, loans, inline_bytes, has_room) {
         Ok(blobs) => blobs,
         Err(error) => {
             not_stored(&mut outcome, &error.to_string(), engine);
@@ -135,7 +148,7 @@ fn too_many_buffers(outcome: &Outcome) -> Option<String> {
 }
 
 /// Stores blobs under the names they have.
-async fn write_all(blobs: &[(BlobId, Bytes)], attempt: AttemptId, bulk: &Bulk) -> Result<(), TransferError> {
+async fn write_all(blobs: &[(BlobId, Held)], attempt: AttemptId, bulk: &Bulk) -> Result<(), TransferError> {
     for (id, data) in blobs {
         bulk.write(*id, attempt.task.session, data.clone(), true).await?;
     }
@@ -144,6 +157,7 @@ async fn write_all(blobs: &[(BlobId, Bytes)], attempt: AttemptId, bulk: &Bulk) -
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use paraply_core::id::{SessionId, TaskId};
 
     use super::*;
@@ -161,21 +175,21 @@ mod tests {
     fn what_is_small_stays() {
         let mut small = outcome(100, &[100, 100]);
         assert!(fits(&small, 100));
-        assert!(take_out(&mut small, 100, true).unwrap().is_empty());
+        assert!(take_out(&mut small, Vec::new(), 100, true).unwrap().is_empty());
     }
 
     #[test]
     fn what_is_large_is_named_and_the_rest_stays_in_place() {
         let mut large = outcome(101, &[100, 101]);
         assert!(!fits(&large, 100));
-        let taken = take_out(&mut large, 100, true).unwrap();
+        let taken = take_out(&mut large, Vec::new(), 100, true).unwrap();
         let payload = large.value.unwrap();
         assert!(
             payload.data.is_empty() && payload.data_blob == Some(BlobRef { id: taken[0].0, size: 101, kept: true })
         );
         assert!(matches!(&payload.buffers[0], Buffer::Inline(data) if data.len() == 100));
         assert_eq!(payload.buffers[1], Buffer::Blob(BlobRef { id: taken[1].0, size: 101, kept: true }));
-        assert_eq!(taken.iter().map(|(_, data)| data.len()).collect::<Vec<_>>(), [101, 101]);
+        assert_eq!(taken.iter().map(|(_, data)| data.size()).collect::<Vec<_>>(), [101, 101]);
     }
 
     #[test]
@@ -184,11 +198,11 @@ mod tests {
             let sizes: Vec<usize> = (0..count).map(|nth| 5000 + nth * step).collect();
             let mut many = outcome(2000, &sizes);
             let total: usize = sizes.iter().sum();
-            let taken = take_out(&mut many, 64 << 10, false).unwrap();
+            let taken = take_out(&mut many, Vec::new(), 64 << 10, false).unwrap();
             let payload = many.value.unwrap();
             let size = payload.inline_size() + framing(&payload);
             assert!(size <= OUTCOME_BYTES, "{count}: {size}");
-            let stored: usize = taken.iter().map(|(_, data)| data.len()).sum();
+            let stored: usize = taken.iter().map(|(_, data)| data.size()).sum();
             assert_eq!(payload.inline_size() as usize + stored, 2000 + total);
         }
     }
@@ -205,7 +219,7 @@ mod tests {
         let refused = outcome(0, &[1; MOST_BUFFERS + 1]);
         let attempt = AttemptId { task: TaskId { session: SessionId(1), index: 0 }, attempt: 1 };
         let mut kept = Kept::new(1 << 20);
-        let placed = place(attempt, Box::new(refused), 100, Some(EngineId(3)), None, &mut kept, &Bulk::default());
+        let placed = place(Finished::new(attempt, refused), 100, Some(EngineId(3)), None, &mut kept, &Bulk::default());
         let failure = placed.unwrap_or_else(|_| unreachable!("nothing is stored")).value.unwrap_err();
         let message = String::from_utf8_lossy(&failure.message).into_owned();
         assert!(message.contains("8193 separate buffers") && message.contains("concatenate"), "{message}");

@@ -33,7 +33,7 @@ use super::{
     failed::Failed,
     function::{Answer, Erased},
 };
-use crate::runtime::{Report, Reporter, Runtime};
+use crate::runtime::{Finished, Report, Reporter, Runtime};
 
 /// Outcomes of a batch may wait this long for the next ones before the session is told.
 const TOGETHER: Duration = Duration::from_micros(300);
@@ -204,7 +204,7 @@ impl Shared {
             stderr_bytes: written.stderr,
             records: written.records,
         };
-        self.reporter.leave(Report::Finished(started.task.attempt, Box::new(outcome)));
+        self.reporter.leave(Report::Finished(Finished::new(started.task.attempt, outcome)));
         self.next()
     }
 

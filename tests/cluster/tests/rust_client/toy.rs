@@ -17,7 +17,7 @@ use paraply_core::{
     outcome::{FailureKind, Outcome, Output, OutputKind},
     payload::{Encoding, Payload},
 };
-use paraply_engine::{Report, Reporter, RunTask, Runtime};
+use paraply_engine::{Finished, Report, Reporter, RunTask, Runtime};
 use serde_json::{Value, json};
 
 /// What it says is wrong: the kind, the class, the message.
@@ -117,7 +117,7 @@ impl Interpreter {
                 Err(failure)
             }
         };
-        self.reporter.send(Report::Finished(task.attempt, Box::new(outcome)));
+        self.reporter.send(Report::Finished(Finished::new(task.attempt, outcome)));
     }
 
     fn call(&mut self, name: &str, mut arguments: Vec<Value>, attempt: AttemptId) -> Result<Value, Raised> {
