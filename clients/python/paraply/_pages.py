@@ -9,19 +9,35 @@ import os
 import sys
 import threading
 import time
+from dataclasses import dataclass
 
 #: Results from so many bytes on get pages of their own.
 MAPPED_BYTES = 1 << 20
-#: Mappings up to this size are looked at again: the largest that may stay for a moment though nobody needs it.
-_REUSED_BYTES = 128 << 20
-#: How many.
+#: How many mappings are looked at again.
 _REUSED = 4
-#: Seconds after which a mapping that is still in use is not looked at any more.
+#: Their bytes, the most that may stay though nobody needs them: more where the system takes them when it needs some.
+_REUSED_BYTES = 2 << 30 if hasattr(mmap, "MADV_FREE") else 512 << 20
+#: Seconds after which a mapping is forgotten that is still in use, or that is not and nobody has taken.
 _PATIENCE = 5.0
-#: Seconds that one may stay which nobody needs.
+#: Seconds between two looks.
 _INTERVAL = 1.0
-#: References to a mapping of which there is no view: that of the list, that of who looks, and that of the question.
-_UNUSED = 3
+#: References to a mapping of which there is no view: that of the list's entry, and that of the question.
+_UNUSED = 2
+
+
+@dataclass(slots=True)
+class _Lent:
+    """A mapping that somebody was given."""
+
+    pages: mmap.mmap
+    #: When that was, or when nobody had any of it any more.
+    since: float
+    #: Whether the system may take its pages.
+    is_offered: bool = False
+
+    @property
+    def is_unused(self) -> bool:
+        return sys.getrefcount(self.pages) == _UNUSED
 
 
 class Pages:
@@ -30,7 +46,8 @@ class Pages:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lent: list[tuple[float, mmap.mmap]] = []
+        #: Oldest first.
+        self._lent: list[_Lent] = []
         self._watched = False
 
     def room(self, size: int) -> bytearray | memoryview:
@@ -41,17 +58,18 @@ class Pages:
 
     def _mapping(self, size: int) -> mmap.mmap:
         with self._lock:
-            for position, (_, pages) in enumerate(self._lent):
-                if len(pages) == size and sys.getrefcount(pages) == _UNUSED:
-                    del self._lent[position]
+            for position, lent in enumerate(self._lent):
+                if len(lent.pages) == size and lent.is_unused:
+                    pages = self._lent.pop(position).pages
                     break
             else:
                 pages = _map(size)
-            if size <= _REUSED_BYTES:
-                self._lent = [*self._lent[-_REUSED + 1 :], (time.monotonic(), pages)]
-                if not self._watched:
-                    self._watched = True
-                    threading.Thread(target=self._watch, name="paraply-pages", daemon=True).start()
+            self._lent.append(_Lent(pages, time.monotonic()))
+            while len(self._lent) > _REUSED or sum(len(lent.pages) for lent in self._lent) > _REUSED_BYTES:
+                del self._lent[0]
+            if self._lent and not self._watched:
+                self._watched = True
+                threading.Thread(target=self._watch, name="paraply-pages", daemon=True).start()
             return pages
 
     def _watch(self) -> None:
@@ -60,13 +78,14 @@ class Pages:
             self._let_go()
 
     def _let_go(self) -> None:
-        """Forgets mappings: those that nobody needs, and those that somebody needs for longer."""
+        """Offers what nobody needs to the system, and forgets what has been in use, or in no use, for long."""
         now = time.monotonic()
         with self._lock:
-            lent, self._lent = self._lent, []
-            for since, pages in lent:
-                if sys.getrefcount(pages) > _UNUSED and now < since + _PATIENCE:
-                    self._lent.append((since, pages))
+            for lent in self._lent:
+                if lent.is_unused and not lent.is_offered:
+                    lent.is_offered, lent.since = True, now
+                    _offer(lent.pages)
+            self._lent = [lent for lent in self._lent if now < lent.since + _PATIENCE]
             self._watched = bool(self._lent)
 
     def after_fork(self) -> None:
@@ -80,6 +99,13 @@ def _map(size: int) -> mmap.mmap:
         with contextlib.suppress(OSError):  # a kernel without large ones
             pages.madvise(mmap.MADV_HUGEPAGE)
     return pages
+
+
+def _offer(pages: mmap.mmap) -> None:
+    """Lets the system have the pages when it needs some: until they are written to again, what is in them may go."""
+    if hasattr(mmap, "MADV_FREE"):
+        with contextlib.suppress(OSError):  # a kernel that keeps them
+            pages.madvise(mmap.MADV_FREE)
 
 
 pages = Pages()

@@ -47,31 +47,37 @@ def test_other_sizes_get_pages_of_their_own_and_small_ones_none(pages: Pages) ->
     assert isinstance(pages.room(MAPPED_BYTES - 1), bytearray)
 
 
-def test_what_nobody_needs_goes_back_and_what_is_needed_for_long_is_forgotten(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_nobody_needs_is_offered_and_then_goes_back(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = array(pages)
-    array(pages, MAPPED_BYTES * 2)
-    assert len(pages._lent) == 2
+    place = array(pages, MAPPED_BYTES * 2).ctypes.data
     pages._let_go()
-    assert [len(lent) for _, lent in pages._lent] == [MAPPED_BYTES]
+    assert [lent.is_offered for lent in pages._lent] == [False, True]
+    again = array(pages, MAPPED_BYTES * 2)
+    again[:] = 7
+    assert again.ctypes.data == place
+    pages._let_go()
+    assert [lent.is_offered for lent in pages._lent] == [False, False]
+    assert (again == 7).all()
     monkeypatch.setattr(_pages, "_PATIENCE", 0.0)
     pages._let_go()
-    assert not pages._lent
+    assert not pages._lent, "nor what is needed for long"
     assert not pages._watched, "the thread ends"
     assert needed.size == MAPPED_BYTES
 
 
-def test_the_number_that_is_looked_at_is_bounded(pages: Pages) -> None:
+def test_what_is_looked_at_is_bounded(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     held = [array(pages) for _ in range(10)]
     assert len(pages._lent) == _pages._REUSED
-    del held
-    array(pages, _pages._REUSED_BYTES + 1)
-    assert all(len(lent) == MAPPED_BYTES for _, lent in pages._lent)
+    monkeypatch.setattr(_pages, "_REUSED_BYTES", MAPPED_BYTES * 3)
+    held.append(array(pages, MAPPED_BYTES * 2))
+    assert [len(lent.pages) for lent in pages._lent] == [MAPPED_BYTES, MAPPED_BYTES * 2]
+    held.append(array(pages, MAPPED_BYTES * 4))
+    assert not pages._lent, "it is larger than all that may stay"
 
 
 def test_a_thread_lets_go_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_pages, "_INTERVAL", 0.01)
+    monkeypatch.setattr(_pages, "_PATIENCE", 0.1)
     pages = Pages()
     pages.room(MAPPED_BYTES)
     for thread in threading.enumerate():
