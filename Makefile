@@ -1,6 +1,6 @@
 # Every verb prepares what it needs: on a machine with Rust, Python 3.11 and make nothing else has to be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-core bench-array bench-fleet profile fuzz dist packages images clean
+.PHONY: help setup run test lint bench bench-core bench-array bench-fleet profile fuzz dist msrv packages images clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ fuzz: ## Send hostile messages to every machine until one breaks or you stop it
 
 dist: ## Build the three wheels into dist/
 	@scripts/dist
+
+msrv: ## Compile everything with the oldest Rust that it is said to need, if rustup has that
+	@scripts/msrv
 
 packages: ## Package the crates of the Rust client, and build them from that; publishes nothing
 	@scripts/packages
