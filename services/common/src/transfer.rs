@@ -56,6 +56,9 @@ pub enum TransferError {
         /// Bytes that were to come.
         expected: u64,
     },
+    /// Who wrote it has let it go.
+    #[error("nobody needs blob {0} any more")]
+    Unneeded(BlobId),
     /// It does not fit.
     #[error("{size} bytes are more than the memory of this process can take")]
     Memory {
@@ -69,8 +72,13 @@ pub trait Source: Clone + Send + 'static {
     /// How many.
     fn size(&self) -> usize;
 
-    /// Some of them; None once nobody wants them any more.
+    /// Some of them; None once they were let go, for good.
     fn piece(&self, range: Range<usize>) -> Option<Bytes>;
+
+    /// Whether they were let go.
+    fn is_gone(&self) -> bool {
+        self.piece(0..0).is_none()
+    }
 }
 
 impl Source for Bytes {
@@ -196,8 +204,7 @@ impl Bulk {
     /// off in the middle asks again, and waits for this one no more.
     pub async fn pass_on(&self, want: BlobWant, session: SessionId, data: impl Source) {
         let mut tries = Tries::default();
-        // As long as anybody wants it.
-        while data.piece(0..0).is_some() {
+        while !data.is_gone() {
             let written = self.write_on(want.blob, session, &data, want.offset, To::Reader(want.transfer)).await;
             let Err(status) = written else { return };
             if let Err(error) = tries.again(status).await {
@@ -210,7 +217,7 @@ impl Bulk {
     /// Writes a whole blob into the store, for `session`. With `only_copy` it is not kept here.
     ///
     /// # Errors
-    /// If the store refuses it. A way that is broken is waited for.
+    /// If the store refuses it, or `data` is let go meanwhile. A way that is broken is waited for.
     pub async fn write(
         &self,
         id: BlobId,
@@ -219,19 +226,22 @@ impl Bulk {
         only_copy: bool,
     ) -> Result<(), TransferError> {
         let (mut committed, mut tries) = (0, Tries::default());
-        let to = To::Store { only_copy };
-        loop {
+        let (size, to) = (data.size() as u64, To::Store { only_copy });
+        while !data.is_gone() {
             match self.write_on(id, session, &data, committed, to).await {
-                Ok(()) => return Ok(()),
+                Ok(found) if found == size => return Ok(()),
+                Ok(_) if data.is_gone() => break,
+                Ok(found) => return Err(TransferError::Size { id, found, expected: size }),
                 Err(status) => tries.again(status).await?,
             }
             let before = committed;
             // A store that does not know the blob begins anew.
-            committed = self.committed(id).await.unwrap_or(0).min(data.size() as u64);
+            committed = self.committed(id).await.unwrap_or(0).min(size);
             if committed > before {
                 tries = Tries::default();
             }
         }
+        Err(TransferError::Unneeded(id))
     }
 
     async fn committed(&self, id: BlobId) -> Result<u64, Status> {
@@ -240,6 +250,7 @@ impl Bulk {
         Ok(answer.committed_bytes)
     }
 
+    /// Answers how many bytes the other end has now.
     async fn write_on(
         &self,
         id: BlobId,
@@ -247,7 +258,7 @@ impl Bulk {
         data: &impl Source,
         from: u64,
         to: To,
-    ) -> Result<(), Status> {
+    ) -> Result<u64, Status> {
         let (transfer_id, only_copy) = match to {
             To::Store { only_copy } => (0, only_copy),
             To::Reader(transfer) => (transfer.0, false),
@@ -268,8 +279,8 @@ impl Bulk {
         });
         let chunks = stream::iter(chunks.flatten());
         let frames = stream::iter([header]).chain(chunks);
-        let _written: WriteBlobResponse = self.way()?.ask(WRITE, frames).await?;
-        Ok(())
+        let written: WriteBlobResponse = self.way()?.ask(WRITE, frames).await?;
+        Ok(written.committed_bytes)
     }
 }
 

@@ -27,6 +27,6 @@ pub use config::{Config, Identity};
 pub use error::Error;
 pub use labels::{RESERVED_LABELS, labelled};
 pub use paraply_core::engine_session::{ExitReason, RunTask};
-pub use runtime::{Finished, Lent, Loan, Report, Reporter, Reports, Runtime, reports};
+pub use runtime::{Finished, Lent, LentBuffer, Report, Reporter, Reports, Runtime, reports};
 pub use session::run;
 pub use terminated::{Terminate, Terminated};

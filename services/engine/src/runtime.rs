@@ -36,12 +36,12 @@ pub trait Runtime: Send + Sync + 'static {
 }
 
 /// Large bytes of a result that are where the task left them until another could change them: most are read before that,
-/// and never copied as a whole.
+/// and never copied as a whole. Called from the session's thread.
 pub trait Lent: fmt::Debug + Send + Sync + 'static {
     /// How many.
     fn size(&self) -> usize;
 
-    /// A copy of some; None once they were let go. Called from the session's thread, like the other.
+    /// A copy of some; None once they were let go.
     fn piece(&self, range: Range<usize>) -> Option<Bytes>;
 
     /// Nobody reads them any more.
@@ -56,22 +56,22 @@ pub struct Finished {
     /// Its payload holds all its bytes but those that are lent. The session keeps what is large, or moves it to the store.
     pub outcome: Box<Outcome>,
     /// Bytes that are lent.
-    pub loans: Vec<Loan>,
+    pub lent: Vec<LentBuffer>,
 }
 
 impl Finished {
     /// With nothing lent.
     #[must_use]
     pub fn new(attempt: AttemptId, outcome: Outcome) -> Self {
-        Self { attempt, outcome: Box::new(outcome), loans: Vec::new() }
+        Self { attempt, outcome: Box::new(outcome), lent: Vec::new() }
     }
 }
 
 /// Bytes that are lent, in place of a buffer of a result's payload.
 #[derive(Debug)]
-pub struct Loan {
-    /// Which of them; it has nothing in it.
-    pub buffer: usize,
+pub struct LentBuffer {
+    /// Which of them; there it has nothing in it.
+    pub position: usize,
     /// Its bytes.
     pub bytes: Arc<dyn Lent>,
 }

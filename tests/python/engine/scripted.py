@@ -265,6 +265,8 @@ class Scripted(
         assert self.reading.wait(PATIENCE)
         for request in requests:
             data += request.chunk.data
+        if len(data) < header.size_bytes:
+            context.abort(grpc.StatusCode.DATA_LOSS, "the engine has stopped in the middle")
         assert len(data) == header.size_bytes and header.session_id == SESSION
         self.blobs[header.blob_id] = bytes(data)
         self.headers.append(header)

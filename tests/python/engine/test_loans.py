@@ -116,6 +116,20 @@ def test_what_is_lent_is_not_copied_and_let_go_when_it_is_released(lender: Any, 
     eventually(gone.exists, "nothing else runs, and it is let go")
 
 
+def test_a_release_ends_what_is_under_way(lender: Any, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    index = call_for_a_new_array(lender, gone)
+    lender.wait(index)
+    lender.reading.clear()
+    lender.want(lender.kept[index])
+    eventually(lambda: lender.begun, "it has begun")
+    lender.order(link.EngineOrders(release_blobs=lender.kept[index]))
+    eventually(gone.exists, "nobody waits for who does not read")
+    lender.reading.set()
+    assert read(lender, pull(lender)) == bytes(BYTES), "the engine goes on"
+    assert not lender.blobs.keys() & set(lender.kept[index])
+
+
 def test_a_thread_that_could_change_it_has_it_copied(lender: Any, tmp_path: Path) -> None:
     source = "import threading; stop = threading.Event(); threading.Thread(target=stop.wait, daemon=True).start()"
     assert lender.run_code(source).outcome.HasField("result")

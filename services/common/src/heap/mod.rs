@@ -6,7 +6,7 @@ use std::{collections::TryReserveError, mem::MaybeUninit};
 
 use bytes::{Bytes, BytesMut};
 
-pub use self::spare::{keep_for_a_moment, reusable, reuse};
+pub use self::spare::{keep_for_a_moment, reusable, reuse, take};
 
 /// From so many bytes on, making pages one by one is what most of a copy's time goes into.
 const LARGE: usize = 4 << 20;
@@ -20,11 +20,14 @@ const LARGE_PAGE: usize = 2 << 20;
 /// # Errors
 /// If memory has no such room.
 pub fn room_for(length: usize) -> Result<BytesMut, TryReserveError> {
-    if length >= LARGE
-        && let Some(room) = spare::take(length)
-    {
-        return Ok(room);
-    }
+    take(length).map_or_else(|| new_room_for(length), Ok)
+}
+
+/// The same, and none that was given back: it takes no memory until it is written to.
+///
+/// # Errors
+/// If memory has no such room.
+pub fn new_room_for(length: usize) -> Result<BytesMut, TryReserveError> {
     let mut room = Vec::new();
     room.try_reserve_exact(length)?;
     if length >= LARGE {

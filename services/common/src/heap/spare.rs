@@ -25,8 +25,8 @@ const FIT: usize = 2;
 static SPARE: Mutex<Spare> = Mutex::new(Spare { rooms: Vec::new(), watched: 0 });
 static CHANGED: Notify = Notify::const_new();
 
-/// Oldest first.
 struct Spare {
+    /// And when they were given back.
     rooms: Vec<(Time, BytesMut)>,
     /// How many see to it that nothing stays for long. Nothing is kept while there is nobody.
     watched: usize,
@@ -78,8 +78,12 @@ pub fn reusable(bytes: Bytes) -> Bytes {
     bytes.try_into_mut().map_or_else(|shared| shared, |room| Bytes::from_owner(Room(room)))
 }
 
-/// Room for `length` bytes, if there is some that fits.
-pub(super) fn take(length: usize) -> Option<BytesMut> {
+/// Room for `length` bytes that was given back, if there is some that fits.
+#[must_use]
+pub fn take(length: usize) -> Option<BytesMut> {
+    if length < LARGE / FIT {
+        return None;
+    }
     let fits = |room: &BytesMut| (length..=length.saturating_mul(FIT)).contains(&room.capacity());
     let mut spare = lock();
     let found = spare.rooms.iter().position(|(_, room)| fits(room))?;
@@ -121,9 +125,12 @@ impl Drop for Watching {
     fn drop(&mut self) {
         let mut spare = lock();
         spare.watched -= 1;
-        if spare.watched == 0 {
-            spare.rooms.clear();
-        }
+        let gone = if spare.watched == 0 { std::mem::take(&mut spare.rooms) } else { Vec::new() };
+        drop(spare);
+        // Another may not have heard of what this one has.
+        CHANGED.notify_one();
+        // Outside of the lock: giving pages back takes a while.
+        drop(gone);
     }
 }
 
@@ -174,5 +181,15 @@ mod tests {
         drop(watching);
         tokio::task::yield_now().await;
         assert!(lock().rooms.is_empty());
+
+        // Who has heard of it ends, and another sees to it.
+        let first = crate::spawn::spawn(keep_for_a_moment());
+        let _second = crate::spawn::spawn(keep_for_a_moment());
+        tokio::task::yield_now().await;
+        reuse(room());
+        tokio::task::yield_now().await;
+        drop(first);
+        tokio::time::sleep(PATIENCE * 2).await;
+        assert!(take(LARGE).is_none(), "it went back to the system");
     }
 }

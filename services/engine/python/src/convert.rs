@@ -7,7 +7,7 @@ use paraply_core::{
     outcome::{Failure, FailureKind},
     payload::{Buffer, Encoding, Payload},
 };
-use paraply_engine::Loan;
+use paraply_engine::LentBuffer;
 use pyo3::{
     exceptions::PyValueError,
     intern,
@@ -70,12 +70,12 @@ pub(crate) fn result(
     object: &Bound<'_, PyAny>,
     loans: &Arc<Loans>,
     may_lend: impl Fn() -> bool,
-) -> PyResult<(Payload, Vec<Loan>)> {
+) -> PyResult<(Payload, Vec<LentBuffer>)> {
     let mut lent = Vec::new();
     let payload = read_payload(object, |position, buffer| match memory::find(buffer)? {
         Found::Fixed(bytes) => Ok(bytes),
-        Found::Changeable(buffer) if Loans::can_be_lent(&buffer) && may_lend() => {
-            lent.push(Loan { buffer: position, bytes: loans.lend(buffer)? });
+        Found::Changeable(buffer) if Loans::is_large(&buffer) && may_lend() && Loans::is_private(&buffer) => {
+            lent.push(LentBuffer { position, bytes: loans.lend(buffer)? });
             Ok(Bytes::new())
         }
         Found::Changeable(buffer) => memory::copy(object.py(), buffer),

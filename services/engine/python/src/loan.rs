@@ -5,7 +5,10 @@ use std::{
     fmt, mem,
     ops::Range,
     slice,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use bytes::{Bytes, BytesMut};
@@ -18,11 +21,17 @@ use crate::{bell::Bell, mappings, memory};
 /// Smaller ones are copied at once: a loan costs a look at all mappings of the process.
 const FROM: usize = 16 << 20;
 
-/// What is lent, and what came back.
+/// Bytes that are copied before it is asked whether they are still needed.
+const STEP: usize = 128 << 20;
+
+/// What is lent, and what came back. Locked last: nobody who holds one of these locks waits for another.
 #[derive(Debug)]
 pub(crate) struct Loans {
     bell: Arc<Bell>,
-    lent: Mutex<Vec<Weak<Loan>>>,
+    /// Buffers that are not released, as the main thread knows, which is the only one to count.
+    held: AtomicUsize,
+    // Bounded by the buffers of one result: they are called in before there is another.
+    lent: Mutex<Vec<Arc<Loan>>>,
     /// Buffers that nobody reads any more. Only the main thread can let go of them.
     back: Mutex<Vec<PyUntypedBuffer>>,
 }
@@ -34,10 +43,14 @@ struct Loan {
     loans: Arc<Loans>,
 }
 
+/// The borrower's end of a loan, which ends with it.
+#[derive(Debug)]
+struct Borrowed(Arc<Loan>);
+
 /// Where the bytes are.
 enum Place {
-    /// In their owner's memory, which no user code runs to change. There is room for a copy: what was promised as a result
-    /// cannot fail for want of memory.
+    /// In their owner's memory, which no user code runs to change. There is room for a copy, so that what was promised as a
+    /// result does not fail for want of it.
     Theirs { buffer: PyUntypedBuffer, room: BytesMut },
     /// In a copy.
     Ours(Bytes),
@@ -48,90 +61,91 @@ enum Place {
 impl Loans {
     /// `bell` calls the main thread, when there is something to let go of.
     pub(crate) fn new(bell: Arc<Bell>) -> Arc<Self> {
-        Arc::new(Self { bell, lent: Mutex::default(), back: Mutex::default() })
+        Arc::new(Self { bell, held: AtomicUsize::new(0), lent: Mutex::default(), back: Mutex::default() })
     }
 
-    /// Whether a buffer can be lent: it is large, and nobody but this process has its memory.
-    pub(crate) fn can_be_lent(buffer: &PyUntypedBuffer) -> bool {
-        let (start, size) = (buffer.buf_ptr().addr(), buffer.len_bytes());
-        size >= FROM && mappings::are_private(start..start.saturating_add(size)).unwrap_or(false)
+    /// Whether a buffer is large enough to be lent.
+    pub(crate) fn is_large(buffer: &PyUntypedBuffer) -> bool {
+        buffer.len_bytes() >= FROM
     }
 
-    /// Lends a buffer that can be, and is contiguous.
+    /// Whether nobody but this process has the memory of a buffer, as far as the system says.
+    pub(crate) fn is_private(buffer: &PyUntypedBuffer) -> bool {
+        let start = buffer.buf_ptr().addr();
+        mappings::are_private(start..start.saturating_add(buffer.len_bytes())).unwrap_or(false)
+    }
+
+    /// Lends a buffer, which is contiguous.
     ///
     /// # Errors
     /// MemoryError if there is no room for a copy.
     pub(crate) fn lend(self: &Arc<Self>, buffer: PyUntypedBuffer) -> PyResult<Arc<dyn Lent>> {
         let size = buffer.len_bytes();
-        let room = memory::room_for(size)?;
+        let room = heap::new_room_for(size).map_err(|_| memory::too_many(size))?;
         let place = Mutex::new(Place::Theirs { buffer, room });
         let loan = Arc::new(Loan { place, size, loans: Arc::clone(self) });
-        lock(&self.lent).push(Arc::downgrade(&loan));
-        Ok(loan)
+        self.held.fetch_add(1, Relaxed);
+        lock(&self.lent).push(Arc::clone(&loan));
+        Ok(Arc::new(Borrowed(loan)))
     }
 
     /// User code is to run: what is still lent is copied first.
     pub(crate) fn call_in(&self, py: Python<'_>) {
+        if self.held.load(Relaxed) == 0 {
+            return;
+        }
         let lent = mem::take(&mut *lock(&self.lent));
-        for loan in lent.iter().filter_map(Weak::upgrade) {
+        for loan in &lent {
             loan.copy(py);
         }
+        // Only now: what happens when an array is gone may be user code too.
         self.clear(py);
     }
 
     /// Lets go of what came back.
     pub(crate) fn clear(&self, py: Python<'_>) {
+        if self.held.load(Relaxed) == 0 {
+            return;
+        }
         let back = mem::take(&mut *lock(&self.back));
+        if self.held.fetch_sub(back.len(), Relaxed) == back.len() {
+            lock(&self.lent).clear();
+        }
         back.into_iter().for_each(|buffer| buffer.release(py));
     }
 }
 
 impl Loan {
-    /// Copies the bytes, if they are still elsewhere, and lets go of the buffer.
+    /// Copies the bytes, if they are needed and still elsewhere. The buffer is one to let go of then.
     fn copy(&self, py: Python<'_>) {
-        let (from, mut copy) = match &mut *lock(&self.place) {
+        let (from, room) = match &mut *lock(&self.place) {
             Place::Theirs { buffer, room } => (buffer.buf_ptr() as usize, mem::take(room)),
             _ => return,
         };
-        // The session may go on reading meanwhile. The buffer stays: only this thread lets go of buffers.
-        // SAFETY: the buffer is contiguous, that long, and held; nobody writes to it.
-        unsafe { memory::append(py, from, self.size, &mut copy) };
-        let before = match &mut *lock(&self.place) {
-            theirs @ Place::Theirs { .. } => mem::replace(theirs, Place::Ours(copy.freeze())),
-            _ => return,
-        };
-        if let Place::Theirs { buffer, .. } = before {
-            buffer.release(py);
+        let mut copy = heap::take(self.size).unwrap_or(room);
+        while copy.len() < self.size && self.is_lent() {
+            let (start, length) = (from + copy.len(), STEP.min(self.size - copy.len()));
+            // SAFETY: the buffer is contiguous, that long, and held: only this thread lets go of buffers. Nobody writes to
+            // it; the session may go on reading.
+            unsafe { memory::append(py, start, length, &mut copy) };
         }
-    }
-}
-
-impl Lent for Loan {
-    fn size(&self) -> usize {
-        self.size
-    }
-
-    fn piece(&self, range: Range<usize>) -> Option<Bytes> {
-        // Held until they are copied: user code waits for it.
-        match &*lock(&self.place) {
-            Place::Theirs { buffer, .. } => {
-                // SAFETY: the buffer is contiguous, that long, and held; nobody writes to it as long as it is here.
-                let all = unsafe { slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), self.size) };
-                all.get(range).map(Bytes::copy_from_slice)
-            }
-            Place::Ours(bytes) => Some(bytes.slice(range)),
-            Place::Nowhere => None,
+        let mut place = lock(&self.place);
+        if matches!(*place, Place::Theirs { .. }) {
+            self.give_back(mem::replace(&mut *place, Place::Ours(copy.freeze())));
+        } else {
+            heap::reuse(copy);
         }
     }
 
-    fn let_go(&self) {
-        let place = mem::replace(&mut *lock(&self.place), Place::Nowhere);
+    fn is_lent(&self) -> bool {
+        matches!(*lock(&self.place), Place::Theirs { .. })
+    }
+
+    /// Nobody reads there any more. While the place is locked: who finds it empty finds the buffer among those that came
+    /// back.
+    fn give_back(&self, place: Place) {
         match place {
-            Place::Theirs { buffer, room } => {
-                lock(&self.loans.back).push(buffer);
-                self.loans.bell.ring();
-                heap::reuse(room);
-            }
+            Place::Theirs { buffer, .. } => lock(&self.loans.back).push(buffer),
             Place::Ours(bytes) => {
                 if let Ok(room) = bytes.try_into_mut() {
                     heap::reuse(room);
@@ -142,7 +156,37 @@ impl Lent for Loan {
     }
 }
 
-impl Drop for Loan {
+impl Lent for Borrowed {
+    fn size(&self) -> usize {
+        self.0.size
+    }
+
+    fn piece(&self, range: Range<usize>) -> Option<Bytes> {
+        // Held until they are copied: user code waits for it.
+        match &*lock(&self.0.place) {
+            Place::Theirs { buffer, .. } => {
+                // SAFETY: the buffer is contiguous, that long, and held; nobody writes to it as long as it is here.
+                let all = unsafe { slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), self.0.size) };
+                all.get(range).map(Bytes::copy_from_slice)
+            }
+            Place::Ours(bytes) => (range.end <= bytes.len()).then(|| bytes.slice(range)),
+            Place::Nowhere => None,
+        }
+    }
+
+    fn let_go(&self) {
+        let mut place = lock(&self.0.place);
+        let before = mem::replace(&mut *place, Place::Nowhere);
+        let is_to_be_let_go = matches!(before, Place::Theirs { .. });
+        self.0.give_back(before);
+        drop(place);
+        if is_to_be_let_go {
+            self.0.loans.bell.ring();
+        }
+    }
+}
+
+impl Drop for Borrowed {
     fn drop(&mut self) {
         self.let_go();
     }
@@ -215,6 +259,33 @@ mod tests {
     }
 
     #[test]
+    fn a_result_of_several_is_copied_before_anything_is_let_go() {
+        /// Bytes whose end scrubs others.
+        fn scrubbing<'py>(py: Python<'py>, other: &Bound<'py, PyByteArray>) -> Bound<'py, PyAny> {
+            let source = c"\
+class Scrubbing(bytearray):
+    def __del__(self):
+        self.other[0] = 9
+";
+            let module = PyModule::from_code(py, source, c"scrubbing.py", c"scrubbing").unwrap();
+            let made = module.getattr("Scrubbing").unwrap().call1((SIZE,)).unwrap();
+            made.setattr("other", other).unwrap();
+            made
+        }
+
+        let loans = loans();
+        Python::attach(|py| {
+            let other = PyByteArray::new(py, &[7; SIZE]);
+            let first = scrubbing(py, &other);
+            let lent = [&first, other.as_any()].map(|of| loans.lend(PyUntypedBuffer::get(of).unwrap()).unwrap());
+            drop(first);
+            loans.call_in(py);
+            assert_eq!(other.get_item(0).unwrap().extract::<u8>().unwrap(), 9);
+            assert_eq!(lent[1].piece(0..1).unwrap(), [7][..]);
+        });
+    }
+
+    #[test]
     fn what_nobody_has_any_more_is_let_go() {
         let loans = loans();
         Python::attach(|py| {
@@ -223,10 +294,10 @@ mod tests {
                 if is_copied {
                     loans.call_in(py);
                 }
+                let reads = lent.piece(0..1).is_some();
                 drop(lent);
                 loans.call_in(py);
-                assert!(!is_held(&bytes));
-                assert!(lock(&loans.lent).is_empty());
+                assert!(reads && !is_held(&bytes));
             }
         });
     }

@@ -80,9 +80,12 @@ impl Drop for Memory {
 ///
 /// # Errors
 /// MemoryError if there is none.
-pub(crate) fn room_for(length: usize) -> PyResult<BytesMut> {
-    let too_many = |_| PyMemoryError::new_err(format!("{length} bytes are more than this engine's memory can take"));
-    heap::room_for(length).map_err(too_many)
+fn room_for(length: usize) -> PyResult<BytesMut> {
+    heap::room_for(length).map_err(|_| too_many(length))
+}
+
+pub(crate) fn too_many(bytes: usize) -> PyErr {
+    PyMemoryError::new_err(format!("{bytes} bytes are more than this engine's memory can take"))
 }
 
 /// The bytes of an object.

@@ -16,7 +16,7 @@ use paraply_core::{
     payload::Payload,
     time::Time,
 };
-use paraply_engine::{Finished, Loan, Report};
+use paraply_engine::{Finished, LentBuffer, Report};
 use pyo3::{
     exceptions::PyKeyboardInterrupt,
     intern,
@@ -72,6 +72,10 @@ impl<'a, 'py> Server<'a, 'py> {
             // A signal that came between two tasks is not the next one's.
             self.handle_signals();
             self.runtime.loans.clear(self.py);
+            if self.runtime.has_next() {
+                // Before it counts as running: an interrupt that comes meanwhile cancels it where it waits.
+                self.runtime.loans.call_in(self.py);
+            }
             let (next, last) = self.runtime.next();
             match next {
                 Next::Exit(code) => return code,
@@ -83,6 +87,7 @@ impl<'a, 'py> Server<'a, 'py> {
                     self.told = clock::now();
                 }
                 Next::Run(task, claimed) => {
+                    // It may have come since.
                     self.runtime.loans.call_in(self.py);
                     let finished = self.run_task(*task, claimed);
                     self.report(finished, last);
@@ -135,8 +140,8 @@ impl<'a, 'py> Server<'a, 'py> {
         self.runtime.capture.begin(task.attempt);
         let span = span(&task);
         let called = self.enter_span(span).and_then(|()| self.call(task));
-        let (mut value, loans) = match called {
-            Ok(Ok((payload, loans))) => (Ok(payload), loans),
+        let (mut value, lent) = match called {
+            Ok(Ok((payload, lent))) => (Ok(payload), lent),
             Ok(Err(failure)) => (Err(failure), Vec::new()),
             Err(error) => (Err(convert::escaped(self.py, &error)), Vec::new()),
         };
@@ -169,10 +174,10 @@ impl<'a, 'py> Server<'a, 'py> {
             stderr_bytes: written.stderr,
             records: written.records,
         };
-        Finished { attempt, outcome: Box::new(outcome), loans }
+        Finished { attempt, outcome: Box::new(outcome), lent }
     }
 
-    fn call(&mut self, task: RunTask) -> PyResult<Result<(Payload, Vec<Loan>), Failure>> {
+    fn call(&mut self, task: RunTask) -> PyResult<Result<(Payload, Vec<LentBuffer>), Failure>> {
         let py = self.py;
         let answer = match &task.head.work {
             Work::Execute { source, silent, filename } => {
@@ -201,7 +206,9 @@ impl<'a, 'py> Server<'a, 'py> {
     /// Whether no user code runs before the result has gone, as far as can be seen: no other thread of Python can, and
     /// nothing waits for this one.
     fn may_lend(&self) -> bool {
-        !self.runtime.has_next()
+        // A forked child has the locks as they were.
+        !fork::is_child()
+            && !self.runtime.has_next()
             && self.count_threads.call0().and_then(|count| count.extract::<usize>()).is_ok_and(|count| count == 0)
     }
 

@@ -12,7 +12,7 @@ use paraply_core::{
     payload::BlobWant,
 };
 
-use super::{Bulk, Held};
+use super::{Bulk, Held, TransferError};
 
 /// From here on there is no room for another result: each blob kept is named in one message when the engine attaches.
 const MOST_BLOBS: usize = 4096;
@@ -73,6 +73,7 @@ impl Kept {
         self.storing.push(Box::pin(async move {
             match storing.await {
                 Ok(Ok(())) => Stimulus::BlobStored { blob },
+                Ok(Err(TransferError::Unneeded(_))) => Stimulus::BlobNotStored { blob },
                 Ok(Err(error)) => {
                     tracing::warn!(%blob, %error, "a part of a result stays at this engine: the store did not take it");
                     Stimulus::BlobNotStored { blob }

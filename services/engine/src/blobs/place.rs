@@ -11,7 +11,7 @@ use paraply_core::{
 use super::{Bulk, Held, Kept, TransferError};
 use crate::{
     config::random,
-    runtime::{Finished, Loan},
+    runtime::{Finished, LentBuffer},
 };
 
 /// What an outcome may keep inline in total, so that it fits into a message with what is around it.
@@ -36,7 +36,7 @@ pub(crate) struct Stored {
 /// (`kept`), or in the store.
 fn take_out(
     outcome: &mut Outcome,
-    loans: Vec<Loan>,
+    lent: Vec<LentBuffer>,
     inline_bytes: u64,
     kept: bool,
 ) -> std::io::Result<Vec<(BlobId, Held)>> {
@@ -47,8 +47,8 @@ fn take_out(
         taken.push((id, data));
         Ok(BlobRef { id, size, kept })
     };
-    for Loan { buffer, bytes } in loans {
-        if let Some(buffer) = payload.buffers.get_mut(buffer) {
+    for LentBuffer { position, bytes } in lent {
+        if let Some(buffer) = payload.buffers.get_mut(position) {
             *buffer = Buffer::Blob(name(Held::Lent(bytes))?);
         }
     }
@@ -95,16 +95,16 @@ pub(crate) fn place(
     kept: &mut Kept,
     bulk: &Bulk,
 ) -> Result<Box<Outcome>, BoxFuture<'static, Stored>> {
-    let Finished { attempt, mut outcome, loans } = finished;
+    let Finished { attempt, mut outcome, lent } = finished;
     if let Some(error) = too_many_buffers(&outcome) {
         not_stored(&mut outcome, &error, engine);
     }
-    if loans.is_empty() && fits(&outcome, inline_bytes) {
+    if lent.is_empty() && fits(&outcome, inline_bytes) {
         return Ok(outcome);
     }
-    let lent: u64 = loans.iter().map(|loan| loan.bytes.size() as u64).sum();
-    let has_room = kept.has_room(outcome.inline_size() + lent);
-    let blobs = match take_out(&mut outcome, loans, inline_bytes, has_room) {
+    let lent_bytes: u64 = lent.iter().map(|lent| lent.bytes.size() as u64).sum();
+    let has_room = kept.has_room(outcome.inline_size() + lent_bytes);
+    let blobs = match take_out(&mut outcome, lent, inline_bytes, has_room) {
         Ok(blobs) => blobs,
         Err(error) => {
             not_stored(&mut outcome, &error.to_string(), engine);
@@ -157,10 +157,19 @@ async fn write_all(blobs: &[(BlobId, Held)], attempt: AttemptId, bulk: &Bulk) ->
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        ops::Range,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering::SeqCst},
+        },
+    };
+
     use bytes::Bytes;
     use paraply_core::id::{SessionId, TaskId};
 
     use super::*;
+    use crate::runtime::Lent;
 
     fn outcome(data: usize, buffers: &[usize]) -> Outcome {
         let bytes = |length: &usize| Bytes::from(vec![7; *length]);
@@ -205,6 +214,77 @@ mod tests {
             let stored: usize = taken.iter().map(|(_, data)| data.size()).sum();
             assert_eq!(payload.inline_size() as usize + stored, 2000 + total);
         }
+    }
+
+    /// So many sevens, let go when asked to.
+    #[derive(Debug, Default)]
+    struct Sevens(usize, AtomicBool);
+
+    impl Lent for Sevens {
+        fn size(&self) -> usize {
+            self.0
+        }
+
+        fn piece(&self, range: Range<usize>) -> Option<Bytes> {
+            (!self.1.load(SeqCst)).then(|| vec![7; range.len()].into())
+        }
+
+        fn let_go(&self) {
+            self.1.store(true, SeqCst);
+        }
+    }
+
+    /// An outcome of a small buffer, one that is lent, and a large one.
+    fn lending(sevens: &Arc<Sevens>) -> Finished {
+        let attempt = AttemptId { task: TaskId { session: SessionId(1), index: 0 }, attempt: 1 };
+        let bytes: Arc<dyn Lent> = Arc::<Sevens>::clone(sevens);
+        Finished { lent: vec![LentBuffer { position: 1, bytes }], ..Finished::new(attempt, outcome(10, &[10, 0, 200])) }
+    }
+
+    fn sizes(outcome: &Outcome) -> Vec<Result<usize, u64>> {
+        let size = |buffer: &Buffer| match buffer {
+            Buffer::Inline(data) => Ok(data.len()),
+            Buffer::Blob(blob) => Err(blob.size),
+        };
+        outcome.value.as_ref().unwrap().buffers.iter().map(size).collect()
+    }
+
+    #[test]
+    fn what_is_lent_is_kept_where_it_is_and_let_go_with_its_blob() {
+        let (sevens, mut kept) = (Arc::new(Sevens(500, AtomicBool::default())), Kept::new(720));
+        let placed = place(lending(&sevens), 100, None, None, &mut kept, &Bulk::default());
+        let outcome = placed.unwrap_or_else(|_| unreachable!("there is room"));
+        assert_eq!(sizes(&outcome), [Ok(10), Err(500), Err(200)]);
+        let blobs: Vec<BlobRef> = outcome.value.as_ref().unwrap().blobs().collect();
+        assert!(blobs.iter().all(|blob| blob.kept) && !kept.has_room(21), "{blobs:?}");
+        let lent = Held::Lent(Arc::<Sevens>::clone(&sevens));
+        assert_eq!(lent.piece(1..3).unwrap(), [7, 7][..]);
+        blobs.iter().for_each(|blob| kept.drop_blob(blob.id));
+        assert!(lent.is_gone() && kept.has_room(720));
+    }
+
+    #[test]
+    fn what_is_lent_counts_as_what_is_kept() {
+        let (sevens, mut kept) = (Arc::new(Sevens(500, AtomicBool::default())), Kept::new(719));
+        assert!(place(lending(&sevens), 100, None, None, &mut kept, &Bulk::default()).is_err(), "it is to be stored");
+        assert!(kept.has_room(719));
+    }
+
+    #[test]
+    fn a_failure_lends_nothing() {
+        let (sevens, mut kept) = (Arc::new(Sevens(500, AtomicBool::default())), Kept::new(720));
+        let mut finished = lending(&sevens);
+        finished.outcome.value = Outcome::failed(FailureKind::Refused, "", String::new(), None).value;
+        let placed = place(finished, 100, None, None, &mut kept, &Bulk::default());
+        assert!(placed.is_ok_and(|outcome| outcome.value.is_err()) && kept.has_room(720));
+        assert_eq!(Arc::strong_count(&sevens), 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_let_go_is_not_stored() {
+        let sevens = Arc::new(Sevens(500, AtomicBool::new(true)));
+        let written = Bulk::default().write(BlobId(1), SessionId(1), Held::Lent(sevens), true).await;
+        assert!(matches!(written, Err(TransferError::Unneeded(BlobId(1)))), "{written:?}");
     }
 
     #[test]
