@@ -241,6 +241,21 @@ pub enum CancelMode {
     },
 }
 
+impl CancelMode {
+    /// Whether it does more to a task than another, or does it sooner.
+    #[must_use]
+    pub fn is_harder_than(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Interrupt { .. }, Self::Abort)
+            | (Self::Interrupt { kill_after: Some(_) }, Self::Interrupt { kill_after: None }) => true,
+            (Self::Interrupt { kill_after: Some(sooner) }, Self::Interrupt { kill_after: Some(later) }) => {
+                sooner < later
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Why the scheduler ended a session stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]

@@ -14,6 +14,7 @@ const LABELS: usize = 16 << 10;
 pub(crate) fn cut_label(label: &mut String) {
     let end = (0..=LABEL.min(label.len())).rev().find(|end| label.is_char_boundary(*end)).unwrap_or(0);
     label.truncate(end);
+    label.shrink_to_fit();
 }
 
 /// Refuses labels that are too much.

@@ -6,10 +6,13 @@ import concurrent.futures
 import itertools
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from gates import wait_for
+from home import eventually
 
 import paraply
 from paraply import Reference
@@ -270,3 +273,16 @@ def test_objects_travel_both_ways(rc: paraply.Client) -> None:
     assert back == value
     frame = rc[0].apply_sync(interactive(lambda: (x for x in ()).__class__))
     assert frame.__name__ == "generator"
+
+
+def test_balanced_tasks_do_not_wait_behind_a_long_direct_one(rc: Any, lview: Any, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    long = rc[0].apply_async(wait_for, str(gate))
+    eventually(long.running, "it runs")
+    try:
+        # More than the other engines take at first.
+        assert lview.map_async(abs, range(-100, 0)).get(timeout=30) == list(range(100, 0, -1))
+        assert not long.ready()
+    finally:
+        gate.touch()
+    long.get(timeout=30)

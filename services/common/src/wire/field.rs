@@ -43,9 +43,12 @@ pub fn text(bytes: &Bytes) -> String {
 pub(crate) const NAME_BYTES: usize = 256;
 
 /// Cuts text to at most `most` bytes, at a character.
-pub(crate) fn cut(mut text: String, most: usize) -> Bytes {
+pub(crate) fn cut(text: String, most: usize) -> Bytes {
     let end = (0..=most.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-    text.truncate(end);
+    if end < text.len() {
+        // What is cut off is not kept.
+        return Bytes::copy_from_slice(&text.as_bytes()[..end]);
+    }
     text.into()
 }
 

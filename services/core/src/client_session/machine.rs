@@ -186,7 +186,18 @@ impl ClientSession {
             calls: self.calls.len(),
             functions: self.functions.len(),
             unacknowledged: self.sequence - self.acked,
+            cancelled: self.cancelled.len(),
+            all_said: self.has_said_all(),
         }
+    }
+
+    /// Whether the scheduler holds every call and was told of every cancel, on the stream there is.
+    fn has_said_all(&self) -> bool {
+        self.is_attached()
+            && self.line_free
+            && self.cancels_unsent.is_empty()
+            && !self.outbox.is_replaying()
+            && self.accepted_up_to >= self.calls.next_index
     }
 
     /// How often each transition was taken.
@@ -217,7 +228,9 @@ impl ClientSession {
 
     fn cancel(&mut self, indexes: Vec<u64>, mode: CancelMode) {
         for index in indexes {
-            if self.calls.is_open(index) {
+            // Who lets go of a task that was to be killed has not changed their mind.
+            let is_weaker = self.cancelled.get(&index).is_some_and(|before| before.is_harder_than(mode));
+            if self.calls.is_open(index) && !is_weaker {
                 self.transitions.took(Transition::Cancelled);
                 self.cancelled.insert(index, mode);
                 self.cancels_unsent.insert(index);

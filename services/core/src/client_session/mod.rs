@@ -205,6 +205,10 @@ pub struct Status {
     pub functions: usize,
     /// Events delivered and not acknowledged.
     pub unacknowledged: u64,
+    /// Tasks that are cancelled and have no result.
+    pub cancelled: usize,
+    /// Whether the scheduler holds every call and was told of every cancel, on the stream there is.
+    pub all_said: bool,
 }
 
 transitions!(

@@ -58,6 +58,10 @@ impl Outbox {
         self.uncounted_from = self.uncounted_from.max(self.next_to_send);
     }
 
+    pub(super) const fn is_replaying(&self) -> bool {
+        self.replay.is_some()
+    }
+
     /// These blobs are not needed any more.
     pub(super) fn release(&mut self, blobs: impl IntoIterator<Item = BlobId>) {
         self.releases.extend(blobs.into_iter().take(MOST_RELEASES - self.releases.len()));

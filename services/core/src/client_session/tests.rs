@@ -273,6 +273,22 @@ fn a_replay_is_complete_once_cancels_are_said() {
 }
 
 #[test]
+fn who_lets_go_of_a_task_that_is_to_be_killed_has_it_killed() {
+    let mut rig = Rig::attached();
+    rig.balanced(2);
+    rig.give([]);
+    let cancel = |mode| Stimulus::Cancel { indexes: vec![1], mode };
+    let kill = |seconds| CancelMode::Interrupt { kill_after: Some(Duration::from_secs(seconds)) };
+    let weaker = [CancelMode::Interrupt { kill_after: None }, CancelMode::Abort, kill(5)];
+    rig.give([cancel(CancelMode::Abort), cancel(kill(3))]);
+    rig.give(weaker.map(cancel));
+    let said = |mode| Instruction::Send(ToScheduler::Cancel { indexes: vec![1], mode });
+    assert_eq!(rig.give([Stimulus::LineFree]), [said(kill(3))]);
+    assert_eq!(rig.give([Stimulus::LineFree, cancel(kill(5))]), []);
+    assert_eq!(rig.give([cancel(kill(1))]), [said(kill(1))]);
+}
+
+#[test]
 fn cancels_follow_their_submit_and_are_said_again() {
     let mut rig = Rig::attached();
     rig.balanced(2);

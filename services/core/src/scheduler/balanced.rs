@@ -137,6 +137,11 @@ impl Balanced {
     }
 
     /// Another left it so.
+    /// Tasks that only certain engines may run.
+    pub(super) const fn restricted(&self) -> u64 {
+        self.restricted
+    }
+
     pub(super) fn left(&mut self, restricted: bool) {
         self.waiting -= 1;
         self.restricted -= u64::from(restricted);
@@ -211,7 +216,8 @@ impl Level {
             }
             if !queue.in_turn {
                 queue.in_turn = true;
-                queue.deficit += QUANTUM;
+                // Not more than what any task may cost: who had nothing for some engines does not get ahead for long.
+                queue.deficit = (queue.deficit + QUANTUM).min(MOST + QUANTUM);
             }
             let cost =
                 size.expected.map_or(QUANTUM, |time| u64::try_from(time.as_nanos()).unwrap_or(MOST).clamp(1, MOST));

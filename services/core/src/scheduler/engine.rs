@@ -167,6 +167,11 @@ impl Engine {
         }
     }
 
+    /// Since when it has claimed the oldest task that it has.
+    pub(super) fn runs_since(&self) -> Option<Time> {
+        self.held.values().filter_map(|held| held.claimed).min()
+    }
+
     /// One more balanced task of this expected time is not too much.
     pub(super) fn fits(held_balanced: usize, prefetched: u64, expected: Option<Duration>, prefetch: Duration) -> bool {
         let prefetch = nanos(prefetch);

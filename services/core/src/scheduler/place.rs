@@ -79,7 +79,7 @@ impl Scheduler {
             idle.extend(self.room.iter().take_while(|(load, _)| *load == 0).map(|(_, id)| *id));
         }
         idle.retain(|id| self.engines.get(id).is_some_and(Engine::is_idle));
-        self.take_back_for_one_of(idle);
+        self.take_back_for_one_of(now, idle);
         passed.into_iter().for_each(|id| self.reopen(id));
     }
 
@@ -179,15 +179,22 @@ impl Scheduler {
     }
 
     /// Asks an engine for half of the unclaimed balanced work that one with nothing to do may run: the engine that has most
-    /// of it. One engine's answer first: it may be enough for all.
-    fn take_back_for_one_of(&mut self, idle: Vec<EngineId>) {
+    /// of it, or whose work waits behind a task that takes long. One engine's answer first: it may be enough for all.
+    fn take_back_for_one_of(&mut self, now: Time, idle: Vec<EngineId>) {
         if idle.is_empty() || self.engines.values().any(|engine| engine.retracting > 0) {
             return;
         }
         // Moving work costs a round trip: less than a fifth of the prefetch is not worth it.
-        let least = nanos(self.config.prefetch) / 5;
-        let spare = self.engines.iter().filter(|(_, engine)| engine.held_balanced > 1);
-        let spare = spare.map(|(id, engine)| (engine.prefetched(), *id)).filter(|(prefetched, _)| *prefetched >= least);
+        let prefetch = self.config.prefetch;
+        let least = nanos(prefetch) / 5;
+        let spare = self.engines.iter().filter_map(|(id, engine)| {
+            let prefetched = if engine.held_balanced > 1 { engine.prefetched() } else { 0 };
+            if prefetched >= least {
+                return Some((prefetched, *id));
+            }
+            let waits = engine.held_balanced > 0 && engine.runs_since().is_some_and(|since| since + prefetch <= now);
+            waits.then_some((engine.held_balanced_cost, *id))
+        });
         let mut victims: Vec<(u64, EngineId)> = spare.collect();
         if victims.is_empty() {
             return;

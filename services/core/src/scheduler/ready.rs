@@ -132,6 +132,9 @@ impl Scheduler {
 
     /// An engine came: tasks that failed elsewhere, and so wait for certain engines, may run there too.
     pub(super) fn welcome_to_retries(&mut self, engine: EngineId) {
+        if self.balanced.restricted() == 0 {
+            return;
+        }
         for (session, owner) in &self.sessions {
             for (index, task) in owner.tasks.iter() {
                 let waits = task.state == State::Queued && !task.excluded.is_empty() && task.allowed().is_none();
@@ -161,7 +164,7 @@ impl Scheduler {
 
     /// An engine is gone: restricted tasks that only it could run have nowhere to go.
     pub(super) fn give_up_stranded(&mut self) {
-        if self.recovery.is_on() {
+        if self.recovery.is_on() || self.balanced.restricted() == 0 {
             return;
         }
         let mut stranded = Vec::new();

@@ -7,7 +7,7 @@ use paraply_core::{
     session_link::ToScheduler,
 };
 
-use crate::world::{A, World, attempt_id, balanced, limited, raised};
+use crate::world::{A, World, attempt_id, balanced, direct, limited, raised};
 
 #[test]
 fn work_spreads_and_one_unmeasured_task_is_prefetched() {
@@ -47,6 +47,24 @@ fn an_idle_engine_gets_what_another_has_not_claimed() {
     world.finish(idle, A, 1, 1);
     world.finish(busy, A, 0, 1);
     assert_eq!(world.finished(client), [(1, Ok(())), (0, Ok(()))]);
+}
+
+#[test]
+fn what_waits_behind_a_long_task_is_taken_back_though_it_is_but_one() {
+    let mut world = World::new();
+    let (busy, idle) = (world.attach(0), world.attach(1));
+    let (client, _) = world.open(A, None);
+    world.submit(client, vec![direct(0, &[0])]);
+    assert_eq!(world.indexes(busy), [0]);
+    world.submit(client, vec![balanced(1, 3, 0)]);
+    assert_eq!((world.indexes(busy), world.indexes(idle)), (vec![2], vec![1, 3]));
+    world.finish(idle, A, 1, 1);
+    world.finish(idle, A, 3, 1);
+    assert_eq!(world.orders(busy).retract, [], "it may begin in a moment");
+    world.pass(Duration::from_millis(250));
+    assert_eq!(world.orders(busy).retract, [attempt_id(A, 2, 1)]);
+    world.report(busy, Reports { retracted: vec![(attempt_id(A, 2, 1), true)], ..Reports::default() });
+    assert_eq!(world.indexes(idle), [2]);
 }
 
 #[test]
