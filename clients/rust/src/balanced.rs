@@ -40,6 +40,8 @@ pub struct Balanced {
     session: Session,
     options: Options,
     engines: Vec<EngineId>,
+    /// It was given engines, and none.
+    is_for_none: bool,
     labels: Labels,
     retries: u32,
     queue_timeout: Option<Duration>,
@@ -48,12 +50,12 @@ pub struct Balanced {
 impl Balanced {
     pub(crate) fn new(session: Session) -> Self {
         let (options, engines, labels) = (Options::default(), Vec::new(), Labels::default());
-        Self { session, options, engines, labels, retries: 0, queue_timeout: None }
+        Self { session, options, engines, is_for_none: false, labels, retries: 0, queue_timeout: None }
     }
 
     options!();
 
-    /// Only engines of these ids.
+    /// Only engines of these ids. Where there are none of them, a call is [`Error::Refused`].
     ///
     /// ```no_run
     /// # fn example(client: paraply::Client) {
@@ -62,6 +64,7 @@ impl Balanced {
     /// ```
     pub fn only(mut self, engines: impl IntoIterator<Item = u32>) -> Self {
         self.engines = engines.into_iter().map(EngineId).collect();
+        self.is_for_none = self.engines.is_empty();
         self
     }
 
@@ -128,7 +131,8 @@ impl Balanced {
     /// ```
     pub fn execute(&self, code: &str) -> Task<()> {
         let head = self.options.head(execute(code), self.placement(&self.labels), "execute");
-        let submitted = self.session.submit(Submission { head, arguments: Vec::new(), function: None });
+        let call = Submission { head, arguments: Vec::new(), function: None };
+        let submitted = self.check_engines().and_then(|()| self.session.submit(call));
         match submitted.map(|mut cells| cells.pop()) {
             Ok(Some(cell)) => Task::new(cell, self.session.clone(), |_| Ok(())),
             Ok(None) => Task::failed(self.session.clone(), Error::Refused("the call has no task".into())),
@@ -180,6 +184,7 @@ impl Balanced {
         function: &Function,
         arguments: Vec<Payload>,
     ) -> Result<Vec<Task<R>>, Error> {
+        self.check_engines()?;
         let labels = self.labels.clone();
         let labels = if function.is_native() { labels.native() } else { labels };
         let function = function.sent();
@@ -187,6 +192,14 @@ impl Balanced {
         let head = self.options.head(Work::Function(function.digest), self.placement(&labels), &name);
         let cells = self.session.submit(Submission { head, arguments, function: Some(function) })?;
         Ok(cells.into_iter().map(|cell| Task::new(cell, self.session.clone(), value::decode)).collect())
+    }
+
+    /// An empty list would be any engine to the scheduler.
+    fn check_engines(&self) -> Result<(), Error> {
+        if self.is_for_none {
+            return Err(Error::Refused("the view is for none of the engines: `only` was given no id".into()));
+        }
+        Ok(())
     }
 
     fn placement(&self, labels: &Labels) -> Placement {

@@ -29,7 +29,8 @@ struct Known {
     /// Its handle is gone: nobody will read what comes.
     abandoned: bool,
     waiting: Option<Waker>,
-    reading: Option<Waker>,
+    /// Of each stream of its output that waits.
+    reading: Vec<Waker>,
 }
 
 #[derive(Debug, Default)]
@@ -63,7 +64,7 @@ impl Cell {
         (known.engine, known.attempt) = (Some(output.engine), output.attempt);
         if !known.abandoned {
             known.output.push_back(output);
-            wake(known.reading.take());
+            wake(known.reading.drain(..));
         }
     }
 
@@ -76,7 +77,7 @@ impl Cell {
             known.end = End::Here(end);
         }
         wake(known.waiting.take());
-        wake(known.reading.take());
+        wake(known.reading.drain(..));
         !known.abandoned
     }
 
@@ -107,6 +108,24 @@ impl Cell {
         }
     }
 
+    /// Once it is over: whether its result is large, and yet to be read.
+    pub(crate) fn poll_large(&self, context: &mut Context<'_>) -> Poll<bool> {
+        let mut known = self.known();
+        match &known.end {
+            End::Open => {
+                known.waiting = Some(context.waker().clone());
+                Poll::Pending
+            }
+            End::Here(end) => Poll::Ready(end.as_ref().is_ok_and(|outcome| outcome.blobs().next().is_some())),
+            End::Taken => Poll::Ready(false),
+        }
+    }
+
+    /// Why it could not be, if that is so.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        if let End::Here(Err(error)) = &self.known().end { Some(error.clone()) } else { None }
+    }
+
     /// The next piece of output; nothing more after the last one of a task that is over.
     pub(crate) fn poll_output(&self, context: &mut Context<'_>) -> Poll<Option<Output>> {
         let mut known = self.known();
@@ -116,7 +135,9 @@ impl Cell {
         if !matches!(known.end, End::Open) {
             return Poll::Ready(None);
         }
-        known.reading = Some(context.waker().clone());
+        if !known.reading.iter().any(|waker| waker.will_wake(context.waker())) {
+            known.reading.push(context.waker().clone());
+        }
         Poll::Pending
     }
 
@@ -150,8 +171,6 @@ pub(crate) enum Abandoned {
     Over,
 }
 
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
-    }
+fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
 }

@@ -57,17 +57,24 @@ async fn default_of(folder: &Path, end: Time) -> Result<Place, ConnectError> {
     loop {
         let mut last = None;
         for file in files(folder, &default) {
-            let place = Place::read(&file)?;
-            match transport::connect(&place.endpoints, &place.tls).await {
-                Ok(_) => return Ok(place),
-                Err(error) => last = Some((file, error)),
-            }
+            // Whatever is wrong with one cluster, another may run.
+            last = match Place::read(&file) {
+                Ok(place) => {
+                    let connecting = transport::connect(&place.endpoints, &place.tls);
+                    match tokio::time::timeout_at(clock::instant(end), connecting).await {
+                        Ok(Ok(_)) => return Ok(place),
+                        Ok(Err(error)) => Some(ConnectError::Gone { file, error }),
+                        Err(_) => {
+                            let problem = "no address answered in time".to_owned();
+                            last.or(Some(ConnectError::Unreachable { place: place.name(), problem }))
+                        }
+                    }
+                }
+                Err(error) => last.or(Some(error)),
+            };
         }
         if again(end).await.is_none() {
-            return Err(match last {
-                Some((file, error)) => ConnectError::Gone { file, error },
-                None => ConnectError::NoCluster(default),
-            });
+            return Err(last.unwrap_or(ConnectError::NoCluster(default)));
         }
     }
 }

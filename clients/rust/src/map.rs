@@ -5,7 +5,7 @@ use std::{
     fmt,
     iter::Fuse,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _, stream::FuturesUnordered};
@@ -23,6 +23,9 @@ const WINDOW_BYTES: u64 = 64 << 20;
 
 /// and never fewer than this.
 const LEAST: usize = 16;
+
+/// Large results that are read before somebody wants them.
+const AHEAD: usize = 4;
 
 /// The window is filled up again when so much of it is free: tasks that go together are cheaper.
 const SHARE: usize = 8;
@@ -72,8 +75,19 @@ pub type Starmap<R, I> = Map<R, I>;
 
 enum Tasks<R> {
     Ordered(VecDeque<Task<R>>),
-    Unordered(FuturesUnordered<Task<R>>),
+    Unordered(Unordered<R>),
 }
+
+/// Tasks whose results are given as they come: large ones are not read long before somebody wants them.
+struct Unordered<R> {
+    open: FuturesUnordered<Ending<R>>,
+    /// With large results, of which nothing has been read.
+    over: VecDeque<Task<R>>,
+    reading: FuturesUnordered<Task<R>>,
+}
+
+/// A task, and whether its result is large, once it is over.
+struct Ending<R>(Option<Task<R>>);
 
 impl<R, I: Iterator> Map<R, I> {
     pub(crate) fn new(
@@ -115,7 +129,7 @@ impl<R, I: Iterator> Map<R, I> {
     /// ```
     pub fn unordered(mut self) -> Self {
         if self.tasks.len() == 0 {
-            self.tasks = Tasks::Unordered(FuturesUnordered::new());
+            self.tasks = Tasks::Unordered(Unordered::new());
         }
         self
     }
@@ -149,7 +163,7 @@ impl<R: DeserializeOwned, I: Iterator> Map<R, I> {
             let tasks = self.view.call(&function, arguments)?;
             match &mut self.tasks {
                 Tasks::Ordered(waiting) => waiting.extend(tasks),
-                Tasks::Unordered(waiting) => waiting.extend(tasks),
+                Tasks::Unordered(waiting) => waiting.open.extend(tasks.into_iter().map(|task| Ending(Some(task)))),
             }
         }
         wrong.map_or(Ok(()), |error| Err(error.into()))
@@ -166,7 +180,7 @@ impl<R> Tasks<R> {
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<R, Error>>> {
         match self {
-            Self::Unordered(tasks) => tasks.poll_next_unpin(context),
+            Self::Unordered(tasks) => tasks.poll_next(context),
             Self::Ordered(tasks) => match tasks.front_mut() {
                 None => Poll::Ready(None),
                 Some(first) => first.poll_unpin(context).map(|result| {
@@ -174,6 +188,57 @@ impl<R> Tasks<R> {
                     Some(result)
                 }),
             },
+        }
+    }
+}
+
+impl<R> Unordered<R> {
+    fn new() -> Self {
+        Self { open: FuturesUnordered::new(), over: VecDeque::new(), reading: FuturesUnordered::new() }
+    }
+
+    fn len(&self) -> usize {
+        self.open.len() + self.over.len() + self.reading.len()
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<R, Error>>> {
+        if let Poll::Ready(Some(result)) = self.reading.poll_next_unpin(context) {
+            return Poll::Ready(Some(result));
+        }
+        while let Poll::Ready(Some((mut task, is_large))) = self.open.poll_next_unpin(context) {
+            if is_large {
+                self.over.push_back(task);
+            } else if let Poll::Ready(result) = task.poll_unpin(context) {
+                return Poll::Ready(Some(result));
+            } else {
+                self.reading.push(task);
+            }
+        }
+        while self.reading.len() < AHEAD
+            && let Some(mut task) = self.over.pop_front()
+        {
+            if let Poll::Ready(result) = task.poll_unpin(context) {
+                return Poll::Ready(Some(result));
+            }
+            self.reading.push(task);
+        }
+        match self.reading.poll_next_unpin(context) {
+            Poll::Ready(Some(result)) => Poll::Ready(Some(result)),
+            _ if self.len() == 0 => Poll::Ready(None),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+impl<R> Future for Ending<R> {
+    type Output = (Task<R>, bool);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(task) = &self.0 else { return Poll::Pending };
+        let is_large = ready!(task.poll_large(context));
+        match self.0.take() {
+            Some(task) => Poll::Ready((task, is_large)),
+            None => Poll::Pending,
         }
     }
 }

@@ -157,7 +157,7 @@ impl<T> Task<T> {
         self.cancel_as(CancelMode::Abort);
     }
 
-    /// Drops the handle, and lets the task run.
+    /// Drops the handle, and lets the task run. That it was refused, where it was, is only logged.
     ///
     /// ```no_run
     /// # fn example(client: paraply::Client) {
@@ -165,7 +165,15 @@ impl<T> Task<T> {
     /// # }
     /// ```
     pub fn detach(mut self) {
+        if let Some(error) = self.cell.failure() {
+            tracing::warn!(%error, "a task that was let go of has failed");
+        }
         self.cancels = false;
+    }
+
+    /// Once it is over: whether its result is large, and yet to be read.
+    pub(crate) fn poll_large(&self, context: &mut Context<'_>) -> Poll<bool> {
+        self.cell.poll_large(context)
     }
 
     fn cancel_as(&self, mode: CancelMode) {

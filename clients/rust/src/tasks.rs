@@ -118,7 +118,7 @@ impl<T> Tasks<T> {
         self.tasks.iter().for_each(Task::cancel);
     }
 
-    /// Drops the handles, and lets the tasks run.
+    /// Drops the handles, and lets the tasks run. That the call was refused, where it was, is only logged.
     ///
     /// ```no_run
     /// # fn example(client: paraply::Client) {
@@ -126,6 +126,9 @@ impl<T> Tasks<T> {
     /// # }
     /// ```
     pub fn detach(mut self) {
+        if let Some(error) = &self.refused {
+            tracing::warn!(%error, "a call that was let go of was refused");
+        }
         mem::take(&mut self.tasks).into_iter().for_each(Task::detach);
     }
 }

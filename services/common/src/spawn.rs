@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
@@ -17,6 +18,15 @@ where
     #[allow(clippy::disallowed_methods, reason = "this is where tasks are started")]
     let handle = tokio::spawn(future.in_current_span());
     AbortOnDropHandle::new(handle)
+}
+
+/// The same on a runtime that the caller need not be on.
+#[must_use = "dropping the handle ends the task"]
+pub fn spawn_on<F>(runtime: &Handle, future: F) -> Task<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    AbortOnDropHandle::new(runtime.spawn(future.in_current_span()))
 }
 
 /// Runs `future` on a task of its own that ends by itself, such as the reader of a stream that ends with the stream.

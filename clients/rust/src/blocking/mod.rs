@@ -78,7 +78,14 @@ impl Client {
     /// ```
     pub fn connect_to(asked: Connect) -> Result<Self, ConnectError> {
         let runtime = background::runtime()?;
-        let client = runtime.block_on(asked.connect())?;
+        let client = match runtime.block_on(asked.connect()) {
+            Ok(client) => client,
+            Err(error) => {
+                // A name that is being looked up is not waited for.
+                runtime.shutdown_background();
+                return Err(error);
+            }
+        };
         let background = Arc::new(Background::new(runtime, client.end()));
         Ok(Self { client, background })
     }

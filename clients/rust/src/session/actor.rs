@@ -1,6 +1,6 @@
 //! The task that has the stream: what comes, users' wishes and time become stimuli; instructions become writes.
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use paraply_common::{
@@ -14,6 +14,7 @@ use paraply_core::{
     id::Epoch,
     payload::BlobWant,
     session_link::{CancelMode, ToClient},
+    time::Time,
 };
 use paraply_proto::scheduler::v1::{OpenSessionResponse, SessionWelcome, open_session_response::Message};
 use tokio::sync::Semaphore;
@@ -32,6 +33,9 @@ const BATCH: usize = 256;
 /// Arguments stored at a time.
 const UPLOADS: usize = 4;
 
+/// How long a client that leaves waits for the ends of what it has cancelled.
+const CANCELS: Duration = Duration::from_secs(1);
+
 type Uploaded = (Arc<Argument>, Result<(), TransferError>);
 
 pub(super) struct Actor {
@@ -46,6 +50,8 @@ pub(super) struct Actor {
     /// What it keeps of arguments is being stored, because this client leaves.
     leaving: bool,
     closing: bool,
+    /// How long what was cancelled is waited for, once the scheduler has all else.
+    cancels_end_by: Option<Time>,
 }
 
 impl Actor {
@@ -60,6 +66,7 @@ impl Actor {
             outgoing: FuturesUnordered::new(),
             leaving: false,
             closing: false,
+            cancels_end_by: None,
         }
     }
 
@@ -172,9 +179,15 @@ impl Actor {
     fn uploaded(&self, uploaded: Result<Uploaded, tokio::task::JoinError>) {
         // What waits for it would wait for ever.
         let (argument, result) = uploaded.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let mut state = self.shared.lock();
+        if !state.wants(&argument) {
+            // What has come to the store after the last of its tasks was over is nobody's to release.
+            let blobs = argument.blobs.iter().map(|(blob, _)| *blob).collect();
+            state.machine.handle(clock::now(), Stimulus::Release { blobs });
+            return self.shared.wake.notify_one();
+        }
         let Err(error) = result else { return };
         let error = Error::Transfer(format!("an argument could not be stored: {error}"));
-        let mut state = self.shared.lock();
         argument.tasks.clone().for_each(|index| state.doom(index, &error));
         let cancel = Stimulus::Cancel { indexes: argument.tasks.clone().collect(), mode: CancelMode::Abort };
         state.machine.handle(clock::now(), cancel);
@@ -218,8 +231,12 @@ impl Actor {
             // Nobody can ask this client for it any more.
             state.arguments.store(true);
         } else if !self.closing {
-            let arrived = status.accepted_up_to >= status.next_index && self.uploads.is_empty();
-            if arrived || !in_time {
+            let arrived = status.all_said && self.uploads.is_empty();
+            if arrived {
+                // The scheduler does not say when it has heard of a cancel, but the tasks' ends do.
+                state.leave_by = Some(by.min(*self.cancels_end_by.get_or_insert(clock::now() + CANCELS)));
+            }
+            if (arrived && status.cancelled == 0) || !in_time {
                 drop(state);
                 self.end(SessionError::Closed);
             }
@@ -250,11 +267,14 @@ impl Actor {
     }
 
     fn upload(&self, argument: Arc<Argument>) {
-        let (bulk, session, turns) = (self.shared.bulk.clone(), self.shared.id, Arc::clone(&self.uploading));
+        let (shared, turns) = (Arc::clone(&self.shared), Arc::clone(&self.uploading));
         self.uploads.push(spawn(async move {
             let _turn = turns.acquire().await;
             for (blob, data) in &argument.blobs {
-                if let Err(error) = bulk.write(*blob, session, data.clone(), false).await {
+                if !shared.lock().wants(&argument) {
+                    break;
+                }
+                if let Err(error) = shared.bulk.write(*blob, shared.id, data.clone(), false).await {
                     return (argument, Err(error));
                 }
             }

@@ -15,7 +15,11 @@ use std::{
     time::Duration,
 };
 
-use paraply_common::{clock, heap, spawn::spawn_detached, transfer::Bulk};
+use paraply_common::{
+    clock, heap,
+    spawn::{spawn_detached, spawn_on},
+    transfer::{Bulk, TransferError},
+};
 use paraply_core::{
     client_session::Stimulus,
     id::{BlobId, SessionId},
@@ -24,7 +28,10 @@ use paraply_core::{
     time::Time,
 };
 pub(crate) use submit::Submission;
-use tokio::sync::{Notify, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, Semaphore, watch},
+};
 
 use self::{actor::Actor, state::State, way::Way};
 use crate::{
@@ -33,6 +40,9 @@ use crate::{
     error::{Error, SessionError},
     place::Place,
 };
+
+/// Large results that are read at a time. What each has on its way fits into the connection beside that of the others.
+const READS: usize = 16;
 
 /// How long the calls of a client that was closed may take to reach the scheduler.
 const LINGER: Duration = Duration::from_secs(10);
@@ -54,6 +64,10 @@ struct Shared {
     /// Something that users may wait for has changed.
     changed: watch::Sender<()>,
     bulk: Bulk,
+    /// Of the actor. Bytes are read there: who waits for them may do something else before it has all of them, and what it
+    /// leaves unread would hold up everybody else's.
+    runtime: Handle,
+    reading: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -105,6 +119,8 @@ impl Session {
             wake: Notify::new(),
             changed: watch::Sender::new(()),
             bulk: Bulk::default(),
+            runtime: Handle::current(),
+            reading: Arc::new(Semaphore::new(READS)),
         });
         let session = Self(Arc::new(Guard(Arc::clone(&shared))));
         spawn_detached(Actor::new(Arc::clone(&shared), Way::new(place)).run());
@@ -167,21 +183,28 @@ impl Session {
         let _released = Release { session: self, blobs };
         let shared = self.shared();
         let ended = shared.until(|state| state.ended.clone());
-        let fetching = async {
+        let (bulk, session, turns) = (shared.bulk.clone(), shared.id, Arc::clone(&shared.reading));
+        let fetching = spawn_on(&shared.runtime, async move {
+            let _turn = turns.acquire().await;
             if let Some(blob) = payload.data_blob.take() {
-                payload.data = heap::reusable(shared.bulk.read(blob, shared.id).await?);
+                payload.data = heap::reusable(bulk.read(blob, session).await?);
             }
             for buffer in &mut payload.buffers {
                 if let Buffer::Blob(blob) = *buffer {
-                    *buffer = Buffer::Inline(heap::reusable(shared.bulk.read(blob, shared.id).await?));
+                    *buffer = Buffer::Inline(heap::reusable(bulk.read(blob, session).await?));
                 }
             }
             Ok(payload)
-        };
+        });
         tokio::select! {
-            fetched = fetching => fetched.map_err(|error: paraply_common::transfer::TransferError| {
-                Error::Transfer(error.to_string())
-            }),
+            fetched = fetching => match fetched {
+                Ok(fetched) => fetched.map_err(|error: TransferError| Error::Transfer(error.to_string())),
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The runtime is gone.
+                    Err(_) => Err(Error::Session(SessionError::Closed)),
+                },
+            },
             error = ended => Err(Error::Session(error)),
         }
     }

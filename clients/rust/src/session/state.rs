@@ -122,6 +122,11 @@ impl State {
         Some(slot)
     }
 
+    /// Whether any of the tasks that take an argument is open.
+    pub(super) fn wants(&self, argument: &Argument) -> bool {
+        argument.tasks.clone().any(|index| self.tasks.contains_key(&index))
+    }
+
     /// A task fails for a reason found at this end. It is to be cancelled.
     pub(super) fn doom(&mut self, index: u64, error: &Error) {
         if let Some(slot) = self.tasks.get(&index) {

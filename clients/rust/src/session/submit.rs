@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use paraply_core::{
     call::{CallHead, Placement, Work},
     client_session::SubmitError,
+    id::BlobId,
     payload::{Function, Payload},
 };
 
@@ -20,8 +22,11 @@ use crate::{
 /// Of a message, for what is around the calls in it.
 const FRAME_BYTES: usize = 1 << 10;
 
-/// An argument is never cut out of a message below this size, however many there are.
+/// Parts of an argument are never cut out of a message below this size, however many there are.
 const SMALLEST_BLOB: usize = 4 << 10;
+
+/// What a buffer takes of a message beside its bytes: a blob's name and size, with their keys.
+const BUFFER_BYTES: u64 = 40;
 
 /// One call.
 #[derive(Clone, Debug)]
@@ -45,70 +50,100 @@ pub(super) fn submit(state: &mut State, call: Submission) -> Result<Vec<Arc<Cell
             "the code comes to {size} bytes, over the limit of {largest} (message_bytes): {advice}"
         )));
     }
+    // They go in one message.
+    let room = largest - function;
     let Submission { head, arguments, function } = call;
     let large = |payload: &Payload| payload.inline_size() > state.inline_bytes as u64;
-    let Placement::Direct { engines } = &head.placement else {
-        return submit_one(state, head, arguments, function, largest);
-    };
-    if arguments.len() < 2 || engines.len() != arguments.len() || !arguments.iter().any(large) {
-        return submit_one(state, head, arguments, function, largest);
+    let mut calls = Vec::new();
+    match &head.placement {
+        // Each engine has large arguments of its own, which stay here until it reads them, or they are too many for one
+        // message: a call an engine.
+        Placement::Direct { engines }
+            if engines.len() == arguments.len()
+                && (arguments.iter().any(large) || size_of(&arguments) > room as u64) =>
+        {
+            for (engine, argument) in engines.clone().into_iter().zip(arguments) {
+                let head = CallHead { placement: Placement::Direct { engines: vec![engine] }, ..head.clone() };
+                calls.push(Ready::new(state, head, vec![argument], room)?);
+            }
+        }
+        _ => calls.push(Ready::new(state, head, arguments, room)?),
     }
-    // Each engine has large arguments of its own, which stay here until it reads them: a call an engine.
+    // All of them or none.
     let mut cells = Vec::new();
-    for (engine, argument) in engines.clone().into_iter().zip(arguments) {
-        let head = CallHead { placement: Placement::Direct { engines: vec![engine] }, ..head.clone() };
-        cells.extend(submit_one(state, head, vec![argument], function.clone(), largest)?);
+    for call in calls {
+        cells.extend(call.submit(state, function.clone())?);
     }
     Ok(cells)
 }
 
-fn submit_one(
-    state: &mut State,
+/// A call that fits into a message.
+struct Ready {
     head: CallHead,
-    mut arguments: Vec<Payload>,
-    function: Option<Arc<Function>>,
-    largest: usize,
-) -> Result<Vec<Arc<Cell>>, Error> {
-    let kept = head.placement.is_one_engine();
-    let direct = matches!(head.placement, Placement::Direct { .. });
-    let inline = match arguments.len() {
-        // They go in one message together.
-        several @ 2.. if direct => state.inline_bytes.min(largest / 2 / several).max(SMALLEST_BLOB),
-        _ => state.inline_bytes,
-    };
-    let mut large = Vec::with_capacity(arguments.len());
-    for argument in &mut arguments {
-        let taken = take_out(argument, inline, kept);
-        large.push(taken.map_err(|error| Error::Refused(format!("the system has no randomness to give: {error}")))?);
-    }
-    let size: u64 = arguments.iter().map(Payload::inline_size).sum();
-    if direct && size > largest as u64 {
-        return Err(Error::Refused(format!(
-            "the arguments come to {size} bytes, over the limit of {largest} (message_bytes): make fewer and larger \
-             values of many small ones"
-        )));
-    }
-    let engines = if let Placement::Direct { engines } = &head.placement { engines.clone() } else { Vec::new() };
-    let indexes = state.machine.submit(Arc::new(head), arguments, function).map_err(|error| match error {
-        SubmitError::Closed => Error::Session(SessionError::Closed),
-        refused => Error::Refused(refused.to_string()),
-    })?;
-    // One argument for all tasks, or one a task.
-    let shared = large.len() == 1;
-    let mut arguments = large.into_iter().enumerate().map(|(nth, blobs)| {
-        let first = indexes.start + nth as u64;
-        let tasks = if shared { indexes.clone() } else { first..first + 1 };
-        (!blobs.is_empty()).then(|| state.arguments.add(Argument { blobs, kept, tasks }))
-    });
-    let mut last = None;
-    let mut cells = Vec::new();
-    for (nth, index) in indexes.clone().enumerate() {
-        if nth == 0 || !shared {
-            last = arguments.next().flatten();
+    arguments: Vec<Payload>,
+    /// What was too large in each of them.
+    large: Vec<Vec<(BlobId, Bytes)>>,
+}
+
+impl Ready {
+    /// Takes what is large out of the arguments, and so much more as has to be for them to come to no more than `room`
+    /// bytes: those of direct calls go in one message together, those of balanced ones each in its own if need be.
+    fn new(state: &State, head: CallHead, mut arguments: Vec<Payload>, room: usize) -> Result<Self, Error> {
+        let kept = head.placement.is_one_engine();
+        let together = if matches!(head.placement, Placement::Direct { .. }) { arguments.len().max(1) } else { 1 };
+        let mut large = Vec::with_capacity(arguments.len());
+        for argument in &mut arguments {
+            let no_randomness = |error| Error::Refused(format!("the system has no randomness to give: {error}"));
+            let mut taken = take_out(argument, state.inline_bytes, kept).map_err(no_randomness)?;
+            if size_of([&*argument]) > (room / together) as u64 {
+                taken.extend(take_out(argument, SMALLEST_BLOB, kept).map_err(no_randomness)?);
+            }
+            large.push(taken);
         }
-        let cell = Cell::new(index, engines.get(nth).map(|engine| engine.0));
-        state.tasks.insert(index, Slot { cell: Arc::clone(&cell), argument: last.clone() });
-        cells.push(cell);
+        let size = if together > 1 {
+            size_of(&arguments)
+        } else {
+            arguments.iter().map(|one| size_of([one])).max().unwrap_or(0)
+        };
+        if size > room as u64 {
+            return Err(Error::Refused(format!(
+                "the arguments come to {size} bytes, over the {room} that the limit of a message leaves for them \
+                 (message_bytes): make fewer and larger values of many small ones"
+            )));
+        }
+        Ok(Self { head, arguments, large })
     }
-    Ok(cells)
+
+    fn submit(self, state: &mut State, function: Option<Arc<Function>>) -> Result<Vec<Arc<Cell>>, Error> {
+        let Self { head, arguments, large } = self;
+        let kept = head.placement.is_one_engine();
+        let engines = if let Placement::Direct { engines } = &head.placement { engines.clone() } else { Vec::new() };
+        let indexes = state.machine.submit(Arc::new(head), arguments, function).map_err(|error| match error {
+            SubmitError::Closed => Error::Session(SessionError::Closed),
+            refused => Error::Refused(refused.to_string()),
+        })?;
+        // One argument for all tasks, or one a task.
+        let shared = large.len() == 1;
+        let mut arguments = large.into_iter().enumerate().map(|(nth, blobs)| {
+            let first = indexes.start + nth as u64;
+            let tasks = if shared { indexes.clone() } else { first..first + 1 };
+            (!blobs.is_empty()).then(|| state.arguments.add(Argument { blobs, kept, tasks }))
+        });
+        let mut last = None;
+        let mut cells = Vec::new();
+        for (nth, index) in indexes.clone().enumerate() {
+            if nth == 0 || !shared {
+                last = arguments.next().flatten();
+            }
+            let cell = Cell::new(index, engines.get(nth).map(|engine| engine.0));
+            state.tasks.insert(index, Slot { cell: Arc::clone(&cell), argument: last.clone() });
+            cells.push(cell);
+        }
+        Ok(cells)
+    }
+}
+
+/// What payloads take of a message, about.
+fn size_of<'a>(payloads: impl IntoIterator<Item = &'a Payload>) -> u64 {
+    payloads.into_iter().map(|payload| payload.inline_size() + payload.buffers.len() as u64 * BUFFER_BYTES).sum()
 }

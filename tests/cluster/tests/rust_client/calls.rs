@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use paraply::{Args as _, Error, OutputKind, Targets, args};
 use paraply_cluster_tests::soon;
+use paraply_common::spawn::spawn;
 use serde_json::{Value, json};
 
 use crate::home::Home;
@@ -26,6 +27,29 @@ async fn a_function_is_called_wherever_there_is_room() {
         only.engine()
     });
     assert_eq!(cell.await, Some(1));
+}
+
+#[tokio::test]
+async fn a_view_for_no_engine_is_refused() {
+    let home = Home::new(1);
+    let client = home.client().await;
+    let none = client.balanced().only([]);
+    let refused = soon("a refusal", none.apply::<i64>("toy:double", (1,))).await;
+    assert!(matches!(&refused, Err(Error::Refused(why)) if why.contains("no id")), "{refused:?}");
+    assert!(matches!(soon("a refusal", none.execute("1")).await, Err(Error::Refused(_))));
+}
+
+#[tokio::test]
+async fn every_stream_of_a_tasks_output_ends_with_it() {
+    let home = Home::new(1);
+    let client = home.client().await;
+    let task = client.balanced().apply::<i64>("toy:wait", ());
+    let (mut first, mut second) = (task.output(), task.output());
+    let waiting = spawn(async move { while first.next().await.is_some() {} });
+    tokio::task::yield_now().await;
+    let _nothing_yet = second.next().now_or_never();
+    task.cancel();
+    soon("its end", waiting).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Arguments and results that are too large for a message.
 
+use futures_util::StreamExt as _;
 use paraply_cluster_tests::soon;
 
 use crate::home::Home;
@@ -29,6 +30,23 @@ async fn large_results_and_parts_come_whole() {
     let all = client.broadcast();
     soon("scatter", all.scatter("part", &items)).await.unwrap();
     assert_eq!(soon("gather", all.gather::<u64>("part")).await.unwrap(), items);
+}
+
+#[tokio::test]
+async fn who_reads_large_results_as_they_come_may_ask_for_others_meanwhile() {
+    let home = Home::new(2);
+    let client = home.client().await;
+    // Together they are more than a connection has under way.
+    let sizes = vec![LARGE; 40];
+    let mut results = client.balanced().map::<String, _>("toy:repeat", sizes).unordered();
+    let mut read = 0;
+    while let Some(result) = soon("a result", results.next()).await {
+        assert_eq!(result.unwrap().len(), LARGE);
+        let other: String = soon("another", client.balanced().apply("toy:repeat", (LARGE,))).await.unwrap();
+        assert_eq!(other.len(), LARGE);
+        read += 1;
+    }
+    assert_eq!(read, 40);
 }
 
 #[tokio::test]
