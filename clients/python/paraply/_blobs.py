@@ -186,12 +186,14 @@ class Blobs:
             ConnectionError: The cluster is gone, or has lost them.
         """
         fetched: list[BytesLike | Exception] = [b"" if isinstance(part, ResultBlob) else part for part in parts]
-        missing = deque(position for position, part in enumerate(parts) if isinstance(part, ResultBlob))
+        positions = [position for position, part in enumerate(parts) if isinstance(part, ResultBlob)]
         rooms = _rooms([part.size for part in parts if isinstance(part, ResultBlob)], joined=joined)
+        # Taken by several threads: each part with its room.
+        missing = deque(zip(positions, rooms, strict=True))
         finished = threading.Semaphore(0)
 
         def job() -> None:
-            position, room = missing.popleft(), rooms.popleft()
+            position, room = missing.popleft()
             part = parts[position]
             assert isinstance(part, ResultBlob)
             try:

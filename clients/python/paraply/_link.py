@@ -230,6 +230,8 @@ class Link:
     def _store_blob(self, call: SubmittedCall, blob: Blob) -> None:
         """Has a blob stored. It is among `_uploads` already."""
         tasks = call.tasks()
+        if blob.task is not None:
+            tasks = [tasks[blob.task]]
 
         def done(refused: Exception | None) -> None:
             with self._lock:
@@ -242,7 +244,8 @@ class Link:
                 self._wake()
             if refused is not None and not self.closed:
                 for task in tasks:
-                    task.doom(ConnectionError(f"an argument could not be sent: {refused}"))
+                    with _wait.completion:
+                        task.doom(ConnectionError(f"an argument could not be sent: {refused}"))
                 self.cancel([task.index for task in tasks], session_pb2.CANCEL_MODE_ABORT)
 
         self.blobs.store(blob, done)

@@ -158,3 +158,26 @@ def test_an_exception_is_made_by_who_asks_for_it(
     assert type(original).__name__ == "Trouble"
     assert raised.original is original
     assert sys.modules.pop("waiting_module").imported_by is threading.current_thread()
+
+
+def test_a_future_says_how_it_is_in_one_answer(rc: Client, scheduler: FakeScheduler) -> None:
+    """As `asyncio` asks from Python 3.14 on."""
+    scheduler.hold = lambda index: True
+    result = rc[0].apply_async(abs, -1)
+    failed = rc[0].apply_async(lambda: 1 / 0)
+    assert result._get_snapshot() == (False, False, None, None)
+    eventually(lambda: len(scheduler.held) == 2)
+    scheduler.release(scheduler.transport.streams[0].send)
+    assert result.get(10) == 1
+    assert result._get_snapshot() == (True, False, 1, None)
+    failed.wait(10)
+    done, cancelled, value, failure = failed._get_snapshot()
+    assert (done, cancelled, value) == (True, False, None) and isinstance(failure, error.RemoteError)
+
+
+def test_a_task_whose_argument_was_refused_and_that_has_a_result_keeps_it(rc: Client) -> None:
+    done = rc[0].apply_async(abs, -1)
+    done.get(10)
+    (task,) = done._tasks
+    task.doom(ConnectionError("too late"))
+    assert done.get() == 1

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import mmap
+from collections import Counter, defaultdict
+from itertools import count, repeat
 from typing import Any
 
 import numpy as np
 import pytest
 
-from paraply.client.map import Chunks, Items, Map, Parts, bounds
+from paraply._serialize.prepared import Mapped
+from paraply.client._view_direct import _shortest
+from paraply.client.map import Chunks, Items, Map, Parts, bounds, sliceable
 
 
 @pytest.mark.parametrize("length", range(30))
@@ -74,3 +78,24 @@ def test_what_tasks_give() -> None:
     assert Chunks([2, 1]).join([[1, 2], failure]) == [1, 2, failure]
     assert list(Parts().items([1, 2])) == [1, 2]
     assert list(Parts().items(26)) == [26]
+
+
+def test_a_dictionary_is_listed_and_left_as_it_is() -> None:
+    grouped = defaultdict(list, {"a": [1]})
+    assert sliceable(grouped) == ["a"]
+    assert sliceable(Counter("ab")) == ["a", "b"]
+    assert list(grouped) == ["a"]
+
+
+def test_what_may_have_no_end_is_taken_as_far_as_the_others_go() -> None:
+    numbers = count()
+    assert _shortest([[1, 2, 3], repeat(7), numbers]) == [[1, 2, 3], [7, 7, 7], [0, 1, 2]]
+    assert next(numbers) == 3, "no further"
+    assert _shortest([iter([1, 2]), count()]) == [[1, 2], [0, 1]]
+    assert _shortest([iter([]), count()]) == [[], []]
+
+
+def test_a_function_that_runs_out_of_something_does_not_end_its_map() -> None:
+    with pytest.raises(StopIteration):
+        Mapped(next)([iter([1]), iter([])])
+    assert Mapped(pow)([2, 3], [2, 2, 2]) == [4, 9]

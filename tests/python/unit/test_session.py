@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import pytest
@@ -322,6 +323,67 @@ def test_a_cancel_does_not_overtake_its_submit(line: Wire) -> None:
     line.hear(update(credit=session_pb2.SubmitCredit(total_tasks=2, total_bytes=1 << 30)))
     assert line.said().HasField("submit")
     assert list(line.said().cancel.indexes) == [1]
+
+
+def test_a_weaker_cancel_changes_nothing(line: Wire) -> None:
+    line.connect()
+    line.session.submit(make_call("a"))
+    line.said()
+    interrupt, abort = session_pb2.CANCEL_MODE_INTERRUPT, session_pb2.CANCEL_MODE_ABORT
+    line.session.cancel([0], abort)
+    line.session.cancel([0], interrupt, kill_after=3)
+    for weaker in ((interrupt, None), (abort, None), (interrupt, 5.0)):
+        line.session.cancel([0], *weaker)
+    assert line.said().cancel.kill_after_millis == 3000
+    line.session.cancel([0], interrupt)
+    assert line.said() is None
+    line.session.cancel([0], interrupt, kill_after=1)
+    assert line.said().cancel.kill_after_millis == 1000
+
+
+@pytest.mark.parametrize("where", ["hold", "unsent"])
+def test_a_submit_that_was_interrupted_never_was(line: Wire, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.connect()
+    line.session.submit(make_call("a", function=FUNCTION))
+    line.said()
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        if where == "hold":
+            patched.setattr(line.session._functions, "hold", interrupt)
+        else:
+            patched.setattr(line.session, "_unsent", Interrupting())
+        with pytest.raises(KeyboardInterrupt):
+            line.session.submit(make_call("b", function=FUNCTION))
+    line.session.submit(make_call("c", function=FUNCTION))
+    assert [call.first_index for call in line.said().submit.calls] == [1]
+
+
+def test_a_message_that_was_interrupted_is_said_on_the_next_stream(line: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.connect()
+    line.session.submit(make_call("a"))
+    with monkeypatch.context() as patched:
+        patched.setattr(line.session, "_unsent", Interrupting(line.session._unsent))
+        with pytest.raises(KeyboardInterrupt):
+            line.said()
+        unsent = deque(line.session._unsent)
+    line.session._unsent = unsent
+    line.session.broken()
+    line.connect()
+    assert [call.first_index for call in line.said().submit.calls] == [0]
+    assert line.said() is None
+
+
+class Interrupting(deque[Any]):
+    """Nothing is put in or taken out: Ctrl-C comes first."""
+
+    def append(self, _: Any) -> None:
+        raise KeyboardInterrupt
+
+    def popleft(self) -> Any:
+        raise KeyboardInterrupt
 
 
 def test_cancels_are_said_again_on_a_new_stream(line: Wire) -> None:

@@ -25,7 +25,8 @@ class Mapped:
         self._function = function
 
     def __call__(self, *sequences: Any) -> list[Any]:
-        return list(map(self._function, *sequences))
+        # `list(map(...))` would take a StopIteration of the function's for the end of the sequences.
+        return [self._function(*each) for each in zip(*sequences, strict=False)]
 
 
 class Prepared:

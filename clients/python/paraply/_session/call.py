@@ -15,13 +15,15 @@ class Blob:
 
     Args:
         data: Its bytes, as long as they may have to be sent, perhaps again.
+        task: Which of its call's tasks takes it; None: each of them.
     """
 
-    __slots__ = ("blob_id", "data")
+    __slots__ = ("blob_id", "data", "task")
 
-    def __init__(self, blob_id: bytes, data: BytesLike) -> None:
+    def __init__(self, blob_id: bytes, data: BytesLike, task: int | None = None) -> None:
         self.blob_id = blob_id
         self.data: BytesLike | None = data
+        self.task = task
 
     def detach(self) -> None:
         """Makes it independent of the buffer that the user passed."""

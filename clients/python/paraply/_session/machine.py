@@ -39,6 +39,18 @@ ACK_BYTES = 1 << 18
 ACK_DELAY = 0.05
 
 
+_Cancel = tuple[session_pb2.CancelMode, float | None]
+
+
+def _is_weaker(cancel: _Cancel, before: _Cancel | None) -> bool:
+    """Whether it does less to a task than one that was asked for before, or does it later."""
+
+    def force(mode: session_pb2.CancelMode, kill_after: float | None) -> tuple[bool, bool, float]:
+        return mode == session_pb2.CANCEL_MODE_INTERRUPT, kill_after is not None, -(kill_after or 0.0)
+
+    return before is not None and force(*cancel) < force(*before)
+
+
 @dataclass(slots=True)
 class Delivery(Generic[T]):
     """What one message of the scheduler came to. To be taken in the order of these fields."""
@@ -130,17 +142,29 @@ class Session(Generic[T]):
 
     def submit(self, call: Call[T]) -> None:
         """Takes a new call and gives it its indexes."""
-        call.first_index = self.next_index
-        self.next_index += call.count
-        if call.count == 1:
-            self._calls[call.first_index] = call
-        else:
-            self._calls.update(dict.fromkeys(range(call.first_index, self.next_index), call))
-        if call.function is not None:
-            self._functions.hold(call.function)
-        if call.keeps_blobs:
-            self._kept.update((blob.blob_id, (call, blob)) for blob in call.blobs)
-        self._unsent.append(call)
+        call.first_index = first = self.next_index
+        end = first + call.count
+        try:
+            if call.count == 1:
+                self._calls[first] = call
+            else:
+                self._calls.update(dict.fromkeys(range(first, end), call))
+            if call.function is not None:
+                self._functions.hold(call.function)
+            if call.keeps_blobs:
+                self._kept.update((blob.blob_id, (call, blob)) for blob in call.blobs)
+            self._unsent.append(call)
+            self.next_index = end
+        except BaseException:
+            # Ctrl-C: the next call has these indexes, and nothing is left of this one but its function.
+            self.next_index = first
+            if self._unsent and self._unsent[-1] is call:
+                self._unsent.pop()
+            for index in range(first, end):
+                self._calls.pop(index, None)
+            for blob in call.blobs:
+                self._kept.pop(blob.blob_id, None)
+            raise
 
     def cancel(self, indexes: Iterable[int], mode: session_pb2.CancelMode, kill_after: float | None = None) -> None:
         """Cancels those of the tasks that are not finished.
@@ -151,7 +175,7 @@ class Session(Generic[T]):
             kill_after: Seconds after which the engine process of one that still runs is ended.
         """
         for index in indexes:
-            if index in self._calls:
+            if index in self._calls and not _is_weaker((mode, kill_after), self._cancels.get(index)):
                 self._cancels[index] = (mode, kill_after)
                 self._cancels_due.add(index)
 
@@ -278,7 +302,9 @@ class Session(Generic[T]):
             self._accept(welcome.accepted_up_to)
             while self._sent:
                 call = self._sent.pop()
-                self._unsent.appendleft(call)
+                # It is in both where the message that it was to be in was interrupted.
+                if not self._unsent or self._unsent[0] is not call:
+                    self._unsent.appendleft(call)
 
     def _updated(self, update: session_pb2.SessionUpdate, now: float, delivery: Delivery[T]) -> None:
         if update.HasField("credit"):
@@ -436,8 +462,9 @@ class Session(Generic[T]):
             size += len(encoded) + len(function)
             if size > MESSAGE_BYTES and fields:
                 break
-            self._unsent.popleft()
+            # In one of them at any time, for Ctrl-C.
             self._sent.append(call)
+            self._unsent.popleft()
             self._sent_bytes = sent_bytes
             self._counted_up_to = max(self._counted_up_to, end)
             self._sent_up_to = max(self._sent_up_to, end)

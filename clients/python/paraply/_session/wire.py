@@ -6,6 +6,7 @@ after the other, are the bytes of both merged.
 
 from __future__ import annotations
 
+import math
 import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -110,7 +111,7 @@ def traceparent(text: str) -> bytes:
 
 
 def _millis(seconds: float | None) -> int | None:
-    return None if seconds is None else max(1, round(seconds * 1000))
+    return None if seconds is None or seconds == math.inf else max(1, round(seconds * 1000))
 
 
 def argument(payload: Payload, inline_bytes: int, blobs: list[Blob], *, kept: bool = False) -> tuple[bytes, int]:

@@ -120,6 +120,13 @@ class TasksFuture(Future[Any]):
     def _waiters(self) -> list[Any]:  # type: ignore[override]
         return self._made().waiters
 
+    def _get_snapshot(self) -> tuple[bool, bool, Any, BaseException | None]:
+        """Done, cancelled, result, failure: what `asyncio` asks from Python 3.14 on."""
+        if not self.done():
+            return False, False, None, None
+        failure = self.exception()
+        return True, False, None if failure else self.result(), failure
+
     def __await__(self) -> Generator[Any, None, Any]:
         return asyncio.wrap_future(self).__await__()
 

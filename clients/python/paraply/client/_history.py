@@ -25,20 +25,20 @@ class History:
         self._ends = array("Q")
 
     def add(self, tasks: Sequence[Task]) -> None:
-        """Adds the tasks of one call, whose indexes follow one another."""
-        if not tasks:
-            return
-        start = tasks[0].index
-        end = start + len(tasks)
+        """Adds tasks, in order. Those of one call follow one another, as calls do between which no other thread had one."""
         with self._lock:
-            self._session = tasks[0].call.link.session_hex
-            if self._ends and self._ends[-1] == start:
-                self._ends[-1] = end
-                return
-            # Threads may come here in another order than they have submitted.
-            position = bisect_right(self._starts, start)
-            self._starts.insert(position, start)
-            self._ends.insert(position, end)
+            for call in dict.fromkeys(task.call for task in tasks):
+                self._session = call.link.session_hex
+                self._add(call.first_index, call.first_index + call.count)
+
+    def _add(self, start: int, end: int) -> None:
+        if self._ends and self._ends[-1] == start:
+            self._ends[-1] = end
+            return
+        # Threads may come here in another order than they have submitted.
+        position = bisect_right(self._starts, start)
+        self._starts.insert(position, start)
+        self._ends.insert(position, end)
 
     def msg_ids(self) -> list[str]:
         """All message ids, oldest first."""

@@ -8,7 +8,8 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from operator import index
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from paraply import error
 from paraply._proto.scheduler.v1 import session_pb2
@@ -46,8 +47,9 @@ class LazyMapIterator(Iterator[Any]):
         if not sequences:
             raise AssertionError("must have some sequences to map onto!")
         limit = max(len(view), 1) if max_outstanding == "auto" else max_outstanding
-        if not isinstance(limit, int) or limit < 0:
+        if not isinstance(limit, SupportsIndex) or index(limit) < 0:
             raise ValueError(f"max_outstanding is 'auto' or 0 or more, not {max_outstanding!r}")
+        limit = index(limit)
         self._return_exceptions = return_exceptions
         self._process = os.getpid()
         self._feed = _Feed(

@@ -133,7 +133,10 @@ class _Submission:
         blobs: list[Blob] = []
         inline = size = 0
         for payload in self._spec.arguments:
+            before = len(blobs)
             field, bytes_inline = wire.argument(payload, self._inline, blobs)
+            for blob in blobs[before:]:
+                blob.task = len(fields)
             fields.append(field)
             inline += bytes_inline
             size += len(field)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from operator import index
+from typing import Any, Protocol, SupportsIndex
 
 from paraply import error
 
@@ -37,7 +38,7 @@ def engine_ids(client: HasEngines, targets: Any) -> list[int]:
         if not ids:
             raise error.NoEnginesRegistered
         return ids[targets]
-    if isinstance(targets, int):
+    if isinstance(targets, SupportsIndex) and not isinstance(targets, Iterable):
         return [_one(ids, targets)]
     if isinstance(targets, str) or not isinstance(targets, Iterable):
         raise TypeError(f"targets are an engine's id, a list of them, a slice, 'all' or None, not {targets!r}")
@@ -45,12 +46,13 @@ def engine_ids(client: HasEngines, targets: Any) -> list[int]:
 
 
 def _one(ids: list[int], target: Any) -> int:
-    if not isinstance(target, int):
+    if not isinstance(target, SupportsIndex):
         raise TypeError(f"an engine's id is an int, not {type(target).__name__}: {target!r}")
+    engine = index(target)
     if not ids:
         raise error.NoEnginesRegistered
-    if target < 0 and -len(ids) <= target:
-        return ids[target]
-    if target not in ids:
-        raise IndexError(f"No such engine: {target}")
-    return target
+    if engine < 0 and -len(ids) <= engine:
+        return ids[engine]
+    if engine not in ids:
+        raise IndexError(f"No such engine: {engine}")
+    return engine

@@ -300,6 +300,8 @@ class Task:
         if outcome.HasField("failure"):
             self._exception = self._exception or exception_of(outcome.failure, self)
         else:
+            # What was wrong with it has not kept it from its result.
+            self._exception = None
             self._kept = keep(outcome.result, self.call.link.blobs)
         self._done = True
 
@@ -310,8 +312,9 @@ class Task:
         self._done = True
 
     def doom(self, exception: Exception) -> None:
-        """It will be cancelled, and this is the reason to give when it is."""
-        self._exception = exception
+        """It will be cancelled, and this is the reason to give when it is. `completion` is held."""
+        if not self._done:
+            self._exception = exception
 
     def watch(self, latch: Latch) -> None:
         """Counts down `latch` when it is done. `completion` is held and it is not done."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from operator import index
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
 
 from paraply._serialize import Function, Payload, dump_arguments, dump_function
 from paraply.client._call import CallSpec
@@ -50,9 +51,7 @@ class LoadBalancedView(View):
 
     def set_flags(self, **flags: Any) -> Self:
         """Sets several flags at once. Returns the view."""
-        for name in ("after", "follow"):
-            if flags.get(name):
-                raise NotImplementedError(f"dependencies between tasks ({name}=) are not built yet")
+        _check_dependencies(flags.get("after"), flags.get("follow"))
         retries = flags.get("retries", 0)
         if isinstance(retries, bool) or not isinstance(retries, int):
             raise TypeError(f"retries is an int, not {type(retries).__name__}: {retries!r}")
@@ -66,6 +65,7 @@ class LoadBalancedView(View):
     def _spec(
         self, function: Function, arguments: list[Payload], label: str | None = None, *, verb: str = "apply"
     ) -> CallSpec:
+        _check_dependencies(self.after, self.follow)
         restricted = self.targets is not None and self.targets != "all"
         labels = self.labels or {}
         if function.native:
@@ -109,8 +109,9 @@ class LoadBalancedView(View):
         Unequal sequences are cut to the shortest. Without `ordered`, iteration gives results as they come.
         """
         assert sequences, "must have some sequences to map onto!"
-        if isinstance(chunksize, bool) or not isinstance(chunksize, int) or chunksize < 1:
+        if isinstance(chunksize, bool) or not isinstance(chunksize, SupportsIndex) or index(chunksize) < 1:
             raise ValueError(f"chunksize is 1 or more, not {chunksize!r}")
+        chunksize = index(chunksize)
         portable = self._is_portable(f)
         mapper: Mapper
         if chunksize == 1:
@@ -178,3 +179,9 @@ class LoadBalancedView(View):
     def register_joblib_backend(self, name: str = "paraply", make_default: bool = False) -> None:
         """Not built."""
         raise NotImplementedError("the joblib backend is not built yet")
+
+
+def _check_dependencies(after: Any, follow: Any) -> None:
+    for name, tasks in (("after", after), ("follow", follow)):
+        if tasks:
+            raise NotImplementedError(f"dependencies between tasks ({name}=) are not built yet")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,7 @@ class DirectView(View):
         """
         assert sequences, "must have some sequences to map onto!"
         function = dump_function(f, mapped=True)
-        listed = [sliceable(sequence) for sequence in sequences]
+        listed = _shortest(sequences)
         length = min(map(len, listed))
         engines = self._engines(self.targets)
         cuts = [(begin, end) for begin, end in bounds(length, len(engines)) if end > begin]
@@ -293,3 +294,18 @@ class DirectView(View):
 def _check_distribution(dist: str) -> None:
     if dist not in ("b", "block"):
         raise ValueError(f"sequences are distributed in contiguous blocks: dist='b', not {dist!r}")
+
+
+def _shortest(sequences: Sequence[Any]) -> list[Any]:
+    """The sequences, to be cut; of those that may have no end, no more than there is of the shortest."""
+    lengths = [len(sequence) for sequence in sequences if hasattr(sequence, "__len__")]
+    if len(lengths) == len(sequences):
+        return [sliceable(sequence) for sequence in sequences]
+    if not lengths:
+        items = list(zip(*sequences, strict=False))
+        return [list(column) for column in zip(*items, strict=True)] or [[] for _ in sequences]
+    shortest = min(lengths)
+    return [
+        sliceable(sequence) if hasattr(sequence, "__len__") else list(islice(sequence, shortest))
+        for sequence in sequences
+    ]

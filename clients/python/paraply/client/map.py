@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from mmap import mmap
 from typing import Any, Protocol
@@ -20,10 +20,11 @@ def bounds(length: int, parts: int) -> list[tuple[int, int]]:
 
 def sliceable(values: Any) -> Any:
     """The values, as a list unless parts can be cut from them as they are."""
-    if hasattr(values, "__len__") and hasattr(values, "__getitem__"):
+    # Dictionaries take a slice for a key, and some make one of it.
+    if hasattr(values, "__len__") and hasattr(values, "__getitem__") and not isinstance(values, Mapping):
         try:
             values[:0]
-        except Exception:  # noqa: BLE001  # deques, dictionaries, users' own: each has its way to say no
+        except Exception:  # noqa: BLE001  # deques, users' own: each has its way to say no
             return list(values)
         return values
     return list(values)

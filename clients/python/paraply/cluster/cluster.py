@@ -209,7 +209,7 @@ class Cluster:
                 raise RuntimeError(reason) from error
             raise
         if activate:
-            client[:].activate()
+            client.activate()
         return client
 
     async def start_and_connect(self, n: int | None = None, activate: bool = False) -> Client:
