@@ -68,11 +68,13 @@ impl Config {
     /// # Errors
     /// If the file cannot be used by an engine, a certificate has no key, or the system has no randomness to give.
     pub fn read(path: &Path, tls: TlsSettings, identity: Identity, stop_grace: Duration) -> Result<Self, Error> {
-        let connection = read_engine_file(path)?;
+        // Tasks may go to another folder, and the files are read again.
+        let path = std::path::absolute(path)?;
+        let tls = tls.absolute()?;
+        let connection = read_engine_file(&path)?;
         tls.client("engine", None)?;
         let incarnation = Incarnation(0);
         let session = engine_session::Config::default();
-        let path = path.to_owned();
         let (output_bytes, result_bytes) = (OUTPUT_BYTES, RESULT_BYTES);
         let read = Self {
             connection,

@@ -19,6 +19,7 @@ pub mod output;
 mod roads;
 mod runtime;
 mod session;
+mod shorten;
 mod stream;
 mod terminated;
 mod traces;

@@ -28,6 +28,7 @@ use crate::{
     member::{self, Registration},
     roads::Road,
     runtime::{Finished, Report, Reports, Runtime},
+    shorten::shorten,
     terminated::Terminated,
     traces::Traces,
 };
@@ -232,6 +233,7 @@ impl Session {
         }
         if let Err(failure) = &mut finished.outcome.value {
             failure.engine = engine;
+            shorten(failure);
         }
         let (kept, bulk) = (&mut self.kept, &self.bulk);
         match blobs::place(finished, self.inline_bytes, engine, self.epoch, kept, bulk) {

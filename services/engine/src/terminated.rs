@@ -20,7 +20,11 @@ enum From {
 
 /// Says to engines that they are to leave.
 #[derive(Debug)]
-pub struct Terminate(watch::Sender<()>);
+pub struct Terminate {
+    said: watch::Sender<()>,
+    /// Has heard nothing yet: an engine that begins to listen later hears what was said before.
+    unheard: watch::Receiver<()>,
+}
 
 impl Terminated {
     /// Starts to listen for SIGTERM. Within a runtime.
@@ -47,23 +51,39 @@ impl Terminate {
     /// One that nobody listens to yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(watch::Sender::new(()))
+        let (said, unheard) = watch::channel(());
+        Self { said, unheard }
     }
 
-    /// What an engine listens to from now on.
+    /// What an engine listens to. It also hears what was said before.
     #[must_use]
     pub fn terminated(&self) -> Terminated {
-        Terminated(From::Said(self.0.subscribe()))
+        Terminated(From::Said(self.unheard.clone()))
     }
 
     /// What SIGTERM does: engines finish what they have claimed, and leave. The second time they leave at once.
     pub fn terminate(&self) {
-        self.0.send_replace(());
+        self.said.send_replace(());
     }
 }
 
 impl Default for Terminate {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_listens_later_hears_what_was_said_before_and_then_each_time() {
+        let terminate = Terminate::new();
+        terminate.terminate();
+        let mut terminated = terminate.terminated();
+        terminated.received().await;
+        terminate.terminate();
+        terminated.received().await;
     }
 }

@@ -56,6 +56,7 @@ class Runner:
             arguments = Payload(_ENCODINGS[encoding], received.pop(), received, python_version)
             return run(prepared, arguments, self._namespace, _native.engine_id())
         except BaseException as error:  # noqa: BLE001
+            _streams.mend()
             return fail(error, UNREADABLE if isinstance(error, UnreadableError) else EXCEPTION)
 
     def execute(self, source: str, silent: bool, filename: str) -> Payload | Failure:
@@ -64,6 +65,8 @@ class Runner:
             if self._executor is None:
                 self._executor = make_executor(self._namespace)
             done = self._executor.execute(source, silent, filename)
+            if isinstance(done, Failure):
+                _streams.mend()
             return done if isinstance(done, Failure) else dump_result({"execution_count": done})
         except BaseException as error:  # noqa: BLE001
             return fail(error, EXCEPTION)

@@ -1,4 +1,5 @@
-"""`sys.stdout` and `sys.stderr` over descriptors 1 and 2, which the engine captures."""
+"""`sys.stdout` and `sys.stderr` over descriptors 1 and 2, which the engine captures, and `sys.stdin` over 0, in which nothing
+is."""
 
 from __future__ import annotations
 
@@ -17,11 +18,12 @@ def install() -> None:
 
 
 def mend() -> None:
-    """Makes anew what a task has deleted, closed or set to None. Anything else that it put there stays."""
-    for name in _DESCRIPTORS:
+    """Makes anew what a task has deleted, closed or set to None: `exit()` closes `sys.stdin`. Anything else that it put there
+    stays."""
+    for name in ("stdin", *_DESCRIPTORS):
         original = f"__{name}__"
         if _is_gone(original):
-            vars(sys)[original] = _text_stream(name)
+            vars(sys)[original] = open(0, closefd=False) if name == "stdin" else _text_stream(name)  # noqa: SIM115
         if _is_gone(name):
             vars(sys)[name] = vars(sys)[original]
 

@@ -13,6 +13,8 @@ use pyo3::{
     types::{PyByteArray, PyBytes, PyMemoryView},
 };
 
+use crate::engine;
+
 /// Below this a copy costs less than keeping a message alive.
 const COPY_BELOW: usize = 64 << 10;
 
@@ -170,7 +172,28 @@ fn hold(bytes: &Bound<'_, PyBytes>) -> Bytes {
     if bytes.as_bytes().len() < COPY_BELOW {
         Bytes::copy_from_slice(bytes.as_bytes())
     } else {
-        Bytes::from_owner(PyBackedBytes::from(bytes.clone()))
+        Bytes::from_owner(Held(Some(PyBackedBytes::from(bytes.clone()))))
+    }
+}
+
+/// Bytes of Python's, which only a thread of Python can let go of: the main thread is called for that.
+struct Held(Option<PyBackedBytes>);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let size = self.as_ref().len();
+        drop(self.0.take());
+        if size >= DETACH_FROM
+            && let Some(runtime) = engine::runtime()
+        {
+            runtime.bell.ring();
+        }
     }
 }
 

@@ -174,9 +174,14 @@ impl Context {
 #[derive(Debug)]
 struct Writer(Context, Std);
 
+/// What one write takes.
+const PIECE_BYTES: usize = 64 << 10;
+
 impl io::Write for Writer {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let Self(context, std) = self;
+        // More would not fit into a message.
+        let data = &data[..data.len().min(PIECE_BYTES)];
         if !context.output().write(*std, data) {
             return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the task is over"));
         }

@@ -85,6 +85,59 @@ async fn functions_of_all_shapes_are_called() {
 }
 
 #[tokio::test]
+async fn many_arrays_that_are_neither_large_nor_small_go_into_an_argument() {
+    use paraply::values::{Nd, NdArray};
+
+    let home = Home::new(0);
+    let sum = |arrays: Vec<NdArray<f64, ndarray::Ix1>>| arrays.iter().map(|array| array.0.sum()).sum::<f64>();
+    let engine = builder(&home).function("sum", sum).start().unwrap();
+    let client = client(&home, 1).await;
+    // 8 KiB each, and more together than a message holds.
+    let arrays: Vec<_> = (0..200).map(|n| Nd(ndarray::Array1::from_elem(1024, f64::from(n)))).collect();
+    let expected = 1024.0 * 199.0 * 100.0;
+    for _ in 0..2 {
+        assert_eq!(soon("a sum", client.balanced().apply::<f64>(":sum", (&arrays,))).await.unwrap(), expected);
+    }
+    assert_eq!(soon("sums", client.direct(0).apply::<f64>(":sum", (&arrays,))).await.unwrap(), [expected]);
+    let sums: Vec<f64> = client.balanced().map::<f64, _>(":sum", [&arrays, &arrays]).try_collect().await.unwrap();
+    assert_eq!(sums, [expected, expected]);
+    let tiny: Vec<_> = (0..2000).map(|_| Nd(ndarray::Array1::from_elem(256, 1.0))).collect();
+    let refused = soon("a refusal", client.balanced().apply::<f64>(":sum", (&tiny,))).await;
+    assert!(matches!(&refused, Err(Error::Refused(why)) if why.contains("fewer and larger")), "{refused:?}");
+    engine.stop().unwrap();
+}
+
+#[tokio::test]
+async fn an_engine_that_is_stopped_at_once_ends() {
+    let home = Home::new(0);
+    for _ in 0..20 {
+        let engine = builder(&home).function("nothing", || ()).start().unwrap();
+        let stopping = tokio::task::spawn_blocking(move || engine.stop());
+        soon("its end", stopping).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_a_function_says_at_length_arrives() {
+    const LONG: usize = 3 << 20;
+    let home = Home::new(0);
+    let engine = builder(&home)
+        .try_function("fail", |text: String| Err::<(), _>(text.repeat(LONG)))
+        .function("write", |context: Context| context.stdout().write_all(&vec![b'x'; LONG]).unwrap())
+        .start()
+        .unwrap();
+    let client = client(&home, 1).await;
+    let view = client.balanced();
+    let (_, message) = exception(soon("a failure", view.apply::<()>(":fail", ("a",))).await);
+    assert!(message.len() < 100_000 && message.contains("bytes left out"), "{} bytes", message.len());
+    let task = view.apply::<()>(":write", ());
+    let written: Vec<_> = soon("output", task.output().map(|piece| piece.data.len()).collect()).await;
+    assert_eq!(written.iter().sum::<usize>(), LONG);
+    soon("its end", task).await.unwrap();
+    engine.stop().unwrap();
+}
+
+#[tokio::test]
 async fn more_engines_share_a_process_than_a_small_table_has_room_for() {
     const MANY: usize = 150;
     let home = Home::new(0);

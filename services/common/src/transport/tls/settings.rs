@@ -1,7 +1,7 @@
 //! The settings about TLS that services and engines have, by the names that they have everywhere.
 
 use std::{
-    env,
+    env, io,
     path::{Path, PathBuf},
 };
 
@@ -26,6 +26,16 @@ pub struct TlsSettings {
 }
 
 impl TlsSettings {
+    /// The same files, wherever this process goes.
+    ///
+    /// # Errors
+    /// If the folder it is in cannot be found out.
+    pub fn absolute(self) -> io::Result<Self> {
+        let absolute = |path: Option<PathBuf>| path.map(std::path::absolute).transpose();
+        let Self { cert, key, ca, client_ca } = self;
+        Ok(Self { cert: absolute(cert)?, key: absolute(key)?, ca: absolute(ca)?, client_ca: absolute(client_ca)? })
+    }
+
     /// What every client of this user trusts and shows: `PARAPLY_CA`, `PARAPLY_CERT` and `PARAPLY_KEY`.
     #[must_use]
     pub fn of_clients() -> Self {
