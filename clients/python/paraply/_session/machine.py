@@ -110,7 +110,7 @@ class Session(Generic[T]):
         self._sent: deque[Call[T]] = deque()
         self._functions = SentFunctions()
         self._claims: dict[int, session_pb2.KnownClaim] = {}
-        self._cancels: dict[int, tuple[session_pb2.CancelMode, float | None]] = {}
+        self._cancels: dict[int, _Cancel] = {}
         self._cancels_due: set[int] = set()
         #: Parts of arguments that stay here until an engine has them.
         self._kept: dict[bytes, tuple[Call[T], Blob]] = {}

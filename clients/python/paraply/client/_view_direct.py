@@ -299,8 +299,6 @@ def _check_distribution(dist: str) -> None:
 def _shortest(sequences: Sequence[Any]) -> list[Any]:
     """The sequences, to be cut; of those that may have no end, no more than there is of the shortest."""
     lengths = [len(sequence) for sequence in sequences if hasattr(sequence, "__len__")]
-    if len(lengths) == len(sequences):
-        return [sliceable(sequence) for sequence in sequences]
     if not lengths:
         items = list(zip(*sequences, strict=False))
         return [list(column) for column in zip(*items, strict=True)] or [[] for _ in sequences]

@@ -181,7 +181,7 @@ impl Actor {
         let (argument, result) = uploaded.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         let mut state = self.shared.lock();
         if !state.wants(&argument) {
-            // What has come to the store after the last of its tasks was over is nobody's to release.
+            // It may have come to the store after the last of its tasks was over, and nobody else releases it then.
             let blobs = argument.blobs.iter().map(|(blob, _)| *blob).collect();
             state.machine.handle(clock::now(), Stimulus::Release { blobs });
             return self.shared.wake.notify_one();

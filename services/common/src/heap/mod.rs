@@ -6,7 +6,7 @@ use std::{collections::TryReserveError, mem::MaybeUninit};
 
 use bytes::{Bytes, BytesMut};
 
-pub use self::spare::{keep_for_a_moment, reusable, reuse, take};
+pub use self::spare::{keep_for_a_moment, reusable, reuse, reuse_bytes, take};
 
 /// From so many bytes on, making pages one by one is what most of a copy's time goes into.
 const LARGE: usize = 4 << 20;

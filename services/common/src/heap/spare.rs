@@ -55,6 +55,13 @@ pub fn reuse(mut room: BytesMut) {
     }
 }
 
+/// The same for bytes, where nobody else has any of them.
+pub fn reuse_bytes(bytes: Bytes) {
+    if let Ok(room) = bytes.try_into_mut() {
+        reuse(room);
+    }
+}
+
 /// The same bytes, whose room is for [`reuse`] when nobody has any of them any more.
 #[must_use]
 pub fn reusable(bytes: Bytes) -> Bytes {

@@ -136,12 +136,12 @@ impl Balanced {
         self.waiting -= 1;
     }
 
-    /// Another left it so.
     /// Tasks that only certain engines may run.
     pub(super) const fn restricted(&self) -> u64 {
         self.restricted
     }
 
+    /// Another left it so.
     pub(super) fn left(&mut self, restricted: bool) {
         self.waiting -= 1;
         self.restricted -= u64::from(restricted);

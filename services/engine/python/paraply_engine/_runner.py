@@ -67,6 +67,7 @@ class Runner:
             done = self._executor.execute(source, silent, filename)
             if isinstance(done, Failure):
                 _streams.mend()
-            return done if isinstance(done, Failure) else dump_result({"execution_count": done})
+                return done
+            return dump_result({"execution_count": done})
         except BaseException as error:  # noqa: BLE001
             return fail(error, EXCEPTION)

@@ -6,7 +6,7 @@ use std::{
     ops::Range,
     slice,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
 };
@@ -16,7 +16,7 @@ use paraply_common::heap;
 use paraply_engine::Lent;
 use pyo3::{buffer::PyUntypedBuffer, prelude::*};
 
-use crate::{bell::Bell, mappings, memory};
+use crate::{bell::Bell, mappings, memory, runtime::lock};
 
 /// Smaller ones are copied at once: a loan costs a look at all mappings of the process.
 const FROM: usize = 16 << 20;
@@ -146,11 +146,7 @@ impl Loan {
     fn give_back(&self, place: Place) {
         match place {
             Place::Theirs { buffer, .. } => lock(&self.loans.back).push(buffer),
-            Place::Ours(bytes) => {
-                if let Ok(room) = bytes.try_into_mut() {
-                    heap::reuse(room);
-                }
-            }
+            Place::Ours(bytes) => heap::reuse_bytes(bytes),
             Place::Nowhere => {}
         }
     }
@@ -196,10 +192,6 @@ impl fmt::Debug for Loan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Loan").field("size", &self.size).finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -20,11 +20,7 @@ impl Held {
     /// Nobody reads them any more: their room may be used again.
     pub(crate) fn let_go(self) {
         match self {
-            Self::Bytes(bytes) => {
-                if let Ok(room) = bytes.try_into_mut() {
-                    heap::reuse(room);
-                }
-            }
+            Self::Bytes(bytes) => heap::reuse_bytes(bytes),
             Self::Lent(lent) => lent.let_go(),
         }
     }
